@@ -1,0 +1,80 @@
+"""The job specification: the one JSON file that an engine is started with."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpecification:
+    """What an engine has to do.
+
+    Attributes:
+        schema_version: the version of this format.
+        run_id: the run's identifier; part of consumer group names.
+        engine: the engine's name.
+        bootstrap_servers: Kafka's address, ``host:port[,host:port]``.
+        kafka_properties: further client properties in Kafka's own (Java) names, such as ``security.protocol``.
+        input_topic: where the records come from, read from its beginning.
+        output_topic: where upserts go.
+        dead_letter_topic: where malformed lines go, byte for byte.
+        allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
+        parallelism: how many tasks to run side by side.
+        checkpoint_dir: a private directory for checkpoints and state.
+        checkpoint_interval_ms: how often to checkpoint, where the engine has such a setting.
+        jars: local paths of the JVM artifacts in the engine's own lock, in its order.
+        settings: the engine's own tuning settings; unknown ones are an error of the engine.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    engine: str
+    bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
+    input_topic: str
+    output_topic: str
+    dead_letter_topic: str
+    allowed_lateness_ms: int
+    parallelism: int
+    checkpoint_dir: str
+    checkpoint_interval_ms: int
+    jars: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The specification in the JSON file at `path`.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not JSON, has unknown or missing keys, or another version.
+        """
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        known = {each.name for each in fields(cls)}
+        if unknown := sorted(set(found) - known):
+            raise ValueError(f"job specification: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        if found.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(f"job specification: schema_version {found.get('schema_version')}, not {SCHEMA_VERSION}")
+        try:
+            return cls(**found)
+        except TypeError as error:
+            raise ValueError(f"job specification: {error}") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write the specification to `path` as JSON."""
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def take_settings(self, defaults: dict[str, Any]) -> dict[str, Any]:
+        """`defaults` overridden by this job's settings.
+
+        Raises:
+            ValueError: a setting is not among the defaults' keys.
+        """
+        if unknown := sorted(set(self.settings) - set(defaults)):
+            raise ValueError(
+                f"engine {self.engine}: unknown settings {', '.join(unknown)}; known: {', '.join(sorted(defaults))}"
+            )
+        return defaults | self.settings

@@ -1,0 +1,232 @@
+"""The result of a run, as it stands in ``runs/RUN_ID/result.json``.
+
+The published JSON Schema, `docs/result.schema.json`, is made from these models; a test holds the two together. Names
+end in their units. A field that was not measured is null, never 0.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """Whether an engine's counts were proven right (`pass`) or wrong (`fail`), or could not be checked (`unknown`)."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CellExample(_Part):
+    """One cell whose count is not the expected one; a count is null where the cell does not exist."""
+
+    window_s: int
+    location: str
+    operator: str
+    type: str
+    expected: int | None
+    observed: int | None
+
+
+class Examples(_Part):
+    """Up to ten examples of each kind of difference."""
+
+    missing: list[CellExample] = []
+    extra: list[CellExample] = []
+    mismatched: list[CellExample] = []
+
+
+class DeadLetters(_Part):
+    """Malformed lines: how many were sent, how many arrived in the dead-letter topic, and how the two sets differ."""
+
+    expected: int
+    observed: int
+    missing: int
+    extra: int
+
+
+class Correctness(_Part):
+    """Every cell compared with the ground truth. All but the `*_records` fields count cells."""
+
+    expected: int = Field(description="cells in the ground truth")
+    observed: int = Field(description="cells found in Redis")
+    missing: int = Field(description="cells of the truth that Redis lacks")
+    extra: int = Field(description="cells in Redis that the truth lacks")
+    mismatched: int = Field(description="cells in both whose counts differ")
+    either: int = Field(description="late records that may be counted or dropped; they do not decide the verdict")
+    expected_records: int
+    lost_records: int = Field(description="sum of the shortfalls of all cells")
+    surplus_records: int = Field(description="sum of the excesses of all cells")
+    examples: Examples = Examples()
+    dead_letters: DeadLetters
+
+
+class Latency(_Part):
+    """Latency from the intended send time to visibility in Redis, of the records of the measured time.
+
+    The mean is exact; the quantiles are those of first-in-first-out matching within each cell.
+    """
+
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+    mean: float
+    count: int
+    negative_count: int = Field(description="latencies below the clocks' resolution; any makes the run invalid")
+    never_visible_count: int = Field(description="records of the measured time that never became visible")
+    histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
+
+
+class Throughput(_Part):
+    """Records per second over the measured time."""
+
+    offered: float = Field(description="what the schedule asked for")
+    sustained: float = Field(description="what became visible in Redis")
+
+
+class Cost(_Part):
+    """The engine's process group, from the kernel's accounting, over the measured time."""
+
+    cpu_s_per_million_records: float
+    cpu_user_s: float
+    cpu_system_s: float
+    rss_bytes_peak: int
+
+
+class ProcessCost(_Part):
+    """What another process of the run used over the measured time."""
+
+    name: str
+    cpu_user_s: float
+    cpu_system_s: float
+    rss_bytes_peak: int
+
+
+class Generator(_Part):
+    """How well the open-loop generator kept its schedule. Error: actual less intended send time."""
+
+    schedule_error_ms_p50: float
+    schedule_error_ms_p99: float
+    schedule_error_ms_max: float
+    sent_records: int
+    acked_records: int
+    failed_records: int
+
+
+class Sample(_Part):
+    """One second of a trial. `t_s` is 0 at the start of the measured time and negative during warm-up."""
+
+    t_s: float
+    sent_records: int = Field(description="total so far")
+    acked_records: int = Field(description="total so far")
+    visible_records: int = Field(description="total so far")
+    lag_records: int = Field(description="acknowledged but not yet visible (or known malformed)")
+    latency_ms_p50: float | None = Field(description="of the records that became visible in this second")
+    latency_ms_p99: float | None
+    cpu_cores: float = Field(description="CPU-seconds the engine used in this second, per second")
+    rss_bytes: int
+
+
+class EngineResult(_Part):
+    """One engine's trial."""
+
+    name: str
+    version: str | None
+    verdict: Verdict
+    reasons: list[str] = Field(description="why the verdict is not `pass`; empty if it is")
+    config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
+    startup_s: float | None = Field(description="from starting the process to its being ready")
+    drain_s: float | None = Field(description="from the last intended send to the last visible update")
+    correctness: Correctness | None
+    latency_ms: Latency | None
+    throughput_records_per_s: Throughput | None
+    cost: Cost | None
+    generator: Generator | None
+    updates: int = Field(description="upserts that reached Redis")
+    count_regressions: int = Field(description="upserts that lowered a cell's count (a replay, or a fault)")
+    other_costs: list[ProcessCost] = []
+    series: list[Sample] = []
+
+
+class OperatorVolume(_Part):
+    """Records of one operator in one minute, from the batch job."""
+
+    minute_s: int = Field(description="start of the minute, in seconds since the Unix epoch, in event time")
+    operator: str
+    records: int
+
+
+class Truth(_Part):
+    """The ground truth: a Spark batch job over the archive in S3, and the check from the seed alone."""
+
+    engine: str
+    archive_objects: int
+    archive_sha256: str = Field(description="over the archive's objects in name order; equal for equal seeds")
+    records: int
+    malformed: int
+    cells: int
+    agrees_with_seed: bool
+    operator_volume: list[OperatorVolume]
+
+
+class Environment(_Part):
+    """The fingerprint of where the run took place."""
+
+    cpu_model: str
+    cpu_count: int
+    memory_bytes: int
+    operating_system: str
+    kernel: str
+    python: str
+    java: str
+    ringbench: str
+    commit: str | None
+    services: dict[str, str] = Field(description="service name to version")
+
+
+class Result(_Part):
+    """A whole run."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    valid: bool
+    invalid_reasons: list[str]
+    started_at: str = Field(description="ISO 8601, UTC")
+    finished_at: str
+    command: list[str] = Field(description="arguments that repeat the run exactly")
+    scenario: dict[str, Any]
+    environment: Environment
+    truth: Truth | None
+    engines: list[EngineResult]
+
+
+def save_result(result: Result, directory: Path) -> Path:
+    """Write `result` to ``result.json`` in `directory`; the file appears whole or not at all. Returns its path."""
+    path = directory / "result.json"
+    part = directory / ".result.json.part"
+    part.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def load_result(path: Path) -> Result:
+    """The result in `path`, a ``result.json`` or the directory of a run.
+
+    Raises:
+        OSError: it cannot be read.
+        pydantic.ValidationError: it is not a result of this version.
+    """
+    file = path / "result.json" if path.is_dir() else path
+    return Result.model_validate_json(file.read_text(encoding="utf-8"))
