@@ -1,0 +1,154 @@
+"""Turns what trials and truths found into the result's fields, and says what makes a run invalid."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.result import Cost, EngineResult, Generator, Latency, ProcessCost, Sample, Throughput
+from harness.scenario import Scenario
+from harness.trial import Trial
+from harness.truth import TrialTruth
+from harness.verifier import compare, judge
+from workloads.profiles import NANOSECONDS_PER_S
+from workloads.truth import ExpectedCounts
+from workloads.workload import Workload
+
+
+def engine_result(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> EngineResult:
+    """The result of one engine. Without `truth`, or if the trial broke off, the counts are not verified."""
+    correctness = None
+    if truth and trial.is_complete and trial.observed is not None:
+        correctness = compare(
+            truth.counts,
+            trial.observed,
+            expected_dead_letters=truth.malformed_lines,
+            observed_dead_letters=trial.dead_letters,
+            either_records=expected.either_records,
+        )
+    verdict, reasons = judge(correctness, trial.engine_troubles)
+    workload = Workload(scenario.workload())
+    return EngineResult(
+        name=trial.name,
+        version=trial.version,
+        verdict=verdict,
+        reasons=reasons,
+        config=trial.config,
+        startup_s=trial.startup_s,
+        drain_s=trial.drain_s,
+        correctness=correctness,
+        latency_ms=_latency(trial, workload, expected),
+        throughput_records_per_s=_throughput(trial, workload),
+        cost=_cost(trial, workload),
+        generator=_generator(trial),
+        updates=trial.measured.get("updates", 0),
+        count_regressions=trial.measured.get("count_regressions", 0),
+        other_costs=list(_other_costs(trial)),
+        series=list(_series(trial, workload, expected)) if trial.measured else [],
+    )
+
+
+def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
+    """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
+    reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario)]
+    latency = trial.measured.get("latency_ms")
+    if latency and latency["negative_count"]:
+        reasons.append(f"{latency['negative_count']:,} records were visible before they were due: clocks disagree")
+    if truth:
+        reasons += truth.differences(expected)
+    return [f"{trial.name}: {reason}" for reason in reasons]
+
+
+def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
+    found, limits = trial.generator, scenario.limits
+    if not found:
+        return
+    total = Workload(scenario.workload()).total_records
+    if found["acked_records"] != total:
+        yield f"the broker acknowledged {found['acked_records']:,} of {total:,} records"
+    error_ms = found["schedule_error_ms_p99"]
+    if error_ms is None or error_ms > limits.schedule_error_ms_p99:
+        yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limits.schedule_error_ms_p99:g} ms"
+    if found["clock_step_ms"] > limits.clock_step_ms:
+        yield f"the wall clock moved by {found['clock_step_ms']:.1f} ms, limit {limits.clock_step_ms:g} ms"
+
+
+def _measured_records(workload: Workload) -> int:
+    return workload.total_records - workload.due_before(workload.specification.warmup_s * NANOSECONDS_PER_S)
+
+
+def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Latency | None:
+    found = trial.measured.get("latency_ms")
+    if not found:
+        return None
+    first = workload.total_records - _measured_records(workload)
+    malformed = sum(index >= first for index in expected.malformed_indexes)
+    return Latency(**found, never_visible_count=_measured_records(workload) - malformed - found["count"])
+
+
+def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
+    if not trial.measured:
+        return None
+    duration_s = workload.specification.duration_s
+    return Throughput(
+        offered=_measured_records(workload) / duration_s,
+        sustained=trial.measured["visible_in_measured_time_records"] / duration_s,
+    )
+
+
+def _cost(trial: Trial, workload: Workload) -> Cost | None:
+    if "engine" not in trial.used:
+        return None
+    usage, rss_bytes_peak = trial.used["engine"]
+    return Cost(
+        cpu_s_per_million_records=usage.cpu_s / _measured_records(workload) * 1e6,
+        cpu_user_s=usage.cpu_user_s,
+        cpu_system_s=usage.cpu_system_s,
+        rss_bytes_peak=rss_bytes_peak,
+    )
+
+
+def _other_costs(trial: Trial) -> Iterator[ProcessCost]:
+    for name, (usage, rss_bytes_peak) in trial.used.items():
+        if name != "engine":
+            yield ProcessCost(
+                name=name.replace("_", " "),
+                cpu_user_s=usage.cpu_user_s,
+                cpu_system_s=usage.cpu_system_s,
+                rss_bytes_peak=rss_bytes_peak,
+            )
+
+
+def _generator(trial: Trial) -> Generator | None:
+    found = trial.generator
+    if not found or found["schedule_error_ms_p99"] is None:
+        return None
+    return Generator(**{name: found[name] for name in Generator.model_fields})
+
+
+def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Iterator[Sample]:
+    """One sample for each second from the start of the warm-up until the last record was visible."""
+    warmup_s = workload.specification.warmup_s
+    at_ms, sent, acked = np.array(trial.generator_progress).T
+    sent_at_s = (at_ms - trial.anchor_ns / 1e6) / 1000
+    usage_at_s = np.array([t_s for t_s, _ in trial.engine_usage]) + warmup_s
+    cpu_s = [usage.cpu_s for _, usage in trial.engine_usage]
+    rss_bytes = [usage.rss_bytes for _, usage in trial.engine_usage]
+    by_second = {int(second): found for second, found in trial.measured["by_second"].items()}
+    visible = 0
+    for second in range(max(workload.total_s, max(by_second, default=0) + 1)):
+        made_visible, p50, p99 = by_second.get(second, (0, None, None))
+        visible += made_visible
+        end_s = second + 1
+        acked_now = int(np.interp(end_s, sent_at_s, acked))
+        malformed = int(np.searchsorted(expected.malformed_indexes, acked_now))
+        yield Sample(
+            t_s=second - warmup_s,
+            sent_records=int(np.interp(end_s, sent_at_s, sent)),
+            acked_records=acked_now,
+            visible_records=visible,
+            lag_records=max(0, acked_now - malformed - visible),
+            latency_ms_p50=p50,
+            latency_ms_p99=p99,
+            cpu_cores=float(np.interp(end_s, usage_at_s, cpu_s) - np.interp(second, usage_at_s, cpu_s)),
+            rss_bytes=int(np.interp(end_s, usage_at_s, rss_bytes)),
+        )

@@ -1,0 +1,121 @@
+"""The services that a run stands on: started here, or the user's own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.archive import Bucket
+from harness.errors import ServiceError, UsageError
+from harness.provision.cache import Progress
+from harness.services.kafka import check_kafka, start_kafka
+from harness.services.redis import check_redis, start_redis
+from harness.services.s3 import check_s3, start_s3
+
+BUCKET = "ringbench"
+NAMESPACE = "cdr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class External:
+    """The user's own services, each None where one is to be started, and the ports for those that are.
+
+    Attributes:
+        kafka: ``host:port[,host:port]``.
+        redis: a Redis URL.
+        s3: ``s3://BUCKET`` or, for a store other than AWS's, ``http://host:port/BUCKET``.
+        ports: by ``kafka``, ``redis``, ``s3``; None or absent for a free one.
+    """
+
+    kafka: str | None = None
+    redis: str | None = None
+    s3: str | None = None
+    ports: dict[str, int | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("kafka", "redis", "s3"):
+            if getattr(self, name) and self.ports.get(name):
+                raise UsageError(f"--{name} and --{name}-port exclude each other", fix="give one of them")
+
+
+@dataclass(frozen=True)
+class Backing:
+    """Addresses of the services.
+
+    Attributes:
+        bootstrap_servers, redis_url, bucket: where they are.
+        namespace: what all of the run's Redis keys start with.
+        pids: guards of the processes that were started here, by service.
+        versions: by service.
+    """
+
+    bootstrap_servers: str
+    redis_url: str
+    namespace: str
+    bucket: Bucket
+    pids: dict[str, int]
+    versions: dict[str, str]
+
+
+@contextmanager
+def start_backing(external: External, run_id: str, directory: Path, progress: Progress) -> Iterator[Backing]:
+    """Check the user's own services, start the others, and stop those at the end.
+
+    Keys in the user's own Redis carry the run's id, so that they can neither meet others nor stay behind unnoticed.
+
+    Raises:
+        UsageError: an address makes no sense.
+        ServiceError: a service cannot be started or reached.
+    """
+    with ExitStack() as stack:
+        pids: dict[str, int] = {}
+        versions: dict[str, str] = {}
+
+        def keep(name: str, service: Any) -> Any:
+            stack.callback(service.stop)
+            pids[name], versions[name] = service.process.pid, service.version
+            return service
+
+        bucket = _bucket(external.s3) if external.s3 else None
+        if external.kafka:
+            check_kafka(external.kafka)
+            versions["kafka"] = "external"
+        if external.redis:
+            versions["redis"] = check_redis(external.redis)
+        if bucket:
+            check_s3(bucket.endpoint, bucket.name)
+            versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
+        ports = external.ports
+        kafka = external.kafka or keep("kafka", start_kafka(directory, port=ports.get("kafka"), progress=progress))
+        redis = external.redis or keep("redis", start_redis(directory, port=ports.get("redis"), progress=progress))
+        if not bucket:
+            s3 = keep("s3", start_s3(directory, port=ports.get("s3"), progress=progress))
+            bucket = _make_bucket(Bucket(s3.endpoint, BUCKET, s3.credentials))
+        yield Backing(
+            bootstrap_servers=kafka if isinstance(kafka, str) else kafka.bootstrap_servers,
+            redis_url=redis if isinstance(redis, str) else redis.url,
+            namespace=f"{NAMESPACE}:{run_id}" if external.redis else NAMESPACE,
+            bucket=bucket,
+            pids=pids,
+            versions=versions,
+        )
+
+
+def _bucket(address: str) -> Bucket:
+    parts = urlsplit(address)
+    if parts.scheme == "s3" and parts.netloc and parts.path in ("", "/"):
+        return Bucket(None, parts.netloc)
+    name = parts.path.strip("/")
+    if parts.scheme in ("http", "https") and parts.netloc and name and "/" not in name:
+        return Bucket(f"{parts.scheme}://{parts.netloc}", name)
+    raise UsageError(f"--s3: {address!r} is no bucket", fix="give s3://BUCKET or http://host:port/BUCKET")
+
+
+def _make_bucket(bucket: Bucket) -> Bucket:
+    try:
+        bucket.client().create_bucket(Bucket=bucket.name)
+    except Exception as error:
+        raise ServiceError(f"cannot make the bucket {bucket.name!r}: {error}") from error
+    return bucket

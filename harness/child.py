@@ -1,0 +1,100 @@
+"""Child processes that speak the event protocol: engines and the harness's own workers."""
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from engines.contract.events import Event, parse_event
+from harness.errors import ServiceError
+from harness.processes import start_process
+from harness.workers.jobs import Job, save_job
+
+
+class Child:
+    """A running child, and the events it has sent.
+
+    Attributes:
+        name: for messages.
+        process: the process.
+        events: all events so far, oldest first.
+    """
+
+    def __init__(self, name: str, argv: list[str], *, log_path: Path, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.started_ms = time.time_ns() // 1_000_000
+        self.events: list[Event] = []
+        self.process = start_process(name, argv, env=env, log_path=log_path, stdout="pipe")
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, name=f"events of {name}", daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if event := parse_event(line):
+                with self._changed:
+                    self.events.append(event)
+                    self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def last(self, kind: str) -> Event | None:
+        """The newest event of `kind`, or None."""
+        return next((event for event in reversed(self.events) if event.kind == kind), None)
+
+    def latest(self, field: str, default: Any = None) -> Any:
+        """The newest known value of a field of progress or the end, or `default`."""
+        return next((event.fields[field] for event in reversed(self.events) if field in event.fields), default)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives and has not said that its work has ended."""
+        return self.process.poll() is None and not self.last("failed") and not self.last("stopped")
+
+    def wait_for(self, kind: str, deadline_s: float) -> Event:
+        """Wait for an event of `kind`.
+
+        Raises:
+            ServiceError: the child ended or failed first, or the deadline passed; with its last words.
+        """
+        deadline = time.monotonic() + deadline_s
+        with self._changed:
+            while not (event := self.last(kind)):
+                if not self.is_running and not self._reader.is_alive() or self.last("failed"):
+                    raise ServiceError(self.death())
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    raise ServiceError(f"{self.name}: no {kind!r} within {deadline_s:g} s\n{self.process.log_tail()}")
+                self._changed.wait(min(left_s, 0.5))
+        return event
+
+    def death(self) -> str:
+        """What is known of the child's end, for a message."""
+        if failed := self.last("failed"):
+            return f"{self.name} failed: {failed.fields.get('error', 'no reason given')}"
+        return f"{self.name} ended by itself with exit code {self.process.poll()}\n{self.process.log_tail()}"
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """End the child: SIGTERM, and SIGKILL for it and all its descendants after `timeout_s`."""
+        self.process.stop(timeout_s)
+        self._reader.join(timeout_s)
+
+
+def start_worker(module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None) -> Child:
+    """Start ``harness.workers.MODULE`` with `job`; job file and log go into `directory`."""
+    path = directory / f"{module}.job.json"
+    save_job(job, path)
+    argv = [sys.executable, "-m", f"harness.workers.{module}", str(path)]
+    return Child(module.replace("_", " "), argv, log_path=directory / f"{module}.log", env=env)

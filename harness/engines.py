@@ -1,0 +1,116 @@
+"""Engines as the harness sees them: a folder with an ``engine.toml``, its own locked environment, and an entry.
+
+The harness never imports an engine; it starts its entry with a job file and listens to its events.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from harness.errors import ConfigurationError
+from harness.provision.environments import ensure_environment
+from harness.provision.jars import ensure_jars
+
+ENGINES = Path(__file__).parent.parent / "engines"
+DESCRIPTOR = "engine.toml"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What ``engine.toml`` says.
+
+    Attributes:
+        name: what users call the engine.
+        directory: the folder it stands in.
+        description: one sentence.
+        entry: the script to run, in the folder.
+        requirements: its hash-locked requirements, in the folder.
+        python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
+        java: whether it needs a Java runtime.
+        jars: its lock of JVM artifacts, in the folder; None if it has none.
+    """
+
+    name: str
+    directory: Path
+    description: str
+    entry: str
+    requirements: str
+    python: str = ""
+    java: bool = False
+    jars: str | None = None
+
+
+@dataclass(frozen=True)
+class PreparedEngine:
+    """An engine whose environment is in place: its Python executable and the paths of its JVM artifacts."""
+
+    engine: Engine
+    python: Path
+    jars: list[Path]
+
+
+def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engine]:
+    """The engines called `names`, in that order, from Ringbench's own folder and the folders of engines in `extra`.
+
+    Raises:
+        ConfigurationError: there is no such engine, a name stands twice, or a descriptor is wrong.
+    """
+    known = {engine.name: engine for engine in all_engines(extra or [])}
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigurationError(
+            f"unknown engine {unknown[0]!r}",
+            fix=f"give one or more of: {', '.join(sorted(known))}; --engine-path adds folders to look in",
+        )
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"an engine is named twice: {', '.join(names)}", fix="name each engine once")
+    return [known[name] for name in names]
+
+
+def all_engines(extra: list[Path]) -> list[Engine]:
+    """Every engine in Ringbench's own folder and in the folders `extra`."""
+    if absent := [folder for folder in extra if not folder.is_dir()]:
+        raise ConfigurationError(f"engine path {absent[0]}: no such folder", fix="give a folder that holds engines")
+    return [load_engine(path.parent) for folder in (ENGINES, *extra) for path in sorted(folder.glob(f"*/{DESCRIPTOR}"))]
+
+
+def load_engine(directory: Path) -> Engine:
+    """The engine described in `directory`.
+
+    Raises:
+        ConfigurationError: the descriptor cannot be read or has unknown or missing keys.
+    """
+    path = directory / DESCRIPTOR
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    known = {each.name for each in fields(Engine)} - {"directory"}
+    if unknown := sorted(set(found) - known):
+        raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+    try:
+        return Engine(directory=directory, **found)
+    except TypeError as error:
+        raise ConfigurationError(f"{path}: {error}", fix="see engines/baseline/engine.toml for the keys") from error
+
+
+def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
+    """Make sure that `engine`'s environment and JVM artifacts are in the cache.
+
+    Raises:
+        ProvisionError: they could not be obtained.
+    """
+    python = ensure_environment(
+        engine.directory / engine.requirements, engine.name, python=engine.python or None, progress=progress
+    )
+    jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
+    return PreparedEngine(engine, python, jars)
+
+
+def contract_path(directory: Path) -> Path:
+    """A folder, made in `directory`, from which ``engines.contract`` can be imported, and nothing else of Ringbench."""
+    path = directory / "contract"
+    (path / "engines").mkdir(parents=True)
+    (path / "engines" / "contract").symlink_to(ENGINES / "contract")
+    return path

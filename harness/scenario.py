@@ -1,0 +1,125 @@
+"""Scenario files: what to run, in YAML, typed, with unknown keys refused."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
+
+from harness.errors import ConfigurationError
+from workloads.profiles import PROFILES
+from workloads.workload import WorkloadSpecification
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+DEFAULT_SCENARIO = "main"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Limits(_Section):
+    """Bounds on a trial. Past the first two, the run is invalid; the others bound waiting."""
+
+    schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
+    clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
+    engine_ready_s: float = Field(120.0, gt=0)
+    settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
+    quiet_s: float = Field(15.0, gt=0, description="no update for this long, records still missing: waiting is over")
+
+
+class Scenario(_Section):
+    """One benchmark: a workload and the engines to drive with it."""
+
+    name: str
+    description: str = ""
+    seed: int = Field(1, ge=0, lt=2**64)
+    rate_records_per_s: PositiveInt = Field(6000, le=10_000_000)
+    warmup_s: int = Field(20, ge=1, le=3600, description="sent and verified, but left out of latency and cost")
+    duration_s: int = Field(60, ge=1, le=86_400, description="measured time")
+    partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
+    profile: str = "constant"
+    malformed_per_million: int = Field(0, ge=0, le=1_000_000)
+    allowed_lateness_ms: int = Field(10_000, ge=0)
+    parallelism: PositiveInt = Field(2, le=1000)
+    checkpoint_interval_ms: PositiveInt = 5000
+    engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    limits: Limits = Limits()
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, name: str) -> str:
+        if name not in PROFILES:
+            raise ValueError(f"unknown profile {name!r}; known: {', '.join(sorted(PROFILES))}")
+        return name
+
+    def workload(self) -> WorkloadSpecification:
+        """The workload this scenario sends to each engine."""
+        return WorkloadSpecification(
+            seed=self.seed,
+            rate_records_per_s=self.rate_records_per_s,
+            warmup_s=self.warmup_s,
+            duration_s=self.duration_s,
+            partitions=self.partitions,
+            profile=self.profile,
+            malformed_per_million=self.malformed_per_million,
+        )
+
+
+def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
+    """The scenario in a YAML file, or a built-in one by its name, with `overrides` in place of the file's keys.
+
+    Raises:
+        ConfigurationError: there is no such scenario, or it is not one; the message names the key and what was expected.
+    """
+    path = _find(name_or_path)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"scenario {path}: {error}", fix="give a readable YAML file") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"scenario {path}: expected keys and values, found {type(found).__name__}")
+    try:
+        return Scenario.model_validate(found | overrides)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(path, each) for each in error.errors())) from error
+
+
+def built_in_scenarios() -> list[str]:
+    """Names of the scenarios that come with Ringbench."""
+    return sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    names = built_in_scenarios()
+    if name_or_path not in names:
+        raise ConfigurationError(
+            f"no scenario {name_or_path!r}{_did_you_mean(name_or_path, names)}",
+            fix=f"give a YAML file or one of: {', '.join(names)}",
+        )
+    return SCENARIOS / f"{name_or_path}.yaml"
+
+
+def _explain(path: Path, problem: Any) -> str:
+    """One line for one of pydantic's errors: the file, the key, and what was expected."""
+    *parents, key = problem["loc"]
+    where = f"scenario {path}: {'.'.join(map(str, problem['loc']))}"
+    if problem["type"] == "extra_forbidden":
+        section = Limits if parents == ["limits"] else Scenario
+        known = list(section.model_fields)
+        return f"{where}: unknown key{_did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
+    if problem["type"] == "missing":
+        return f"{where}: this key is required"
+    return f"{where}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,158 @@
+"""Kafka: one broker in KRaft mode, which is its own controller."""
+
+import base64
+import os
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from harness.errors import ServiceError
+from harness.processes import Process, start_process, wait_until
+from harness.provision.cache import Progress
+from harness.provision.jars import ensure_jars, read_lock
+from harness.provision.java import Java, ensure_java
+from harness.services.ports import HOST, free_port, on_port
+
+JARS_LOCK = Path(__file__).parent / "kafka.jars.lock"
+
+_HEAP_MB = 768
+_FORMAT_DEADLINE_S = 60.0
+_START_DEADLINE_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+_CHECK_TIMEOUT_S = 10.0
+_PROBE_TIMEOUT_S = 1.0
+_POLL_S = 0.1
+#: SerialGC has no helper threads to compete with the engines for the cores.
+_JVM_OPTIONS = [f"-Xms{_HEAP_MB}m", f"-Xmx{_HEAP_MB}m", "-XX:+UseSerialGC", "-Xshare:auto", "-Dlog4j2.level=WARN"]
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers={host}:{controller_port}
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=BROKER
+# Relative, because Kafka would misread a comma or a letter beyond Latin-1 in a path.
+log.dirs=data
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+log.retention.ms=-1
+log.retention.bytes=-1
+"""
+
+
+@dataclass(frozen=True)
+class KafkaService:
+    """A running broker."""
+
+    bootstrap_servers: str
+    version: str
+    process: Process
+
+    def stop(self) -> None:
+        """Stop the broker; its files stay."""
+        self.process.stop(_STOP_TIMEOUT_S)
+
+
+def start_kafka(directory: Path, *, port: int | None = None, progress: Progress) -> KafkaService:
+    """Start a broker with no topics.
+
+    Args:
+        directory: where its data goes, in ``kafka-*``, and its log, in ``logs``.
+        port: the port on 127.0.0.1; by default, a free one.
+        progress: told what happens.
+
+    Raises:
+        ConfigurationError: no suitable Java.
+        ServiceError: the broker cannot be obtained, the port is taken, or it does not answer; with its log's end.
+    """
+    java = ensure_java(progress)
+    jars = ensure_jars(JARS_LOCK, progress=progress)
+    return on_port("Kafka", port, lambda picked: _start(directory, picked, java, jars, progress))
+
+
+def kafka_version() -> str:
+    """The version of the broker that `start_kafka` starts."""
+    return next(artifact.version for artifact in read_lock(JARS_LOCK) if artifact.name.startswith("kafka_"))
+
+
+def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: Progress) -> KafkaService:
+    progress(f"starting Kafka {kafka_version()} on port {port} (Java {java.version} from {java.source})")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(dir=directory, prefix="kafka-"))
+    properties = _PROPERTIES.format(host=HOST, port=port, controller_port=free_port())
+    (home / "server.properties").write_text(properties, encoding="ascii")
+    log_path = directory / "logs" / "kafka.log"
+    command = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
+    _format(command, home, log_path)
+    process = start_process("Kafka", [*command, "kafka.Kafka", "server.properties"], log_path=log_path, cwd=home)
+    address = f"{HOST}:{port}"
+    try:
+        _wait_until_ready(address, process)
+    except BaseException:
+        process.kill()
+        raise
+    return KafkaService(address, kafka_version(), process)
+
+
+def _format(command: list[str], home: Path, log_path: Path) -> None:
+    """Prepare the data directory, as Kafka wants it before its first start."""
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "--config"]
+    argv = [*command, *tool, "server.properties"]
+    with start_process("Kafka's storage tool", argv, log_path=log_path, cwd=home) as process:
+        wait_until(lambda: process.poll() is not None, deadline_s=_FORMAT_DEADLINE_S, what="storage is formatted")
+        if (code := process.poll()) != 0:
+            raise ServiceError(f"Kafka's storage tool failed with exit code {code}:\n{process.log_tail()}")
+
+
+def _wait_until_ready(address: str, process: Process) -> None:
+    # Quiet: until the broker listens, the client would print an error for each refused connection.
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "reconnect.backoff.max.ms": 100})
+
+    def has_broker() -> bool:
+        try:
+            return bool(admin.list_topics(timeout=_PROBE_TIMEOUT_S).brokers)
+        except KafkaException:
+            return False
+
+    wait_until(has_broker, deadline_s=_START_DEADLINE_S, what="Kafka answers", process=process, poll_s=_POLL_S)
+
+
+def check_kafka(bootstrap_servers: str, properties: dict[str, str] | None = None) -> None:
+    """Make sure that the brokers at `bootstrap_servers` are there and serve, within some seconds.
+
+    Args:
+        bootstrap_servers: ``host:port[,host:port]``.
+        properties: further settings of the client, in librdkafka's names, such as ``security.protocol``.
+
+    Raises:
+        ServiceError: they cannot be reached.
+    """
+    seen: list[str] = []
+    own = {"bootstrap.servers": bootstrap_servers, "log_level": 0, "error_cb": lambda error: seen.append(error.str())}
+    admin = AdminClient({**(properties or {}), **own})
+    try:
+        admin.list_topics(timeout=_CHECK_TIMEOUT_S)
+    except KafkaException as error:
+        # The exception says only that it failed; what the client saw meanwhile says why.
+        admin.poll(0)
+        reason = seen[0] if seen else error.args[0].str()
+        raise ServiceError(
+            f"Kafka at {bootstrap_servers} does not answer within {_CHECK_TIMEOUT_S:g} s: {reason}",
+            fix="check the address, the security settings, and that the broker runs",
+        ) from error

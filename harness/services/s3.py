@@ -1,0 +1,177 @@
+"""An S3 store: S3Proxy over a directory."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.errors import ServiceError
+from harness.processes import Process, start_process, wait_until
+from harness.provision.cache import Progress
+from harness.provision.jars import ensure_jars, read_lock
+from harness.provision.java import Java, ensure_java
+from harness.services.ports import HOST, on_port
+
+JARS_LOCK = Path(__file__).parent / "s3proxy.jars.lock"
+
+_START_DEADLINE_S = 60.0
+_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 2.0
+_POLL_S = 0.1
+_JVM_OPTIONS = ["-Xmx256m", "-XX:+UseSerialGC", "-Xshare:auto"]
+_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+
+_PROPERTIES = """\
+s3proxy.endpoint=http://{host}:{port}
+s3proxy.authorization=aws-v2-or-v4
+s3proxy.identity={access_key}
+s3proxy.credential={secret_key}
+# boto3 sends checksums that S3Proxy does not know.
+s3proxy.ignore-unknown-headers=true
+jclouds.provider=filesystem-nio2
+jclouds.identity=unused
+jclouds.credential=unused
+jclouds.filesystem.basedir=data
+"""
+
+
+@dataclass(frozen=True)
+class S3Credentials:
+    """An access key and its secret; the secret is not shown where the object is printed."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class S3Service:
+    """A running store, with no buckets at first."""
+
+    endpoint: str
+    credentials: S3Credentials
+    version: str
+    process: Process
+
+    def stop(self) -> None:
+        """Stop the store; its files stay."""
+        self.process.stop()
+
+
+def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeout_s: float = 60.0) -> Any:
+    """A boto3 client.
+
+    Args:
+        endpoint: the store's URL; None for what boto3 finds by itself.
+        credentials: None for those that boto3 finds by itself.
+        timeout_s: for connecting, and for each answer.
+    """
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=credentials and credentials.access_key,
+        aws_secret_access_key=credentials and credentials.secret_key,
+        region_name=None if os.environ.get("AWS_DEFAULT_REGION") else "us-east-1",
+        config=Config(
+            connect_timeout=timeout_s,
+            read_timeout=timeout_s,
+            retries={"max_attempts": 2},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # Stores other than AWS's seldom have a host name for each bucket.
+            s3={"addressing_style": "path" if endpoint else "auto"},
+        ),
+    )
+
+
+def start_s3(directory: Path, *, port: int | None = None, progress: Progress) -> S3Service:
+    """Start a store with new random credentials.
+
+    Args:
+        directory: where its data and settings go, in ``s3-*``, and its log, in ``logs``.
+        port: the port on 127.0.0.1; by default, a free one.
+        progress: told what happens.
+
+    Raises:
+        ConfigurationError: no suitable Java.
+        ServiceError: the store cannot be obtained, the port is taken, or it does not answer; with its log's end.
+    """
+    java = ensure_java(progress)
+    jars = ensure_jars(JARS_LOCK, progress=progress)
+    return on_port("S3", port, lambda picked: _start(directory, picked, java, jars, progress))
+
+
+def s3_version() -> str:
+    """The version of the store that `start_s3` starts."""
+    (artifact,) = read_lock(JARS_LOCK)
+    return f"S3Proxy {artifact.version}"
+
+
+def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: Progress) -> S3Service:
+    progress(f"starting {s3_version()} on port {port} (Java {java.version} from {java.source})")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(dir=directory, prefix="s3-"))
+    (home / "data").mkdir()
+    credentials = S3Credentials(secrets.token_hex(10), secrets.token_urlsafe(30))
+    properties = _PROPERTIES.format(
+        host=HOST, port=port, access_key=credentials.access_key, secret_key=credentials.secret_key
+    )
+    (home / "s3proxy.properties").write_text(properties, encoding="ascii")
+    argv = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
+    argv += ["org.gaul.s3proxy.Main", "--properties", "s3proxy.properties"]
+    process = start_process("S3", argv, log_path=directory / "logs" / "s3.log", cwd=home)
+    endpoint = f"http://{HOST}:{port}"
+    try:
+        _wait_until_ready(endpoint, credentials, process)
+    except BaseException:
+        process.kill()
+        raise
+    return S3Service(endpoint, credentials, s3_version(), process)
+
+
+def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Process) -> None:
+    client = s3_client(endpoint, credentials, timeout_s=_PROBE_TIMEOUT_S)
+
+    def lists_buckets() -> bool:
+        with contextlib.suppress(BotoCoreError, ClientError):
+            client.list_buckets()
+            return True
+        return False
+
+    wait_until(lists_buckets, deadline_s=_START_DEADLINE_S, what="S3 answers", process=process, poll_s=_POLL_S)
+
+
+def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | None = None) -> None:
+    """Make sure that objects can be put into `bucket`, read and deleted, within some seconds.
+
+    Raises:
+        ServiceError: the store cannot be reached, there is no such bucket, or something is not permitted.
+    """
+    key = f"ringbench-probe-{uuid.uuid4()}"
+    where = f"S3 bucket {bucket!r} at {endpoint or 'the default endpoint'}"
+    step = "put"
+    try:
+        client = s3_client(endpoint, credentials, timeout_s=_TIMEOUT_S)
+        client.put_object(Bucket=bucket, Key=key, Body=b"probe")
+        step = "get"
+        client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        step = "delete"
+        client.delete_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _DENIED:
+            raise ServiceError(
+                f"{where}: permission denied to {step} an object",
+                fix="use credentials that may put, get and delete objects in this bucket",
+            ) from error
+        raise ServiceError(f"{where}: cannot {step} an object: {error}", fix="check that the bucket exists") from error
+    except BotoCoreError as error:
+        raise ServiceError(
+            f"{where}: cannot {step} an object: {error}", fix="check endpoint and credentials"
+        ) from error

@@ -1,0 +1,93 @@
+"""Kafka topics: made for a trial, read to their end, and deleted after it."""
+
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from harness.errors import ServiceError
+
+TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of a trial's topics."""
+
+    input: str
+    aggregates: str
+    dead_letter: str
+
+    @classmethod
+    def of(cls, run_id: str, trial: str) -> "Topics":
+        """The names for a trial of a run."""
+        return cls(*(f"{stem}-{run_id}-{trial}" for stem in ("cdr", "cdr-aggregates", "cdr-dead-letter")))
+
+    def all(self) -> list[str]:
+        """The three names."""
+        return [self.input, self.aggregates, self.dead_letter]
+
+
+def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> None:
+    """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
+
+    Raises:
+        ServiceError: the broker refused, or did not answer in time.
+    """
+    config = {"message.timestamp.type": "LogAppendTime"}
+    wanted = [NewTopic(name, num_partitions=partitions, config=config) for name in topics.all()]
+    for name, future in AdminClient({"bootstrap.servers": bootstrap_servers}).create_topics(wanted).items():
+        try:
+            future.result(TIMEOUT_S)
+        except (KafkaException, TimeoutError) as error:
+            raise ServiceError(f"cannot create the topic {name}: {error}") from error
+
+
+def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
+    """Delete a trial's topics; that one is gone already is no error."""
+    for future in AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics(topics.all()).values():
+        future.exception(TIMEOUT_S)
+
+
+def end_offset(bootstrap_servers: str, topic: str) -> int:
+    """How many messages `topic` holds, as its partitions' end offsets tell."""
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"{topic}-end"})
+    try:
+        return sum(end for _, end in _bounds(consumer, topic).values())
+    finally:
+        consumer.close()
+
+
+def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
+    """Values of all messages that `topic` holds now; a null value reads as empty."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": f"{topic}-reader",
+            "enable.auto.commit": False,
+            "enable.partition.eof": False,
+            "isolation.level": "read_committed",
+        }
+    )
+    try:
+        left = {each: end for each, (start, end) in _bounds(consumer, topic).items() if end > start}
+        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in left])
+        values: list[bytes] = []
+        while left:
+            messages = consumer.consume(10_000, timeout=TIMEOUT_S)
+            if not messages:
+                raise ServiceError(f"topic {topic}: nothing more could be read within {TIMEOUT_S} s")
+            for message in messages:
+                if message.error():
+                    raise ServiceError(f"topic {topic}: {message.error()}")
+                values.append(message.value() or b"")
+                if message.offset() + 1 >= left.get(message.partition(), 0):
+                    left.pop(message.partition(), None)
+        return values
+    finally:
+        consumer.close()
+
+
+def _bounds(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+    return {each: consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=TIMEOUT_S) for each in partitions}

@@ -1,0 +1,314 @@
+"""One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from engines.contract.aggregate import Cell
+from engines.contract.job import JobSpecification
+from harness.accounting import Meter, Usage
+from harness.backing import Backing
+from harness.child import Child, start_worker
+from harness.engines import PreparedEngine
+from harness.errors import ServiceError
+from harness.scenario import Scenario
+from harness.store import clear, read_counts
+from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
+from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, RedisWriterJob
+from workloads.profiles import NANOSECONDS_PER_S
+
+#: From deciding on the start to the start; the workers must be ready within it.
+START_DELAY_S = 5.0
+WORKER_READY_S = 30.0
+TICK_S = 0.2
+ENGINE_STOP_S = 20.0
+ARCHIVE_DEADLINE_S = 60.0
+WRITER_DEADLINE_S = 60.0
+
+
+class Watcher(Protocol):
+    """Is told how a trial goes."""
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+
+    def metrics(self, **values: Any) -> None:
+        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
+
+
+@dataclass
+class Trial:
+    """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`)."""
+
+    name: str
+    archive_prefix: str
+    anchor_ns: int = 0
+    version: str | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    startup_s: float | None = None
+    drain_s: float | None = None
+    is_complete: bool = False
+    measured: dict[str, Any] = field(default_factory=dict)
+    generator: dict[str, Any] = field(default_factory=dict)
+    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
+    engine_usage: list[tuple[float, Usage]] = field(default_factory=list)  # (t_s, usage)
+    used: dict[str, tuple[Usage, int]] = field(default_factory=dict)  # over the measured time, and peak of memory
+    observed: dict[Cell, int] | None = None
+    dead_letters: list[bytes] = field(default_factory=list)
+    engine_troubles: list[str] = field(default_factory=list)
+    invalid_reasons: list[str] = field(default_factory=list)
+
+
+class TrialRunner:
+    """Runs one trial; `run` reads as its table of contents."""
+
+    def __init__(
+        self,
+        run_id: str,
+        scenario: Scenario,
+        prepared: PreparedEngine,
+        backing: Backing,
+        directory: Path,
+        engine_environment: dict[str, str],
+        malformed_records: int,
+        watcher: Watcher,
+    ) -> None:
+        self._run_id, self._scenario, self._prepared = run_id, scenario, prepared
+        self._backing, self._directory, self._watcher = backing, directory, watcher
+        self._environment = engine_environment
+        self._malformed_records = malformed_records
+        self._workload = scenario.workload()
+        self._name = prepared.engine.name
+        self._topics = Topics.of(run_id, self._name)
+        self._trial = Trial(self._name, f"{run_id}/{self._name}/archive")
+        self._children: dict[str, Child] = {}
+        self._meters: dict[str, Meter] = {}
+        self._at_measure_start: dict[str, Usage] = {}
+
+    def run(self) -> Trial:
+        """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
+        self._directory.mkdir(mode=0o700)
+        clear(self._backing.redis_url, self._backing.namespace)
+        create_topics(self._backing.bootstrap_servers, self._topics, self._scenario.partitions)
+        try:
+            with ExitStack() as stack:
+                if self._start_engine(stack):
+                    self._start_workers(stack)
+                    if self._watch_load() and self._watch_drain():
+                        self._collect()
+        finally:
+            delete_topics(self._backing.bootstrap_servers, self._topics)
+        return self._trial
+
+    # Starting
+
+    def _start_engine(self, stack: ExitStack) -> bool:
+        """Start the engine and wait until it is ready. Returns whether it is; the other engines get their turn anyway."""
+        self._watcher.phase(f"{self._name}: starting the engine")
+        self._start_worker(stack, "redis_writer", self._writer_job())
+        job = self._directory / "engine.job.json"
+        self._engine_job().save(job)
+        engine = self._prepared.engine
+        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
+        log = self._directory / "engine.log"
+        child = stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=self._environment))
+        self._children["engine"] = child
+        self._children["redis_writer"].wait_for("ready", WORKER_READY_S)
+        try:
+            ready = child.wait_for("ready", self._scenario.limits.engine_ready_s)
+        except ServiceError as error:
+            self._trial.engine_troubles.append(str(error))
+            return False
+        self._trial.version, self._trial.config = ready.fields.get("version"), ready.fields.get("config", {})
+        self._trial.startup_s = (ready.at_ms - child.started_ms) / 1000
+        return True
+
+    def _start_workers(self, stack: ExitStack) -> None:
+        self._trial.anchor_ns = time.time_ns() + int(START_DELAY_S * NANOSECONDS_PER_S)
+        self._start_worker(stack, "probe", self._probe_job())
+        self._start_worker(stack, "archiver", self._archiver_job(), self._backing.bucket.environment())
+        self._start_worker(stack, "generator", self._generator_job())
+        for name in ("probe", "archiver", "generator"):
+            self._children[name].wait_for("ready", WORKER_READY_S)
+        own = {name: child.process.pid for name, child in self._children.items()}
+        self._meters = {name: Meter(pid) for name, pid in (own | self._backing.pids).items()}
+
+    def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
+        self._children[name] = stack.enter_context(start_worker(name, job, self._directory, env))
+
+    def _engine_job(self) -> JobSpecification:
+        return JobSpecification(
+            run_id=self._run_id,
+            engine=self._name,
+            bootstrap_servers=self._backing.bootstrap_servers,
+            input_topic=self._topics.input,
+            output_topic=self._topics.aggregates,
+            dead_letter_topic=self._topics.dead_letter,
+            allowed_lateness_ms=self._scenario.allowed_lateness_ms,
+            parallelism=self._scenario.parallelism,
+            checkpoint_dir=str(self._directory / "checkpoints"),
+            checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
+            jars=[str(jar) for jar in self._prepared.jars],
+            settings=self._scenario.engine_settings.get(self._name, {}),
+        )
+
+    def _generator_job(self) -> GeneratorJob:
+        return GeneratorJob(
+            workload=self._workload,
+            anchor_ns=self._trial.anchor_ns,
+            bootstrap_servers=self._backing.bootstrap_servers,
+            topic=self._topics.input,
+        )
+
+    def _archiver_job(self) -> ArchiverJob:
+        bucket = self._backing.bucket
+        return ArchiverJob(
+            workload=self._workload,
+            bootstrap_servers=self._backing.bootstrap_servers,
+            topic=self._topics.input,
+            endpoint=bucket.endpoint,
+            bucket=bucket.name,
+            prefix=self._trial.archive_prefix,
+        )
+
+    def _writer_job(self) -> RedisWriterJob:
+        return RedisWriterJob(
+            bootstrap_servers=self._backing.bootstrap_servers,
+            topic=self._topics.aggregates,
+            redis_url=self._backing.redis_url,
+            namespace=self._backing.namespace,
+            expire_s=3600 + self._workload.warmup_s + self._workload.duration_s,
+        )
+
+    def _probe_job(self) -> ProbeJob:
+        return ProbeJob(
+            workload=self._workload,
+            anchor_ns=self._trial.anchor_ns,
+            redis_url=self._backing.redis_url,
+            namespace=self._backing.namespace,
+            output=str(self._directory / "probe.json"),
+        )
+
+    # Watching
+
+    def _watch_load(self) -> bool:
+        """Watch until everything is sent. Returns whether the trial can go on."""
+        self._watcher.phase(f"{self._name}: load")
+        generator = self._children["generator"]
+        measuring = False
+        while generator.is_running:
+            if not measuring and self._t_s() >= 0:
+                measuring = True
+                self._at_measure_start = self._read_meters(reset_peaks=True)
+            if not self._watch_once():
+                return False
+        self._note_usage()
+        self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        return True
+
+    def _watch_drain(self) -> bool:
+        """Watch until all records are visible, or no more become so. Returns whether the trial can go on."""
+        self._watcher.phase(f"{self._name}: drain")
+        limits, probe = self._scenario.limits, self._children["probe"]
+        expected = self._trial.generator["acked_records"] - self._malformed_records
+        updates, changed_s = -1, time.monotonic()
+        while True:
+            if not self._watch_once():
+                return False
+            if updates != (now := probe.latest("updates", 0)):
+                updates, changed_s = now, time.monotonic()
+            all_visible = probe.latest("visible_records", 0) >= expected
+            if time.monotonic() - changed_s > (limits.settle_s if all_visible else limits.quiet_s):
+                return True
+
+    def _watch_once(self) -> bool:
+        """Look at everything once. Returns whether all processes live."""
+        time.sleep(TICK_S)
+        self._trial.engine_usage.append((self._t_s(), self._meters["engine"].read()))
+        probe, generator = self._children["probe"], self._children["generator"]
+        self._watcher.metrics(
+            t_s=self._t_s(),
+            sent_records=generator.latest("sent_records", 0),
+            acked_records=generator.latest("acked_records", 0),
+            visible_records=probe.latest("visible_records", 0),
+            latency_ms_p99=probe.latest("latency_ms_p99"),
+        )
+        return self._all_live()
+
+    def _all_live(self) -> bool:
+        if not self._children["engine"].is_running:
+            self._trial.engine_troubles.append(self._children["engine"].death())
+        for name in ("generator", "archiver", "probe", "redis_writer"):
+            child = self._children[name]
+            if not child.is_running and not child.last("stopped"):
+                self._trial.invalid_reasons.append(child.death())
+        return not self._trial.engine_troubles and not self._trial.invalid_reasons
+
+    def _t_s(self) -> float:
+        """Now, in seconds after the start of the measured time."""
+        return (time.time_ns() - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
+
+    def _read_meters(self, *, reset_peaks: bool = False) -> dict[str, Usage]:
+        usages = {}
+        for name, meter in self._meters.items():
+            if reset_peaks:
+                meter.reset_peak()
+            usages[name] = meter.read()
+        return usages
+
+    def _note_usage(self) -> None:
+        for name, usage in self._read_meters().items():
+            started = self._at_measure_start.get(name, Usage())
+            self._trial.used[name] = (usage - started, self._meters[name].rss_bytes_peak)
+
+    # Collecting
+
+    def _collect(self) -> None:
+        self._watcher.phase(f"{self._name}: collecting the counts")
+        trial, children = self._trial, self._children
+        children["engine"].stop(ENGINE_STOP_S)
+        if not children["engine"].last("stopped"):
+            trial.engine_troubles.append(f"engine {self._name} did not stop in good order on SIGTERM")
+        self._await_writer()
+        for name in ("redis_writer", "probe"):
+            children[name].stop()
+        self._await_archiver()
+        trial.measured = json.loads((self._directory / "probe.json").read_text(encoding="utf-8"))
+        trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._end_s() if trial.measured["updates"] else None
+        trial.generator_progress = [
+            (event.at_ms, event.fields["sent_records"], event.fields["acked_records"])
+            for event in children["generator"].events
+            if "sent_records" in event.fields
+        ]
+        trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
+        trial.dead_letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
+        trial.is_complete = not trial.invalid_reasons
+
+    def _end_s(self) -> float:
+        """When the last record was due, on the wall clock."""
+        return self._trial.anchor_ns / NANOSECONDS_PER_S + self._workload.warmup_s + self._workload.duration_s
+
+    def _await_writer(self) -> None:
+        """Wait until the writer has taken every upsert that the engine left in the topic."""
+        writer = self._children["redis_writer"]
+        wanted = end_offset(self._backing.bootstrap_servers, self._topics.aggregates)
+        deadline = time.monotonic() + WRITER_DEADLINE_S
+        while writer.latest("upserts", 0) < wanted:
+            if not writer.is_running or time.monotonic() > deadline:
+                self._trial.invalid_reasons.append(
+                    f"the redis writer took {writer.latest('upserts', 0):,} of {wanted:,} upserts"
+                )
+                return
+            time.sleep(TICK_S / 4)
+        if refused := writer.latest("refused", 0):
+            self._trial.engine_troubles.append(f"{refused:,} messages in the aggregates topic break the contract")
+
+    def _await_archiver(self) -> None:
+        archiver = self._children["archiver"]
+        try:
+            archiver.wait_for("stopped", ARCHIVE_DEADLINE_S)
+        except Exception as error:
+            self._trial.invalid_reasons.append(f"the archive is not complete: {error}")

@@ -1,0 +1,100 @@
+"""The ground truth: Spark's batch job over the archive in S3, checked against what the seed alone says."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from engines.contract.aggregate import Cell
+from harness.archive import Bucket, fingerprint_archive
+from harness.child import Child
+from harness.engines import PreparedEngine
+from harness.errors import InvalidRun, ServiceError
+from harness.result import OperatorVolume, Truth
+from workloads.truth import ExpectedCounts
+
+DEADLINE_S = 600
+
+
+@dataclass(frozen=True)
+class TrialTruth:
+    """What the batch job found in one trial's archive."""
+
+    counts: dict[Cell, int]
+    malformed_lines: list[bytes]
+    operator_volume: list[OperatorVolume]
+    archive_objects: int
+    archive_sha256: str
+
+    def differences(self, expected: ExpectedCounts) -> list[str]:
+        """How this truth differs from the one from the seed; empty if they agree."""
+        found = []
+        if self.counts != expected.counts:
+            cells = {cell for cell, _ in self.counts.items() ^ expected.counts.items()}
+            found.append(f"the truth from the archive and that from the seed differ in {len(cells):,} cells")
+        if sorted(self.malformed_lines) != sorted(expected.malformed_lines):
+            found.append(
+                f"the archive holds {len(self.malformed_lines):,} malformed lines, "
+                f"the seed gives {len(expected.malformed_lines):,} or others"
+            )
+        return found
+
+
+def compute_truths(
+    spark: PreparedEngine,
+    bucket: Bucket,
+    prefixes: dict[str, str],
+    directory: Path,
+    *,
+    environment: dict[str, str],
+) -> dict[str, TrialTruth]:
+    """Run the batch job once over the archives of all trials: `prefixes` by trial name.
+
+    `directory` is private to the run and takes job, log and output; `environment` is added to that of Spark's process.
+
+    Raises:
+        InvalidRun: the job failed, so that nothing can be verified.
+    """
+    output = directory / "truth"
+    job = {
+        "s3": {"endpoint": bucket.endpoint, "region": bucket.region, "bucket": bucket.name},
+        "trials": [{"name": name, "prefix": prefix} for name, prefix in prefixes.items()],
+        "output_dir": str(output),
+        "master": "local[2]",
+    }
+    path = directory / "truth.job.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    argv = [str(spark.python), str(spark.engine.directory / "truth.py"), str(path)]
+    with Child("ground truth", argv, log_path=directory / "truth.log", env=environment | bucket.environment()) as child:
+        try:
+            child.wait_for("stopped", DEADLINE_S)
+        except ServiceError as error:
+            raise InvalidRun(f"the ground truth could not be computed: {error}") from error
+    return {name: _load(output / name, bucket, prefix) for name, prefix in prefixes.items()}
+
+
+def _load(output: Path, bucket: Bucket, prefix: str) -> TrialTruth:
+    counts = pq.read_table(output / "counts.parquet").to_pydict()
+    volume = pq.read_table(output / "operator_volume.parquet").to_pylist()
+    cells = map(Cell, counts["window_s"], counts["location"], counts["operator"], counts["type"])
+    return TrialTruth(
+        dict(zip(cells, counts["records"], strict=True)),
+        pq.read_table(output / "malformed.parquet")["line"].to_pylist(),
+        sorted((OperatorVolume(**row) for row in volume), key=lambda each: (each.minute_s, each.operator)),
+        *fingerprint_archive(bucket, prefix),
+    )
+
+
+def summarise(truth: TrialTruth, engine_name: str, *, agrees_with_seed: bool) -> Truth:
+    """The result's account of `truth`."""
+    return Truth(
+        engine=engine_name,
+        archive_objects=truth.archive_objects,
+        archive_sha256=truth.archive_sha256,
+        records=sum(truth.counts.values()),
+        malformed=len(truth.malformed_lines),
+        cells=len(truth.counts),
+        agrees_with_seed=agrees_with_seed,
+        operator_volume=truth.operator_volume,
+    )

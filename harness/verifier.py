@@ -1,0 +1,81 @@
+"""The verifier: compares every cell that an engine produced with the ground truth."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from engines.contract.aggregate import Cell
+from harness.result import CellExample, Correctness, DeadLetters, Examples, Verdict
+
+MAX_EXAMPLES = 10
+
+
+def compare(
+    expected: Mapping[Cell, int],
+    observed: Mapping[Cell, int],
+    *,
+    expected_dead_letters: Iterable[bytes],
+    observed_dead_letters: Iterable[bytes],
+    either_records: int = 0,
+) -> Correctness:
+    """Compare counts cell by cell, and dead letters line by line (as multisets: their order is not promised)."""
+    missing = sorted(expected.keys() - observed.keys())
+    extra = sorted(observed.keys() - expected.keys())
+    mismatched = sorted(cell for cell in expected.keys() & observed.keys() if expected[cell] != observed[cell])
+    differences = [observed.get(cell, 0) - expected.get(cell, 0) for cell in (*missing, *extra, *mismatched)]
+
+    def examples(cells: list[Cell]) -> list[CellExample]:
+        return [
+            CellExample(**cell._asdict(), expected=expected.get(cell), observed=observed.get(cell))
+            for cell in cells[:MAX_EXAMPLES]
+        ]
+
+    return Correctness(
+        expected=len(expected),
+        observed=len(observed),
+        missing=len(missing),
+        extra=len(extra),
+        mismatched=len(mismatched),
+        either=either_records,
+        expected_records=sum(expected.values()),
+        lost_records=-sum(each for each in differences if each < 0),
+        surplus_records=sum(each for each in differences if each > 0),
+        examples=Examples(missing=examples(missing), extra=examples(extra), mismatched=examples(mismatched)),
+        dead_letters=_compare_dead_letters(Counter(expected_dead_letters), Counter(observed_dead_letters)),
+    )
+
+
+def _compare_dead_letters(expected: Counter[bytes], observed: Counter[bytes]) -> DeadLetters:
+    return DeadLetters(
+        expected=expected.total(),
+        observed=observed.total(),
+        missing=(expected - observed).total(),
+        extra=(observed - expected).total(),
+    )
+
+
+def judge(correctness: Correctness | None, troubles: list[str]) -> tuple[Verdict, list[str]]:
+    """The verdict on an engine, and the reasons if it is not `pass`.
+
+    A wrong count is a `fail` whatever else happened. Without one, `troubles` (the engine died, say) make it `unknown`:
+    right counts from an engine that did not live to the end prove nothing about the rest.
+    """
+    if correctness is None:
+        return Verdict.UNKNOWN, troubles or ["the counts could not be verified"]
+    wrong = _differences(correctness)
+    if wrong:
+        return Verdict.FAIL, wrong + troubles
+    return (Verdict.UNKNOWN, troubles) if troubles else (Verdict.PASS, [])
+
+
+def _differences(correctness: Correctness) -> list[str]:
+    letters = correctness.dead_letters
+    found = {
+        "cells missing": correctness.missing,
+        "cells extra": correctness.extra,
+        "cells with a wrong count": correctness.mismatched,
+        "records lost": correctness.lost_records,
+        "records counted too often": correctness.surplus_records,
+        "malformed lines missing from the dead-letter topic": letters.missing,
+        "lines in the dead-letter topic that do not belong there": letters.extra,
+    }
+    return [f"{count:,} {what}" for what, count in found.items() if count]

@@ -1,0 +1,79 @@
+"""Shows people how a run goes: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+LINE_INTERVAL_S = 10.0
+
+
+class ConsoleWatcher:
+    """Prints phases as they begin; while records flow, shows rates, lag and latency."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._phase = ""
+        self._started_s = self._line_due_s = time.monotonic()
+        self._before: tuple[float, int, int] = (0.0, 0, 0)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+        self._phase = text
+        self._line_due_s = time.monotonic() + LINE_INTERVAL_S
+        self._before = (0.0, 0, 0)
+        self._console.print(f"[dim]{time.monotonic() - self._started_s:7.1f} s[/dim]  {text}", highlight=False)
+        self._live.update("")
+
+    def note(self, text: str) -> None:
+        """Progress within a phase, such as a download's."""
+        self._console.print(f"             [dim]{text}[/dim]", highlight=False)
+
+    def metrics(self, **values: Any) -> None:
+        """See `harness.trial.Watcher`."""
+        now_s = time.monotonic()
+        if self._console.is_terminal:
+            self._live.update(self._table(values, now_s))
+        elif now_s >= self._line_due_s:
+            self._line_due_s = now_s + LINE_INTERVAL_S
+            row = "  ".join(f"{name} {value}" for name, value in self._cells(values, now_s).items())
+            self.note(row)
+
+    def _table(self, values: dict[str, Any], now_s: float) -> Table:
+        table = Table("phase", *(cells := self._cells(values, now_s)), title_justify="left")
+        table.add_row(self._phase, *cells.values())
+        return table
+
+    def _cells(self, values: dict[str, Any], now_s: float) -> dict[str, str]:
+        sent, acked = values["sent_records"], values["acked_records"]
+        offered_rate, acked_rate = self._rates(now_s, sent, acked)
+        p99_ms = values["latency_ms_p99"]
+        return {
+            "t": f"{values['t_s']:+.0f} s",
+            "offered": f"{offered_rate:,.0f}/s",
+            "acked": f"{acked_rate:,.0f}/s",
+            "lag": f"{max(0, acked - values['visible_records']):,}",
+            "p99": "-" if p99_ms is None else f"{p99_ms:,.0f} ms",
+        }
+
+    def _rates(self, now_s: float, sent: int, acked: int) -> tuple[float, float]:
+        """Records sent and acknowledged per second since the last call; the first call of a phase starts the clock."""
+        before_s, sent_before, acked_before = self._before
+        self._before = (now_s, sent, acked)
+        if not before_s:
+            return 0.0, 0.0
+        return (sent - sent_before) / (now_s - before_s), (acked - acked_before) / (now_s - before_s)

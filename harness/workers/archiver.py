@@ -1,0 +1,106 @@
+"""The archiver: copies the input topic, as the broker has it, to S3 as Parquet, one object a second, while it runs.
+
+It reads the topic rather than the generator's memory, so that the archive is what the engine was given. Which offsets
+of which partition belong to which second follows from the workload alone, and rows are ordered by (partition, offset):
+the same seed gives the same bytes.
+"""
+
+import io
+import threading
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from engines.contract.events import EventWriter
+from harness.services.s3 import s3_client
+from harness.workers.jobs import ArchiverJob, run_worker
+from workloads.workload import Workload
+
+SCHEMA = pa.schema([("partition", pa.int32()), ("offset", pa.int64()), ("line", pa.binary())])
+POLL_RECORDS = 20_000
+
+
+class Archiver:
+    """Archives one topic that carries one workload."""
+
+    def __init__(self, job: ArchiverJob) -> None:
+        self._job = job
+        self._workload = Workload(job.workload)
+        self._partitions = range(job.workload.partitions)
+        self._lines: list[list[bytes]] = [[] for _ in self._partitions]  # read, not yet archived, in order of offset
+        self._archived = [0] * job.workload.partitions  # offset of the first of `_lines`
+        self._second = 0
+        self._wanted = self._records_in(0)
+        self._s3 = s3_client(job.endpoint, None)
+
+    def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+        """Archive until the workload's last second, or until `stop` is set. Returns totals."""
+        consumer = self._consumer()
+        events.send("ready", version="", config={"schema": SCHEMA.names})
+        while self._second < self._workload.total_s and not stop.is_set():
+            self._read(consumer)
+            while self._second < self._workload.total_s and self._is_complete():
+                self._archive_second()
+                events.send("progress", archived_s=self._second, archived_records=sum(self._archived))
+        consumer.close()
+        return {"archived_s": self._second, "archived_records": sum(self._archived)}
+
+    def _consumer(self) -> Consumer:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._job.bootstrap_servers,
+                "group.id": f"{self._job.topic}-archiver",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 500,
+                # The archive is in no hurry: few, large fetches leave the broker to the engine.
+                "fetch.min.bytes": 65_536,
+            }
+        )
+        consumer.assign([TopicPartition(self._job.topic, each, OFFSET_BEGINNING) for each in self._partitions])
+        return consumer
+
+    def _read(self, consumer: Consumer) -> None:
+        for message in consumer.consume(POLL_RECORDS, timeout=0.25):
+            if message.error():
+                raise KafkaException(message.error())
+            self._lines[message.partition()].append(message.value())
+
+    def _records_in(self, second: int) -> list[int]:
+        """How many records each partition receives in a second of the workload."""
+        sent = self._workload.partitions(*self._workload.second(second))
+        return np.bincount(sent, minlength=len(self._partitions)).tolist()
+
+    def _is_complete(self) -> bool:
+        return all(len(lines) >= wanted for lines, wanted in zip(self._lines, self._wanted, strict=True))
+
+    def _archive_second(self) -> None:
+        partitions, offsets, lines = [], [], []
+        for each in self._partitions:
+            wanted = self._wanted[each]
+            partitions += [each] * wanted
+            offsets += range(self._archived[each], self._archived[each] + wanted)
+            lines += self._lines[each][:wanted]
+            del self._lines[each][:wanted]
+            self._archived[each] += wanted
+        self._put(pa.table([partitions, offsets, lines], schema=SCHEMA))
+        self._second += 1
+        if self._second < self._workload.total_s:
+            self._wanted = self._records_in(self._second)
+
+    def _put(self, table: pa.Table) -> None:
+        body = io.BytesIO()
+        pq.write_table(table, body, compression="zstd")
+        second_s = self._job.workload.epoch_s + self._second
+        key = f"{self._job.prefix}/second={second_s}/part-0.parquet"
+        self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=body.getvalue())
+
+
+def _work(job: ArchiverJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+    return Archiver(job).run(events, stop)
+
+
+if __name__ == "__main__":
+    run_worker(ArchiverJob, _work)

@@ -1,0 +1,107 @@
+"""What each worker is told, and the frame that all of them run in."""
+
+import json
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engines.contract.events import EventWriter, stop_on_sigterm
+from workloads.workload import WorkloadSpecification
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorJob:
+    """Send `workload` to `topic`, record i at its offset after `anchor_ns` (wall clock, nanoseconds)."""
+
+    workload: WorkloadSpecification
+    anchor_ns: int
+    bootstrap_servers: str
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiverJob:
+    """Copy `topic` to Parquet objects under `prefix` of an S3 bucket, one for each second of `workload`.
+
+    `endpoint` is None for AWS itself. Credentials come from the standard environment variables.
+    """
+
+    workload: WorkloadSpecification
+    bootstrap_servers: str
+    topic: str
+    endpoint: str | None
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisWriterJob:
+    """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`."""
+
+    bootstrap_servers: str
+    topic: str
+    redis_url: str
+    namespace: str
+    expire_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeJob:
+    """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`."""
+
+    workload: WorkloadSpecification
+    anchor_ns: int
+    redis_url: str
+    namespace: str
+    output: str
+
+
+Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob
+J = TypeVar("J", bound=Job)
+
+
+def save_job(job: Job, path: Path) -> None:
+    """Write `job` to `path`, readable by the user alone: it may hold a password."""
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+class Pulse:
+    """Sends ``progress`` events, but no more often than every `interval_s`."""
+
+    def __init__(self, events: EventWriter, interval_s: float = 0.5) -> None:
+        self._events, self._interval_s = events, interval_s
+        self._due_s = time.monotonic()
+
+    def tick(self, totals: Callable[[], dict[str, Any]]) -> None:
+        """Send what `totals` returns, if an event is due."""
+        now_s = time.monotonic()
+        if now_s >= self._due_s:
+            self._due_s = now_s + self._interval_s
+            self._events.send("progress", **totals())
+
+
+def _load_job(kind: type[J], path: str) -> J:
+    found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    if "workload" in found:
+        found["workload"] = WorkloadSpecification(**found["workload"])
+    return kind(**found)
+
+
+def run_worker(kind: type[J], work: Callable[[J, EventWriter, threading.Event], dict[str, Any]]) -> None:
+    """Run `work` as this process: with the job named on the command line, until it returns or SIGTERM sets the event.
+
+    What `work` returns become the fields of the ``stopped`` event; an exception becomes ``failed`` and exit code 1.
+    """
+    events, stop = EventWriter(), stop_on_sigterm()
+    try:
+        events.send("stopped", **work(_load_job(kind, sys.argv[1]), events, stop))
+    except Exception as error:
+        traceback.print_exc()
+        events.send("failed", error=f"{type(error).__name__}: {error}")
+        sys.exit(1)

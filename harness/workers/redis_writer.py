@@ -1,0 +1,117 @@
+"""The Redis writer: applies the upserts of the aggregates topic to Redis as soon as they arrive.
+
+What has arrived when the last transaction was done makes up the next one, so that there is no flush interval: at low
+rates a transaction holds one upsert, at high rates many.
+"""
+
+import threading
+from collections import defaultdict
+from typing import Any
+
+import redis
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from engines.contract.aggregate import decode_count, decode_key
+from engines.contract.events import EventWriter
+from harness.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
+from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
+
+MAX_UPSERTS_PER_TRANSACTION = 5000
+STREAM_LENGTH = 100_000
+IDLE_POLL_S = 0.1
+
+
+class RedisWriter:
+    """Copies one aggregates topic to Redis."""
+
+    def __init__(self, job: RedisWriterJob) -> None:
+        self._job = job
+        self._redis = redis.Redis.from_url(job.redis_url, protocol=2)
+        self._upserts = self._refused = self._transactions = 0
+
+    def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+        """Write until `stop` is set and nothing more has arrived. Returns totals."""
+        consumer = self._consumer()
+        server = self._redis.info("server")
+        events.send("ready", version=str(server["redis_version"]), config={"stream_length": STREAM_LENGTH})
+        pulse = Pulse(events)
+        while True:
+            messages = _take(consumer)
+            if messages:
+                self._write(messages)
+            elif stop.is_set():
+                break
+            pulse.tick(self._totals)
+        consumer.close()
+        return self._totals()
+
+    def _consumer(self) -> Consumer:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._job.bootstrap_servers,
+                "group.id": f"{self._job.topic}-redis-writer",
+                "enable.auto.commit": False,
+                # Aggregates of a transactional producer count only once committed.
+                "isolation.level": "read_committed",
+            }
+        )
+        partitions = consumer.list_topics(self._job.topic, timeout=30).topics[self._job.topic].partitions
+        consumer.assign([TopicPartition(self._job.topic, each, OFFSET_BEGINNING) for each in partitions])
+        return consumer
+
+    def _write(self, messages: list[Message]) -> None:
+        latest: dict[bytes, bytes] = {}
+        for message in messages:
+            if self._is_upsert(message):
+                latest[message.key()] = message.value()
+        self._upserts += len(messages)
+        if latest:
+            self._transact(latest)
+
+    def _transact(self, latest: dict[bytes, bytes]) -> None:
+        windows: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+        for key, count in latest.items():
+            window_s, _, field = key.partition(b"|")
+            windows[window_key(self._job.namespace, window_s.decode("ascii"))][field] = count
+        with self._redis.pipeline(transaction=True) as pipeline:
+            for name, fields in windows.items():
+                pipeline.hset(name, mapping=fields)  # type: ignore[arg-type]
+                pipeline.expire(name, self._job.expire_s)
+            stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
+            pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
+            pipeline.execute()
+        self._transactions += 1
+
+    def _is_upsert(self, message: Message) -> bool:
+        """Whether `message` keeps the contract. One that does not is counted, named in the log and left out."""
+        try:
+            decode_key(message.key() or b"")
+            decode_count(message.value() or b"")
+        except ValueError as error:
+            self._refused += 1
+            print(f"offset {message.offset()} of partition {message.partition()}: {error}", flush=True)
+            return False
+        return True
+
+    def _totals(self) -> dict[str, Any]:
+        return {"upserts": self._upserts, "refused": self._refused, "transactions": self._transactions}
+
+
+def _take(consumer: Consumer) -> list[Message]:
+    """What has arrived, waiting a moment for the first message only."""
+    first = consumer.poll(IDLE_POLL_S)
+    if first is None:
+        return []
+    messages = [first, *consumer.consume(MAX_UPSERTS_PER_TRANSACTION - 1, timeout=0)]
+    for message in messages:
+        if message.error():
+            raise KafkaException(message.error())
+    return messages
+
+
+def _work(job: RedisWriterJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+    return RedisWriter(job).run(events, stop)
+
+
+if __name__ == "__main__":
+    run_worker(RedisWriterJob, _work)

@@ -1,0 +1,554 @@
+"""The pictures of a result: latency, throughput and lag over time, cost, and the operators' volume.
+
+Every picture is drawn by matplotlib without its global state. Engines keep one colour (of Okabe and Ito's palette, which
+the colour-blind can tell apart) in all pictures; where a sample is missing, so is the line.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
+from numpy.typing import NDArray
+
+from harness.result import EngineResult, OperatorVolume, Result, Sample
+from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
+
+Floats = NDArray[np.float64]
+LineStyle = str | tuple[int, tuple[float, float]]
+
+INK, MUTED, GRID, ALARM = "#1b1f24", "#57606a", "#d8dee4", "#b3261e"
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+ENGINE_COLOURS = {"baseline": "#009E73", "flink": "#0072B2", "spark": "#D55E00"}
+OTHER_ENGINE_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+WIDTH_IN = 5.2  # at a phone's 360 px, a point is about a pixel, so 10 points can be read
+CLOCK_RESOLUTION_MS = 1.0
+LONGEST_STEP_S = 1.5  # samples are a second apart; beyond this, one is missing
+LAG_LINEAR_UP_TO_RECORDS = 10
+DOTTED = (0, (1.5, 1.2))
+
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.titlesize": 11.5,
+    "figure.titleweight": "bold",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ringbench",  # the same result gives the same file
+    "text.color": INK,
+    "text.parse_math": False,  # an engine's name may hold a dollar sign
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure and the words that go with it."""
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    figure: Figure
+
+
+def draw_all(result: Result) -> list[Picture]:
+    """Every picture of `result`, in reading order; each is watermarked if the run is invalid.
+
+    Raises:
+        Exception: what `hdrh` raises of an engine's histogram that is no HdrHistogram.
+    """
+    drawings = (_latency_cdf, _latency_over_time, _throughput, _lag, _cost, _operator_volume)
+    with matplotlib.rc_context(STYLE):
+        pictures = [draw(result) for draw in drawings]
+        if not result.valid:
+            for picture in pictures:
+                _watermark(picture.figure)
+    return pictures
+
+
+def svg_text(picture: Picture) -> str:
+    """The picture as an SVG document, the same for the same result."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        picture.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def save_png(picture: Picture, directory: Path) -> Path:
+    """Write the picture as ``NAME.png`` in `directory`. Returns its path."""
+    path = directory / f"{picture.name}.png"
+    with matplotlib.rc_context(STYLE):
+        picture.figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+    return path
+
+
+# What is drawn: pure functions of the result.
+
+
+def cdf_points(histogram: str) -> tuple[Floats, Floats]:
+    """The distribution in an encoded HdrHistogram of microseconds.
+
+    Returns latencies in ms, ascending, and the share of the records slower than each: 0 at the last.
+    """
+    values_us, counts = [], []
+    for step in HdrHistogram.decode(histogram).get_recorded_iterator():
+        values_us.append(step.value_iterated_to)
+        counts.append(step.count_at_value_iterated_to)
+    at_most = np.cumsum(np.array(counts, dtype=np.int64))
+    slower = 1.0 - at_most / at_most[-1] if counts else np.array([])
+    return np.array(values_us, dtype=np.float64) / 1000.0, slower
+
+
+def rates(series: Sequence[Sample], total: Callable[[Sample], int]) -> tuple[Floats, Floats]:
+    """Records per second of a running `total`: the edges of the intervals in s, and a rate for each interval.
+
+    The rate is NaN where a sample is missing: the mean over the gap is known, but not what went on within it.
+    """
+    edges_s = np.array([sample.t_s for sample in series])
+    steps_s = np.diff(edges_s)
+    per_s = np.diff(np.array([float(total(sample)) for sample in series])) / steps_s
+    return edges_s, np.where(steps_s > LONGEST_STEP_S, np.nan, per_s)
+
+
+def with_gaps(times_s: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """The same points, with a NaN put wherever a sample is missing, so that no line crosses the gap."""
+    gaps = np.flatnonzero(np.diff(times_s) > LONGEST_STEP_S) + 1
+    return np.insert(times_s, gaps, np.nan), np.insert(values, gaps, np.nan)
+
+
+def volume_table(volumes: Sequence[OperatorVolume]) -> tuple[list[int], list[str], Floats]:
+    """Minutes (s since the epoch, none left out), operators (greatest first) and records [operator, minute].
+
+    A minute or operator that the batch job does not list had no records, so 0 is its true volume.
+    """
+    if not volumes:
+        return [], [], np.zeros((0, 0))
+    starts_s = [volume.minute_s for volume in volumes]
+    minutes_s = list(range(min(starts_s), max(starts_s) + 60, 60))
+    totals: dict[str, int] = {}
+    for volume in volumes:
+        totals[volume.operator] = totals.get(volume.operator, 0) + volume.records
+    operators = sorted(totals, key=lambda operator: (-totals[operator], operator))
+    records = np.zeros((len(operators), len(minutes_s)))
+    for volume in volumes:
+        records[operators.index(volume.operator), (volume.minute_s - minutes_s[0]) // 60] += volume.records
+    return minutes_s, operators, records
+
+
+def spread(positions: Sequence[float], gap: float, upper: float) -> list[float]:
+    """`positions` moved apart by at least `gap`, in their order, and none beyond `upper`: places for labels."""
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    placed = list(positions)
+    for left, right in zip(order, order[1:], strict=False):
+        placed[right] = max(placed[right], placed[left] + gap)
+    limit = upper
+    for index in reversed(order):
+        placed[index] = min(placed[index], limit)
+        limit = placed[index] - gap
+    return placed
+
+
+def engine_colours(engines: Sequence[EngineResult]) -> dict[str, str]:
+    """One colour per engine's name; the three that come with Ringbench have theirs in every report."""
+    others = sorted({engine.name for engine in engines} - ENGINE_COLOURS.keys())
+    spare = {name: OTHER_ENGINE_COLOURS[index % len(OTHER_ENGINE_COLOURS)] for index, name in enumerate(others)}
+    return ENGINE_COLOURS | spare
+
+
+# How it is drawn.
+
+
+def _latency_cdf(result: Result) -> Picture:
+    figure, axes = _figure("Latency of every record, by percentile", height_in=4.2)
+    measured = [(engine, *cdf_points(engine.latency_ms.histogram)) for engine in result.engines if engine.latency_ms]
+    curves = [
+        (engine, np.maximum(latency_ms, CLOCK_RESOLUTION_MS), slower)
+        for engine, latency_ms, slower in measured
+        if latency_ms.size
+    ]
+    if curves:
+        _draw_cdfs(axes, curves, engine_colours(result.engines))
+    else:
+        _say_not_measured(axes)
+    said = [
+        f"{engine.name}: p50 {milliseconds(engine.latency_ms.p50)}, p99 {milliseconds(engine.latency_ms.p99)}, "
+        f"max {milliseconds(engine.latency_ms.max)} ms"
+        for engine in result.engines
+        if engine.latency_ms
+    ]
+    return Picture(
+        "latency-percentiles",
+        "Latency percentiles",
+        f"Cumulative distribution of latency on a logarithmic axis. {_sentence(said)}",
+        "The higher on the axis, the rarer: each step up is ten times fewer records. A dot marks the slowest record. "
+        "Latencies below the clock's resolution are drawn at 1 ms.",
+        figure,
+    )
+
+
+def _draw_cdfs(axes: Axes, curves: list[tuple[EngineResult, Floats, Floats]], colours: dict[str, str]) -> None:
+    rarest = min(float(slower[slower > 0].min(initial=0.5)) for _, _, slower in curves)
+    right_ms = 3 * max(latency_ms[-1] for _, latency_ms, _ in curves)
+    span = np.log10(right_ms / CLOCK_RESOLUTION_MS)
+    ends = [float(np.log10(latency_ms[-1] / CLOCK_RESOLUTION_MS) / span) for _, latency_ms, _ in curves]
+    places = spread(ends, gap=0.24, upper=0.9)
+    for (engine, latency_ms, slower), place in zip(curves, places, strict=True):
+        colour = colours[engine.name]
+        # A share of 0 has no place on a logarithmic axis: the line ends at the slowest record, at the last level.
+        heights = np.append(1.0, slower)
+        heights[-1] = heights[-2]
+        x_ms = np.append(latency_ms[0], latency_ms)
+        axes.step(x_ms, heights, where="post", color=colour, linewidth=2)
+        axes.plot(x_ms[-1], heights[-1], "o", color=colour, markersize=5)
+        axes.annotate(
+            f"{engine.name}\nmax {_short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
+            xy=(x_ms[-1], heights[-1]),
+            xytext=(max(place, 0.1), 0.9),
+            textcoords="axes fraction",
+            color=colour,
+            fontweight="bold",
+            fontsize=9,
+            ha="center",
+            va="bottom",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkB": 4},
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(CLOCK_RESOLUTION_MS, right_ms)
+    axes.set_ylim(1.0, rarest / 10)
+    _label_milliseconds(axes, vertical=False)
+    _label_percentiles(axes, rarest)
+    axes.set_xlabel("latency from intended send to visible in Redis (log scale)")
+    axes.set_ylabel("percentile of records")
+
+
+def _label_percentiles(axes: Axes, rarest: float) -> None:
+    decades = int(np.floor(-np.log10(rarest) + 1e-9))
+    levels = [0.5, *(10.0**-decade for decade in range(1, decades + 1))]
+    names = ["50", "90", "99", *(f"99.{'9' * nines}" for nines in range(1, decades))]
+    axes.yaxis.set_major_locator(FixedLocator(levels))
+    axes.yaxis.set_major_formatter(FixedFormatter(names[: len(levels)]))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _latency_over_time(result: Result) -> Picture:
+    colours = engine_colours(result.engines)
+
+    def panel(axes: Axes, engine: EngineResult) -> None:
+        _line(axes, engine, lambda sample: _at_least_1_ms(sample.latency_ms_p99), colours[engine.name], "-")
+        _line(axes, engine, lambda sample: _at_least_1_ms(sample.latency_ms_p50), colours[engine.name], DOTTED)
+
+    figure = _panels("Latency of what became visible in each second", result, panel)
+    for axes in figure.axes:
+        axes.set_yscale("log")
+        _label_milliseconds(axes, vertical=True)
+    _legend(figure, [("p99", INK, "-"), ("p50", INK, DOTTED)])
+    return Picture(
+        "latency-over-time",
+        "Latency over time",
+        "Median and 99th percentile of latency in every second of each engine's trial, on a logarithmic axis.",
+        "A second in which nothing became visible has no latency, and the line is broken there. "
+        "Warm-up (shaded) is not part of any number in the table.",
+        figure,
+    )
+
+
+def _throughput(result: Result) -> Picture:
+    colours = engine_colours(result.engines)
+
+    def panel(axes: Axes, engine: EngineResult) -> None:
+        _steps(axes, engine, lambda sample: sample.visible_records, color=colours[engine.name], linewidth=1.6)
+        _steps(axes, engine, lambda sample: sample.sent_records, color=MUTED, linewidth=1.0)
+        _steps(axes, engine, lambda sample: sample.acked_records, color=INK, linewidth=1.0, linestyle=DOTTED)
+        if engine.throughput_records_per_s:
+            axes.axhline(engine.throughput_records_per_s.offered, color=MUTED, linewidth=0.8, linestyle=":")
+
+    figure = _panels("Records per second: sent, acknowledged, visible", result, panel)
+    for axes in figure.axes:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+    _legend(
+        figure, [("sent", MUTED, "-"), ("acknowledged", INK, DOTTED), ("visible: in the engine's colour", "none", "-")]
+    )
+    said = [
+        f"{engine.name}: offered {engine.throughput_records_per_s.offered:,.0f}, "
+        f"sustained {engine.throughput_records_per_s.sustained:,.0f} records per second"
+        for engine in result.engines
+        if engine.throughput_records_per_s
+    ]
+    return Picture(
+        "throughput-over-time",
+        "Throughput over time",
+        f"Records sent, acknowledged and visible in every second of each engine's trial. {_sentence(said)}",
+        "Each step is the mean between two samples; where a sample is missing, nothing is drawn. "
+        "The dotted line is the offered rate. The axes are the same for all engines.",
+        figure,
+    )
+
+
+def _lag(result: Result) -> Picture:
+    colours = engine_colours(result.engines)
+    figure = _panels(
+        "Lag: records acknowledged but not yet visible",
+        result,
+        lambda axes, engine: _line(axes, engine, lambda sample: sample.lag_records, colours[engine.name], "-"),
+    )
+    for axes in figure.axes:
+        axes.set_yscale("symlog", linthresh=LAG_LINEAR_UP_TO_RECORDS)
+        axes.set_ylim(bottom=0)
+        _label_lag(axes)
+    said = [
+        f"{engine.name}: at most {max(sample.lag_records for sample in engine.series):,}"
+        for engine in result.engines
+        if engine.series
+    ]
+    return Picture(
+        "lag-over-time",
+        "Lag over time",
+        f"Records of lag at every second of each engine's trial. {_sentence(said)}",
+        f"The axis is linear up to {LAG_LINEAR_UP_TO_RECORDS} records and logarithmic above. "
+        "Lag that keeps growing means that the engine does not keep up.",
+        figure,
+    )
+
+
+def _cost(result: Result) -> Picture:
+    figure = _new_figure("What each engine used", height_in=1.7 + 0.55 * len(result.engines))
+    cpu, memory = figure.subplots(1, 2, sharey=True)
+    costs = [engine.cost for engine in result.engines]
+    cpu_s = [cost.cpu_s_per_million_records if cost else None for cost in costs]
+    peaks_mib = [cost.rss_bytes_peak / 2**20 if cost else None for cost in costs]
+    names = [engine.name for engine in result.engines]
+    _bars(cpu, result, cpu_s, "CPU-seconds per\nmillion records", decimal)
+    _bars(memory, result, peaks_mib, "peak memory,\nMiB", lambda mib: mebibytes(round(mib * 2**20)))
+    cpu.set_yticks(range(len(names)), names)
+    cpu.invert_yaxis()
+    said = [
+        f"{engine.name}: {decimal(engine.cost.cpu_s_per_million_records)} CPU-seconds per million records, "
+        f"{mebibytes(engine.cost.rss_bytes_peak)} MiB"
+        for engine in result.engines
+        if engine.cost
+    ]
+    return Picture(
+        "cost",
+        "Cost",
+        f"Bars of CPU time and of peak memory. {_sentence(said)}",
+        "Of the engine's process group, from the kernel's accounting, over the measured time.",
+        figure,
+    )
+
+
+def _bars(axes: Axes, result: Result, lengths: list[float | None], label: str, show: Callable[[float], str]) -> None:
+    colours = engine_colours(result.engines)
+    for place, (engine, length) in enumerate(zip(result.engines, lengths, strict=True)):
+        axes.barh(place, length or 0, height=0.62, color=colours[engine.name])
+        text = NOT_MEASURED if length is None else show(length)
+        axes.annotate(text, (length or 0, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_xlim(0, 1.35 * max((length or 0 for length in lengths), default=0) or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+    axes.set_xlabel(label)
+
+
+def _operator_volume(result: Result) -> Picture:
+    figure = _new_figure("Operators' volume per minute of event time", height_in=5.0)
+    absolute, share = figure.subplots(2, 1, sharex=True)
+    minutes_s, operators, records = volume_table(result.truth.operator_volume if result.truth else [])
+    if operators:
+        _stack(absolute, records, operators, "records per minute", _short_count)
+        _hatch_ends(absolute, records.sum(axis=0))
+        totals = records.sum(axis=0)
+        shares = 100 * np.divide(records, totals, out=np.zeros_like(records), where=totals > 0)
+        _stack(share, shares, operators, "share, %", lambda value: f"{value:.0f}")
+        share.set_ylim(0, 100)
+        share.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        start = datetime.fromtimestamp(minutes_s[0], UTC)
+        share.set_xlabel(f"minutes of event time since {start:%Y-%m-%d %H:%M} UTC")
+    else:
+        _say_not_measured(absolute)
+        _say_not_measured(share)
+    said = [
+        f"{operator} {100 * volume / records.sum():.0f} %"
+        for operator, volume in zip(operators, records.sum(axis=1), strict=True)
+    ]
+    return Picture(
+        "operator-volume",
+        "Operators' volume",
+        f"Stacked areas of each operator's records per minute, and of its share. Of all records: {_sentence(said)}",
+        "From the batch job over the archive. The load may begin within the first minute and end within the last (both "
+        "hatched): they may hold less than a minute's records, so only their shares can be compared with the others'.",
+        figure,
+    )
+
+
+def _stack(axes: Axes, rows: Floats, operators: list[str], label: str, show: Callable[[float], str]) -> None:
+    minutes = np.arange(rows.shape[1] + 1)
+    upper = np.cumsum(np.column_stack([rows, rows[:, -1]]), axis=0)
+    lower = np.vstack([np.zeros(len(minutes)), upper[:-1]])
+    for index, (bottom, top) in enumerate(zip(lower, upper, strict=True)):
+        colour = OKABE_ITO[index % len(OKABE_ITO)]
+        axes.fill_between(minutes, bottom, top, step="post", color=colour, edgecolor="white", linewidth=0.6)
+    axes.set_xlim(0, minutes[-1])
+    axes.set_ylim(0, 1.05 * upper[-1].max() or 1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
+    axes.set_ylabel(label)
+    height = axes.get_ylim()[1]
+    middles = [float(middle) / height for middle in (lower[:, -1] + upper[:, -1]) / 2]
+    for operator, colour, place in zip(operators, itertools.cycle(OKABE_ITO), spread(middles, 0.1, 1.0), strict=False):
+        axes.annotate("■", (1.02, place), xycoords="axes fraction", color=colour, va="center")
+        axes.annotate(operator, (1.07, place), xycoords="axes fraction", fontsize=9, va="center")
+
+
+def _hatch_ends(axes: Axes, totals: Floats) -> None:
+    for minute in {0, len(totals) - 1}:
+        axes.bar(
+            minute, totals[minute], width=1, align="edge", facecolor="none", edgecolor="white", hatch="//", linewidth=0
+        )
+
+
+# Parts that several pictures share.
+
+
+def _new_figure(title: str, height_in: float) -> Figure:
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained", facecolor="white")
+    figure.suptitle(title, x=0.02, ha="left")
+    return figure
+
+
+def _figure(title: str, height_in: float) -> tuple[Figure, Axes]:
+    figure = _new_figure(title, height_in)
+    return figure, figure.add_subplot()
+
+
+def _panels(title: str, result: Result, draw: Callable[[Axes, EngineResult], None]) -> Figure:
+    """One panel above the other, an engine each, with the same axes, and the warm-up shaded."""
+    figure = _new_figure(title, height_in=1.2 + 1.35 * max(1, len(result.engines)))
+    panels = figure.subplots(max(1, len(result.engines)), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    colours = engine_colours(result.engines)
+    for axes, engine in zip(panels, result.engines, strict=False):
+        axes.set_title(engine.name, color=colours[engine.name])
+        if engine.series:
+            draw(axes, engine)
+        else:
+            _say_not_measured(axes)
+    _shade_warm_up(panels, result)
+    panels[-1].set_xlabel("seconds since the measured time began (shaded: warm-up)")
+    return figure
+
+
+def _shade_warm_up(panels: Sequence[Axes], result: Result) -> None:
+    start_s = min((engine.series[0].t_s for engine in result.engines if engine.series), default=0.0)
+    for axes in panels:
+        axes.margins(x=0.01)
+        if start_s < 0:
+            axes.axvspan(start_s, 0, color=GRID, alpha=0.55, linewidth=0, zorder=0)
+
+
+def _line(
+    axes: Axes, engine: EngineResult, value: Callable[[Sample], float | None], colour: str, style: LineStyle
+) -> None:
+    times_s = np.array([sample.t_s for sample in engine.series])
+    values = np.array([value(sample) for sample in engine.series], dtype=np.float64)  # None becomes NaN
+    # The small dots show a second whose neighbours are both missing, where there is no line to draw.
+    axes.plot(*with_gaps(times_s, values), color=colour, linestyle=style, linewidth=1.4, marker=".", markersize=2)
+
+
+def _steps(axes: Axes, engine: EngineResult, total: Callable[[Sample], int], **style: Any) -> None:
+    edges_s, per_s = rates(engine.series, total)
+    axes.stairs(per_s, edges_s, baseline=None, **style)
+
+
+def _legend(figure: Figure, entries: list[tuple[str, str, LineStyle]]) -> None:
+    handles = [Line2D([], [], color=colour, linestyle=style, label=label) for label, colour, style in entries]
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=9)
+
+
+def _watermark(figure: Figure) -> None:
+    width_in, height_in = figure.get_size_inches()
+    figure.text(
+        0.5,
+        0.5,
+        "INVALID RUN",
+        fontsize=min(52, 17 * height_in),
+        fontweight="bold",
+        color=ALARM,
+        alpha=0.28,
+        rotation=float(np.degrees(np.arctan2(height_in, width_in))) * 0.7,
+        ha="center",
+        va="center",
+        zorder=100,
+    )
+
+
+def _say_not_measured(axes: Axes) -> None:
+    axes.text(0.5, 0.5, NOT_MEASURED, transform=axes.transAxes, ha="center", va="center", color=MUTED, style="italic")
+
+
+def _label_milliseconds(axes: Axes, *, vertical: bool) -> None:
+    axis = axes.yaxis if vertical else axes.xaxis
+    low, high = axes.get_ylim() if vertical else axes.get_xlim()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 30 else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short_ms(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _label_lag(axes: Axes) -> None:
+    decades = range(1, int(np.log10(max(10.0, axes.get_ylim()[1]))) + 1)
+    axes.yaxis.set_major_locator(FixedLocator([0, *(10**decade for decade in decades)]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+
+
+def _at_least_1_ms(latency_ms: float | None) -> float | None:
+    return None if latency_ms is None else max(latency_ms, CLOCK_RESOLUTION_MS)
+
+
+def _short_ms(latency_ms: float) -> str:
+    return f"{latency_ms / 1000:.3g} s" if latency_ms >= 1000 else f"{latency_ms:.3g} ms"
+
+
+def _short_count(count: float) -> str:
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if abs(count) >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.3g}"
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    return "; ".join(parts) + "." if parts else "Not measured."

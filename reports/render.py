@@ -1,0 +1,118 @@
+"""Write a result's reports: one self-contained HTML file, and a Markdown file with its pictures beside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.result import EngineResult, Result
+from reports import summary
+from reports.figures import Picture, draw_all, engine_colours, save_png, svg_text
+
+FIGURES = "figures"
+
+
+def write_reports(result: Result, directory: Path) -> list[Path]:
+    """Write ``report.html``, ``report.md`` and ``figures/*.png`` in `directory`. Returns the paths written.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    pictures = draw_all(result)
+    figures = directory / FIGURES
+    figures.mkdir(parents=True, exist_ok=True)
+    written = [save_png(picture, figures) for picture in pictures]
+    for name, text in (("report.html", html_text(result, pictures)), ("report.md", markdown_text(result, pictures))):
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def html_text(result: Result, pictures: list[Picture]) -> str:
+    """The HTML page. It needs no other file and no network."""
+    environment = _environment(autoescape=True)
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html.j2").render(_facts(result, pictures))
+
+
+def markdown_text(result: Result, pictures: list[Picture]) -> str:
+    """The Markdown page, which shows the pictures of the ``figures`` folder beside it."""
+    # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
+    environment = _environment(autoescape=False, finalize=_escape_markdown)
+    return environment.get_template("report.md.j2").render(_facts(result, pictures))
+
+
+def _environment(**options: Any) -> Environment:
+    environment = Environment(  # noqa: S701 - each caller says how values are escaped
+        loader=PackageLoader("reports"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
+    )
+    environment.filters |= {
+        "integer": summary.integer,
+        "mebibytes": summary.mebibytes,
+        "utc": _utc,
+        "pairs": summary.flatten,
+        "fenced": _fenced,
+    }
+    return environment
+
+
+def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
+    """What both templates are given."""
+    return {
+        "result": result,
+        "headline": summary.headline(result),
+        "groups": summary.groups(result),
+        "pictures": pictures,
+        "figures": FIGURES,
+        "colours": engine_colours(result.engines),
+        "command": shlex.join(result.command),
+        "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE],
+        "environment": _environment_facts(result),
+        "process_names": _process_names(result.engines),
+        "wrong_cells": summary.wrong_cells,
+        "not_measured": summary.NOT_MEASURED,
+    }
+
+
+def _environment_facts(result: Result) -> list[tuple[str, str]]:
+    facts = result.environment.model_dump(exclude={"memory_bytes", "services"})
+    facts["memory, GiB"] = f"{result.environment.memory_bytes / 2**30:.1f}"
+    facts["services"] = result.environment.services
+    return summary.flatten(facts)
+
+
+def _process_names(engines: list[EngineResult]) -> list[str]:
+    """The other processes of all trials, each once, in the order of their first appearance."""
+    return list(dict.fromkeys(cost.name for engine in engines for cost in engine.other_costs))
+
+
+def _utc(epoch_s: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _data_uri(picture: Picture) -> str:
+    # As an image, a drawing can neither run anything nor share an identifier with another drawing of the page.
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_text(picture).encode()).decode()
+
+
+def _escape_markdown(value: object) -> str:
+    """`value` as it is to be read: no markup, no HTML, no new line, no table cell of its own."""
+    if isinstance(value, Markup):
+        return str(value)
+    one_line = " ".join(str(value).split())
+    entities = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#~$])", r"\\\1", entities)
+
+
+def _fenced(text: str) -> Markup:
+    """A Markdown code block of `text`, whose fence is longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return Markup(f"{fence}\n{text}\n{fence}")  # noqa: S704 - Markdown shows a code block as it is

@@ -1,0 +1,41 @@
+"""Arrival profiles: when each record is due, as a pure function of its index."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+NANOSECONDS_PER_S = 1_000_000_000
+
+
+class Profile(Protocol):
+    """Maps record indexes to intended send times, in nanoseconds after the start, never decreasing with the index."""
+
+    def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
+        """Intended send times of the records `first` to `last` - 1, shape (last - first,)."""
+
+    def due_before(self, offset_ns: int) -> int:
+        """How many records are due strictly before `offset_ns`: the index of the first one that is not."""
+
+
+class ConstantRate:
+    """Equal spacing: record i is due at i / rate."""
+
+    def __init__(self, rate_records_per_s: int) -> None:
+        self._rate = rate_records_per_s
+
+    def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
+        """See `Profile.offsets_ns`."""
+        index = np.arange(first, last, dtype=np.int64)
+        # Seconds and rest apart: index * 10^9 would overflow after some 9 * 10^9 records.
+        whole_s, rest = np.divmod(index, self._rate)
+        return whole_s * NANOSECONDS_PER_S + rest * NANOSECONDS_PER_S // self._rate
+
+    def due_before(self, offset_ns: int) -> int:
+        """See `Profile.due_before`."""
+        # Exact inverse of the floor above: floor(i * 10^9 / rate) < offset if and only if i * 10^9 < offset * rate.
+        return max(0, -(-offset_ns * self._rate // NANOSECONDS_PER_S))
+
+
+#: Profiles by the name a scenario gives them, each made from the scenario's rate in records per second.
+PROFILES = {"constant": ConstantRate}
