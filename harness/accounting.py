@@ -1,7 +1,13 @@
 """CPU time and memory of process groups, from the kernel's own accounting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 import psutil
+
+
+#: Listing a group's processes costs far more than reading them, and few groups change once they work.
+READINGS_PER_LISTING = 10
 
 
 @dataclass(frozen=True)
@@ -17,41 +23,34 @@ class Usage:
         """User and system time together."""
         return self.cpu_user_s + self.cpu_system_s
 
-    def __sub__(self, earlier: "Usage") -> "Usage":
-        """What was used since `earlier`; memory stays what it is now."""
-        return Usage(self.cpu_user_s - earlier.cpu_user_s, self.cpu_system_s - earlier.cpu_system_s, self.rss_bytes)
-
 
 class Meter:
     """Follows one group: the program under a guard with all its descendants, and those of them that have ended.
 
-    The guard itself (see `harness.guard`), whose pid names the group, is the harness's and does not count.
-
-    Memory is the sum of resident set sizes, which counts pages that two processes of a group share twice.
+    The guard itself (see `harness.guard`), whose pid names the group, is the harness's and does not count. Memory is
+    the sum of resident set sizes, which counts pages that two processes of a group share twice.
     """
 
     def __init__(self, guard_pid: int) -> None:
-        self._root = psutil.Process(guard_pid)
+        self._guard = psutil.Process(guard_pid)
+        self._processes: list[psutil.Process] = []
+        self._readings = 0
         self._seen: dict[tuple[int, float], Usage] = {}
-        self.rss_bytes_peak = 0
 
     def read(self) -> Usage:
         """The group's usage now. What a process used in the moment before it ended, after the last reading, is lost."""
-        alive = [usage for process in self._processes() if (usage := self._read(process))]
-        rss_bytes = sum(usage.rss_bytes for usage in alive)
-        self.rss_bytes_peak = max(self.rss_bytes_peak, rss_bytes)
+        if self._readings % READINGS_PER_LISTING == 0:
+            self._list()
+        self._readings += 1
+        rss_bytes = sum(usage.rss_bytes for process in self._processes if (usage := self._read(process)))
         used = self._seen.values()
         return Usage(sum(each.cpu_user_s for each in used), sum(each.cpu_system_s for each in used), rss_bytes)
 
-    def reset_peak(self) -> None:
-        """Start to look for the peak of memory anew."""
-        self.rss_bytes_peak = 0
-
-    def _processes(self) -> list[psutil.Process]:
+    def _list(self) -> None:
         try:
-            return self._root.children(recursive=True)
+            self._processes = self._guard.children(recursive=True)
         except psutil.NoSuchProcess:
-            return []
+            self._processes = []
 
     def _read(self, process: psutil.Process) -> Usage | None:
         try:
@@ -62,3 +61,28 @@ class Meter:
             return None
         usage = self._seen[identity] = Usage(times.user, times.system, rss_bytes)
         return usage
+
+
+@dataclass
+class Readings:
+    """A group's usage over time: `t_s` and `usages`, of equal length, oldest first."""
+
+    t_s: list[float] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+
+    def add(self, t_s: float, usage: Usage) -> None:
+        """Append a reading."""
+        self.t_s.append(t_s)
+        self.usages.append(usage)
+
+    def between(self, start_s: float, end_s: float) -> Usage:
+        """CPU time used between two times, interpolated between readings, and the peak of memory among them."""
+        peak_bytes = [usage.rss_bytes for t_s, usage in zip(self.t_s, self.usages, strict=True) if start_s <= t_s <= end_s]
+        return Usage(
+            cpu_user_s=self._used([usage.cpu_user_s for usage in self.usages], start_s, end_s),
+            cpu_system_s=self._used([usage.cpu_system_s for usage in self.usages], start_s, end_s),
+            rss_bytes=max(peak_bytes, default=0),
+        )
+
+    def _used(self, totals: list[float], start_s: float, end_s: float) -> float:
+        return float(np.interp(end_s, self.t_s, totals) - np.interp(start_s, self.t_s, totals))

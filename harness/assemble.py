@@ -42,7 +42,7 @@ def engine_result(trial: Trial, truth: TrialTruth | None, scenario: Scenario, ex
         generator=_generator(trial),
         updates=trial.measured.get("updates", 0),
         count_regressions=trial.measured.get("count_regressions", 0),
-        other_costs=list(_other_costs(trial)),
+        other_costs=list(_other_costs(trial, workload)),
         series=list(_series(trial, workload, expected)) if trial.measured else [],
     )
 
@@ -96,25 +96,26 @@ def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
 
 
 def _cost(trial: Trial, workload: Workload) -> Cost | None:
-    if "engine" not in trial.used:
+    if not trial.measured:
         return None
-    usage, rss_bytes_peak = trial.used["engine"]
+    usage = trial.readings["engine"].between(0, workload.specification.duration_s)
     return Cost(
         cpu_s_per_million_records=usage.cpu_s / _measured_records(workload) * 1e6,
         cpu_user_s=usage.cpu_user_s,
         cpu_system_s=usage.cpu_system_s,
-        rss_bytes_peak=rss_bytes_peak,
+        rss_bytes_peak=usage.rss_bytes,
     )
 
 
-def _other_costs(trial: Trial) -> Iterator[ProcessCost]:
-    for name, (usage, rss_bytes_peak) in trial.used.items():
-        if name != "engine":
+def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
+    for name, readings in trial.readings.items():
+        if name != "engine" and readings.t_s:
+            usage = readings.between(0, workload.specification.duration_s)
             yield ProcessCost(
                 name=name.replace("_", " "),
                 cpu_user_s=usage.cpu_user_s,
                 cpu_system_s=usage.cpu_system_s,
-                rss_bytes_peak=rss_bytes_peak,
+                rss_bytes_peak=usage.rss_bytes,
             )
 
 
@@ -130,9 +131,10 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
     warmup_s = workload.specification.warmup_s
     at_ms, sent, acked = np.array(trial.generator_progress).T
     sent_at_s = (at_ms - trial.anchor_ns / 1e6) / 1000
-    usage_at_s = np.array([t_s for t_s, _ in trial.engine_usage]) + warmup_s
-    cpu_s = [usage.cpu_s for _, usage in trial.engine_usage]
-    rss_bytes = [usage.rss_bytes for _, usage in trial.engine_usage]
+    readings = trial.readings["engine"]
+    usage_at_s = np.array(readings.t_s) + warmup_s
+    cpu_s = [usage.cpu_s for usage in readings.usages]
+    rss_bytes = [usage.rss_bytes for usage in readings.usages]
     by_second = {int(second): found for second, found in trial.measured["by_second"].items()}
     visible = 0
     for second in range(max(workload.total_s, max(by_second, default=0) + 1)):

@@ -136,7 +136,9 @@ def _gb(size_bytes: int) -> str:
 
 def print_doctor(console: Console, checks: list[Check]) -> None:
     """Print one row per check."""
-    table = Table("", "check", "found", "what to do", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "check", "found", "what to do"):
+        table.add_column(title, overflow="fold")
     for check in checks:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, check.name, Text(check.found), Text(check.fix))

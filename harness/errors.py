@@ -43,7 +43,7 @@ class ConfigurationError(UsageError):
     """A scenario, a file or an environment variable that makes no sense."""
 
 
-class InvalidRun(RingbenchError):
+class InvalidRun(RingbenchError):  # noqa: N818 - what is wrong is the run
     """The run took place, but its numbers must not be believed."""
 
     exit_code = 3

@@ -1,10 +1,8 @@
 """Child processes: started under a guard, so that none outlives the harness, and waited for with a deadline."""
 
-import functools
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +11,8 @@ from typing import IO, Literal, Self, TypeVar
 
 import psutil
 
-from harness import guard
 from harness.errors import ServiceError
+from harness.lifeline import guarded
 
 T = TypeVar("T")
 
@@ -117,12 +115,11 @@ def start_process(
         cwd: where to start it.
         stdout: whether its standard output goes to the log, as standard error does, or can be read here.
     """
-    lifeline = _lifeline()
-    guarded = [sys.executable, "-I", "-S", guard.__file__, "--pipe", str(lifeline), "--grace-s", str(_GRACE_S), "--"]
+    command, descriptors = guarded(argv, grace_s=_GRACE_S)
     log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         popen = subprocess.Popen(
-            [*guarded, *argv],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout == "pipe" else log,
             stderr=log,
@@ -131,17 +128,10 @@ def start_process(
             errors="replace",
             env={**os.environ, **(env or {})},
             cwd=cwd,
-            pass_fds=[lifeline],
+            pass_fds=descriptors,
             start_new_session=True,
         )
     return Process(name, popen, log_path)
-
-
-@functools.cache
-def _lifeline() -> int:
-    """The read end of a pipe that is never written to, and whose write end closes when this process dies."""
-    readable, _writable = os.pipe()
-    return readable
 
 
 def wait_until(

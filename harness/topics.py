@@ -1,5 +1,6 @@
 """Kafka topics: made for a trial, read to their end, and deleted after it."""
 
+import time
 from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -36,7 +37,8 @@ def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> No
     """
     config = {"message.timestamp.type": "LogAppendTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=config) for name in topics.all()]
-    for name, future in AdminClient({"bootstrap.servers": bootstrap_servers}).create_topics(wanted).items():
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})  # named: collected as garbage, it would cancel
+    for name, future in admin.create_topics(wanted).items():
         try:
             future.result(TIMEOUT_S)
         except (KafkaException, TimeoutError) as error:
@@ -45,7 +47,8 @@ def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> No
 
 def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
     """Delete a trial's topics; that one is gone already is no error."""
-    for future in AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics(topics.all()).values():
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    for future in admin.delete_topics(topics.all()).values():
         future.exception(TIMEOUT_S)
 
 
@@ -73,9 +76,12 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
         left = {each: end for each, (start, end) in _bounds(consumer, topic).items() if end > start}
         consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in left])
         values: list[bytes] = []
+        deadline = time.monotonic() + TIMEOUT_S
         while left:
-            messages = consumer.consume(10_000, timeout=TIMEOUT_S)
-            if not messages:
+            messages = consumer.consume(10_000, timeout=0.1)
+            if messages:
+                deadline = time.monotonic() + TIMEOUT_S
+            elif time.monotonic() > deadline:
                 raise ServiceError(f"topic {topic}: nothing more could be read within {TIMEOUT_S} s")
             for message in messages:
                 if message.error():

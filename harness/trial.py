@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification
-from harness.accounting import Meter, Usage
+from harness.accounting import Meter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
 from harness.engines import PreparedEngine
@@ -23,7 +23,7 @@ from workloads.profiles import NANOSECONDS_PER_S
 #: From deciding on the start to the start; the workers must be ready within it.
 START_DELAY_S = 5.0
 WORKER_READY_S = 30.0
-TICK_S = 0.2
+TICK_S = 0.25
 ENGINE_STOP_S = 20.0
 ARCHIVE_DEADLINE_S = 60.0
 WRITER_DEADLINE_S = 60.0
@@ -54,8 +54,7 @@ class Trial:
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
-    engine_usage: list[tuple[float, Usage]] = field(default_factory=list)  # (t_s, usage)
-    used: dict[str, tuple[Usage, int]] = field(default_factory=dict)  # over the measured time, and peak of memory
+    readings: dict[str, Readings] = field(default_factory=dict)  # by process group; time 0 is the measured time's start
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
@@ -86,7 +85,6 @@ class TrialRunner:
         self._trial = Trial(self._name, f"{run_id}/{self._name}/archive")
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter] = {}
-        self._at_measure_start: dict[str, Usage] = {}
 
     def run(self) -> Trial:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
@@ -135,6 +133,7 @@ class TrialRunner:
             self._children[name].wait_for("ready", WORKER_READY_S)
         own = {name: child.process.pid for name, child in self._children.items()}
         self._meters = {name: Meter(pid) for name, pid in (own | self._backing.pids).items()}
+        self._trial.readings = {name: Readings() for name in self._meters}
 
     def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
         self._children[name] = stack.enter_context(start_worker(name, job, self._directory, env))
@@ -198,14 +197,9 @@ class TrialRunner:
         """Watch until everything is sent. Returns whether the trial can go on."""
         self._watcher.phase(f"{self._name}: load")
         generator = self._children["generator"]
-        measuring = False
         while generator.is_running:
-            if not measuring and self._t_s() >= 0:
-                measuring = True
-                self._at_measure_start = self._read_meters(reset_peaks=True)
             if not self._watch_once():
                 return False
-        self._note_usage()
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
         return True
 
@@ -227,7 +221,8 @@ class TrialRunner:
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
         time.sleep(TICK_S)
-        self._trial.engine_usage.append((self._t_s(), self._meters["engine"].read()))
+        for name, meter in self._meters.items():
+            self._trial.readings[name].add(self._t_s(), meter.read())
         probe, generator = self._children["probe"], self._children["generator"]
         self._watcher.metrics(
             t_s=self._t_s(),
@@ -250,19 +245,6 @@ class TrialRunner:
     def _t_s(self) -> float:
         """Now, in seconds after the start of the measured time."""
         return (time.time_ns() - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
-
-    def _read_meters(self, *, reset_peaks: bool = False) -> dict[str, Usage]:
-        usages = {}
-        for name, meter in self._meters.items():
-            if reset_peaks:
-                meter.reset_peak()
-            usages[name] = meter.read()
-        return usages
-
-    def _note_usage(self) -> None:
-        for name, usage in self._read_meters().items():
-            started = self._at_measure_start.get(name, Usage())
-            self._trial.used[name] = (usage - started, self._meters[name].rss_bytes_peak)
 
     # Collecting
 

@@ -19,7 +19,7 @@ class ConsoleWatcher:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._phase = ""
         self._started_s = self._line_due_s = time.monotonic()
-        self._before: tuple[float, int, int] = (0.0, 0, 0)
+        self._before = (self._started_s, 0, 0)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -35,7 +35,7 @@ class ConsoleWatcher:
         """A new phase begins."""
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
-        self._before = (0.0, 0, 0)
+        self._before = (time.monotonic(), *self._before[1:])
         self._console.print(f"[dim]{time.monotonic() - self._started_s:7.1f} s[/dim]  {text}", highlight=False)
         self._live.update("")
 
@@ -71,9 +71,9 @@ class ConsoleWatcher:
         }
 
     def _rates(self, now_s: float, sent: int, acked: int) -> tuple[float, float]:
-        """Records sent and acknowledged per second since the last call; the first call of a phase starts the clock."""
+        """Records sent and acknowledged per second since the last call. Totals below the last ones begin anew."""
         before_s, sent_before, acked_before = self._before
         self._before = (now_s, sent, acked)
-        if not before_s:
-            return 0.0, 0.0
+        if sent < sent_before:
+            sent_before = acked_before = 0
         return (sent - sent_before) / (now_s - before_s), (acked - acked_before) / (now_s - before_s)

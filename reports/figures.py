@@ -1,14 +1,14 @@
 """The pictures of a result: latency, throughput and lag over time, cost, and the operators' volume.
 
-Every picture is drawn by matplotlib without its global state. Engines keep one colour (of Okabe and Ito's palette, which
-the colour-blind can tell apart) in all pictures; where a sample is missing, so is the line.
+Every picture is drawn by matplotlib without its global state. Engines keep one colour in all pictures, of Okabe and
+Ito's palette, which the colour-blind can tell apart; where a sample is missing, so is the line.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
     FixedFormatter,
@@ -29,13 +30,13 @@ from matplotlib.ticker import (
     NullFormatter,
     NullLocator,
 )
+from matplotlib.typing import LineStyleType
 from numpy.typing import NDArray
 
-from harness.result import EngineResult, OperatorVolume, Result, Sample
+from harness.result import EngineResult, OperatorVolume, Result, Sample, Verdict
 from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
 
 Floats = NDArray[np.float64]
-LineStyle = str | tuple[int, tuple[float, float]]
 
 INK, MUTED, GRID, ALARM = "#1b1f24", "#57606a", "#d8dee4", "#b3261e"
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -46,9 +47,9 @@ WIDTH_IN = 5.2  # at a phone's 360 px, a point is about a pixel, so 10 points ca
 CLOCK_RESOLUTION_MS = 1.0
 LONGEST_STEP_S = 1.5  # samples are a second apart; beyond this, one is missing
 LAG_LINEAR_UP_TO_RECORDS = 10
-DOTTED = (0, (1.5, 1.2))
+DOTTED: LineStyleType = (0, (1.5, 1.2))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.grid": True,
@@ -173,7 +174,7 @@ def spread(positions: Sequence[float], gap: float, upper: float) -> list[float]:
     """`positions` moved apart by at least `gap`, in their order, and none beyond `upper`: places for labels."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     placed = list(positions)
-    for left, right in zip(order, order[1:], strict=False):
+    for left, right in itertools.pairwise(order):
         placed[right] = max(placed[right], placed[left] + gap)
     limit = upper
     for index in reversed(order):
@@ -193,7 +194,7 @@ def engine_colours(engines: Sequence[EngineResult]) -> dict[str, str]:
 
 
 def _latency_cdf(result: Result) -> Picture:
-    figure, axes = _figure("Latency of every record, by percentile", height_in=4.2)
+    figure, axes = _figure("Latency of every record, by percentile", height_in=4.8)
     measured = [(engine, *cdf_points(engine.latency_ms.histogram)) for engine in result.engines if engine.latency_ms]
     curves = [
         (engine, np.maximum(latency_ms, CLOCK_RESOLUTION_MS), slower)
@@ -235,7 +236,7 @@ def _draw_cdfs(axes: Axes, curves: list[tuple[EngineResult, Floats, Floats]], co
         axes.step(x_ms, heights, where="post", color=colour, linewidth=2)
         axes.plot(x_ms[-1], heights[-1], "o", color=colour, markersize=5)
         axes.annotate(
-            f"{engine.name}\nmax {_short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
+            f"{_label(engine)}\nmax {_short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
             xy=(x_ms[-1], heights[-1]),
             xytext=(max(place, 0.1), 0.9),
             textcoords="axes fraction",
@@ -276,11 +277,16 @@ def _latency_over_time(result: Result) -> Picture:
     for axes in figure.axes:
         axes.set_yscale("log")
         _label_milliseconds(axes, vertical=True)
-    _legend(figure, [("p99", INK, "-"), ("p50", INK, DOTTED)])
+    _legend(figure, [("p99", [INK], "-"), ("p50", [INK], DOTTED)])
+    worst = [
+        (engine.name, [s.latency_ms_p99 for s in engine.series if s.latency_ms_p99 is not None])
+        for engine in result.engines
+    ]
+    said = [f"{name}: p99 of the worst second {milliseconds(max(p99s))} ms" for name, p99s in worst if p99s]
     return Picture(
         "latency-over-time",
         "Latency over time",
-        "Median and 99th percentile of latency in every second of each engine's trial, on a logarithmic axis.",
+        f"Median and 99th percentile of latency in every second of each engine's trial. {_sentence(said)}",
         "A second in which nothing became visible has no latency, and the line is broken there. "
         "Warm-up (shaded) is not part of any number in the table.",
         figure,
@@ -303,7 +309,12 @@ def _throughput(result: Result) -> Picture:
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
     _legend(
-        figure, [("sent", MUTED, "-"), ("acknowledged", INK, DOTTED), ("visible: in the engine's colour", "none", "-")]
+        figure,
+        [
+            ("sent", [MUTED], "-"),
+            ("acknowledged", [INK], DOTTED),
+            ("visible", [colours[engine.name] for engine in result.engines] or [MUTED], "-"),
+        ],
     )
     said = [
         f"{engine.name}: offered {engine.throughput_records_per_s.offered:,.0f}, "
@@ -353,7 +364,7 @@ def _cost(result: Result) -> Picture:
     costs = [engine.cost for engine in result.engines]
     cpu_s = [cost.cpu_s_per_million_records if cost else None for cost in costs]
     peaks_mib = [cost.rss_bytes_peak / 2**20 if cost else None for cost in costs]
-    names = [engine.name for engine in result.engines]
+    names = [_label(engine) for engine in result.engines]
     _bars(cpu, result, cpu_s, "CPU-seconds per\nmillion records", decimal)
     _bars(memory, result, peaks_mib, "peak memory,\nMiB", lambda mib: mebibytes(round(mib * 2**20)))
     cpu.set_yticks(range(len(names)), names)
@@ -462,8 +473,10 @@ def _panels(title: str, result: Result, draw: Callable[[Axes, EngineResult], Non
     figure = _new_figure(title, height_in=1.2 + 1.35 * max(1, len(result.engines)))
     panels = figure.subplots(max(1, len(result.engines)), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     colours = engine_colours(result.engines)
+    if not result.engines:
+        _say_not_measured(panels[0])
     for axes, engine in zip(panels, result.engines, strict=False):
-        axes.set_title(engine.name, color=colours[engine.name])
+        axes.set_title(_label(engine), color=colours[engine.name])
         if engine.series:
             draw(axes, engine)
         else:
@@ -473,7 +486,7 @@ def _panels(title: str, result: Result, draw: Callable[[Axes, EngineResult], Non
     return figure
 
 
-def _shade_warm_up(panels: Sequence[Axes], result: Result) -> None:
+def _shade_warm_up(panels: Iterable[Axes], result: Result) -> None:
     start_s = min((engine.series[0].t_s for engine in result.engines if engine.series), default=0.0)
     for axes in panels:
         axes.margins(x=0.01)
@@ -482,7 +495,7 @@ def _shade_warm_up(panels: Sequence[Axes], result: Result) -> None:
 
 
 def _line(
-    axes: Axes, engine: EngineResult, value: Callable[[Sample], float | None], colour: str, style: LineStyle
+    axes: Axes, engine: EngineResult, value: Callable[[Sample], float | None], colour: str, style: LineStyleType
 ) -> None:
     times_s = np.array([sample.t_s for sample in engine.series])
     values = np.array([value(sample) for sample in engine.series], dtype=np.float64)  # None becomes NaN
@@ -495,9 +508,19 @@ def _steps(axes: Axes, engine: EngineResult, total: Callable[[Sample], int], **s
     axes.stairs(per_s, edges_s, baseline=None, **style)
 
 
-def _legend(figure: Figure, entries: list[tuple[str, str, LineStyle]]) -> None:
-    handles = [Line2D([], [], color=colour, linestyle=style, label=label) for label, colour, style in entries]
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=9)
+def _legend(figure: Figure, entries: list[tuple[str, list[str], LineStyleType]]) -> None:
+    """A legend of labels, each with a line of its style in all its colours."""
+    handles: list[Any] = [
+        tuple(Line2D([], [], color=colour, linestyle=style) for colour in colours) for _, colours, style in entries
+    ]
+    figure.legend(
+        handles,
+        [label for label, _, _ in entries],
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
+        loc="outside lower left",
+        ncols=len(entries),
+        fontsize=9,
+    )
 
 
 def _watermark(figure: Figure) -> None:
@@ -515,6 +538,11 @@ def _watermark(figure: Figure) -> None:
         va="center",
         zorder=100,
     )
+
+
+def _label(engine: EngineResult) -> str:
+    """The engine's name, and its verdict unless it passed: a number of a wrong answer must not pass for a result."""
+    return engine.name if engine.verdict is Verdict.PASS else f"{engine.name} ({engine.verdict.value})"
 
 
 def _say_not_measured(axes: Axes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.result import EngineResult, Result
+from harness.result import EngineResult, Result, Truth
 from reports import summary
 from reports.figures import Picture, draw_all, engine_colours, save_png, svg_text
 
@@ -56,7 +56,6 @@ def _environment(**options: Any) -> Environment:
     )
     environment.filters |= {
         "integer": summary.integer,
-        "mebibytes": summary.mebibytes,
         "utc": _utc,
         "pairs": summary.flatten,
         "fenced": _fenced,
@@ -76,9 +75,10 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "command": shlex.join(result.command),
         "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE],
         "environment": _environment_facts(result),
+        "truth": _truth_facts(result.truth) if result.truth else [],
         "process_names": _process_names(result.engines),
+        "process_cost": _process_cost,
         "wrong_cells": summary.wrong_cells,
-        "not_measured": summary.NOT_MEASURED,
     }
 
 
@@ -89,9 +89,30 @@ def _environment_facts(result: Result) -> list[tuple[str, str]]:
     return summary.flatten(facts)
 
 
+def _truth_facts(truth: Truth) -> list[tuple[str, str]]:
+    return [
+        ("made by", truth.engine),
+        ("agrees with the seed", "yes" if truth.agrees_with_seed else "NO"),
+        ("records", summary.integer(truth.records)),
+        ("malformed lines", summary.integer(truth.malformed)),
+        ("cells", summary.integer(truth.cells)),
+        ("objects in the archive", summary.integer(truth.archive_objects)),
+        ("SHA-256 of the archive", truth.archive_sha256),
+    ]
+
+
 def _process_names(engines: list[EngineResult]) -> list[str]:
     """The other processes of all trials, each once, in the order of their first appearance."""
     return list(dict.fromkeys(cost.name for engine in engines for cost in engine.other_costs))
+
+
+def _process_cost(engine: EngineResult, name: str) -> str:
+    """What the processes of that name used in the engine's trial; memory is that of the greatest."""
+    costs = [cost for cost in engine.other_costs if cost.name == name]
+    if not costs:
+        return summary.NOT_MEASURED
+    cpu_s = sum(cost.cpu_user_s + cost.cpu_system_s for cost in costs)
+    return f"{cpu_s:.1f} s, {summary.mebibytes(max(cost.rss_bytes_peak for cost in costs))} MiB"
 
 
 def _utc(epoch_s: int) -> str:

@@ -28,7 +28,9 @@ QUANTILES_NOTE = (
     "Latency runs from a record's intended send time to its visibility in Redis. The quantiles are those of "
     "first-in-first-out matching within a cell; the mean is exact."
 )
-CLOCK_NOTE = "The moment of visibility is the ID of a Redis stream entry, the Redis server's own clock, whose resolution is 1 ms."
+CLOCK_NOTE = (
+    "The moment of visibility is the ID of a Redis stream entry: the Redis server's own clock, of 1 ms resolution."
+)
 RATIO_NOTE = (
     "Ratios to the baseline are withheld where the run is invalid or either of the two engines did not pass, because "
     "the cost of a wrong answer says nothing."
@@ -103,7 +105,7 @@ def mebibytes(size_bytes: int) -> str:
 def groups(result: Result) -> list[Group]:
     """The main table of a report, group by group."""
     tables = [
-        ("Correctness, in cells", _CORRECTNESS),
+        ("Correctness", _CORRECTNESS),
         ("Latency, ms", _LATENCY),
         ("Throughput, records/s", _THROUGHPUT),
         ("Cost of the engine", _COST),
@@ -143,7 +145,7 @@ def _correctness(show: Callable[[Correctness], str]) -> Show:
 
 
 def _dead_letters(show: Callable[[DeadLetters], str]) -> Show:
-    return _part(lambda engine: engine.correctness and engine.correctness.dead_letters, show)
+    return _correctness(lambda part: show(part.dead_letters))
 
 
 def _latency(show: Callable[[Latency], str]) -> Show:
@@ -164,11 +166,11 @@ def _generator(show: Callable[[Generator], str]) -> Show:
 
 _CORRECTNESS: list[tuple[str, Show]] = [
     ("verdict", lambda engine: engine.verdict.value),
-    ("expected", _correctness(lambda part: integer(part.expected))),
-    ("observed", _correctness(lambda part: integer(part.observed))),
-    ("missing", _correctness(lambda part: integer(part.missing))),
-    ("extra", _correctness(lambda part: integer(part.extra))),
-    ("mismatched", _correctness(lambda part: integer(part.mismatched))),
+    ("cells expected", _correctness(lambda part: integer(part.expected))),
+    ("cells observed", _correctness(lambda part: integer(part.observed))),
+    ("cells missing", _correctness(lambda part: integer(part.missing))),
+    ("cells extra", _correctness(lambda part: integer(part.extra))),
+    ("cells mismatched", _correctness(lambda part: integer(part.mismatched))),
     ("records expected", _correctness(lambda part: integer(part.expected_records))),
     ("records lost", _correctness(lambda part: integer(part.lost_records))),
     ("records surplus", _correctness(lambda part: integer(part.surplus_records))),
@@ -200,8 +202,9 @@ _COURSE: list[tuple[str, Show]] = [
     ("drain, s", _part(lambda engine: engine.drain_s, lambda value: f"{value:.1f}")),
     ("generator's schedule error p99, ms", _generator(lambda part: decimal(part.schedule_error_ms_p99))),
     ("generator's schedule error max, ms", _generator(lambda part: decimal(part.schedule_error_ms_max))),
-    ("sent / acknowledged", _generator(lambda part: f"{part.sent_records:,} / {part.acked_records:,}")),
-    ("sends failed", _generator(lambda part: integer(part.failed_records))),
+    ("records sent", _generator(lambda part: integer(part.sent_records))),
+    ("records acknowledged", _generator(lambda part: integer(part.acked_records))),
+    ("records that failed to send", _generator(lambda part: integer(part.failed_records))),
     ("updates in Redis", lambda engine: integer(engine.updates)),
     ("updates that lowered a count", lambda engine: integer(engine.count_regressions)),
 ]
@@ -209,12 +212,17 @@ _COURSE: list[tuple[str, Show]] = [
 
 def _ratios(result: Result) -> list[tuple[str, Show]]:
     return [
-        ("latency p99", _ratio(result, lambda engine: engine.latency_ms and engine.latency_ms.p99)),
-        (
-            "CPU-seconds per million",
-            _ratio(result, lambda engine: engine.cost and engine.cost.cpu_s_per_million_records),
-        ),
+        ("latency p99", _ratio(result, _p99_ms)),
+        ("CPU-seconds per million", _ratio(result, _cpu_s_per_million)),
     ]
+
+
+def _p99_ms(engine: EngineResult) -> float | None:
+    return engine.latency_ms.p99 if engine.latency_ms else None
+
+
+def _cpu_s_per_million(engine: EngineResult) -> float | None:
+    return engine.cost.cpu_s_per_million_records if engine.cost else None
 
 
 def _ratio(result: Result, measure: Callable[[EngineResult], float | None]) -> Show:
@@ -226,6 +234,6 @@ def _ratio(result: Result, measure: Callable[[EngineResult], float | None]) -> S
         if not result.valid or {engine.verdict, baseline.verdict} != {Verdict.PASS}:
             return WITHHELD
         mine, reference = measure(engine), measure(baseline)
-        return f"{decimal(mine / reference)} ×" if mine is not None and reference else NOT_MEASURED
+        return f"{decimal(mine / reference)} x" if mine is not None and reference else NOT_MEASURED
 
     return shown

@@ -36,7 +36,7 @@ def cache_dir() -> Path:
 def only_one(path: Path, progress: Progress) -> Iterator[None]:
     """Hold an exclusive lock on ``PATH.lock``, waiting for the process that holds it, if any."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(f"{path}.lock", "w", encoding="ascii") as lock:
+    with path.with_name(f"{path.name}.lock").open("w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -15,12 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ProvisionError
+from harness.lifeline import guarded
 from harness.provision.cache import Progress, cache_dir, only_one
 
 UV_VERSION = "0.13.9"
 
 _STAMP = "ringbench-complete"
 _OUTPUT_LINES_IN_ERROR = 15
+_GRACE_S = 2.0
+#: How the lines of uv begin that tell of something that can take long.
+_TOLD = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed")
 
 
 def ensure_environment(
@@ -124,24 +128,31 @@ def installed_uv() -> Path | None:
     if beside.exists():
         return beside
     found = shutil.which("uv")
-    return Path(found) if found else None
+    # A name on PATH may be a version manager's stub for a program that is not enabled.
+    works = found and subprocess.run([found, "--version"], capture_output=True).returncode == 0
+    return Path(found) if found and works else None
 
 
 def _install_uv(home: Path) -> None:
     """Put uv into `home` by this interpreter's pip; without one, by that of a virtual environment."""
     install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}"]
-    with_pip = subprocess.run([sys.executable, *install, "--target", str(home)], capture_output=True, text=True)
+    with_pip = _capture([sys.executable, *install, "--target", str(home)])
     if with_pip.returncode == 0:
         return
-    with_venv = subprocess.run([sys.executable, "-m", "venv", str(home)], capture_output=True, text=True)
+    with_venv = _capture([sys.executable, "-m", "venv", str(home)])
     if with_venv.returncode == 0:
-        with_venv = subprocess.run([str(home / "bin" / "python"), *install], capture_output=True, text=True)
+        with_venv = _capture([str(home / "bin" / "python"), *install])
     if with_venv.returncode != 0:
         reasons = "\n".join(_last_lines(each.stdout + each.stderr) for each in (with_pip, with_venv))
         raise ProvisionError(
             f"cannot install uv {UV_VERSION}, neither with pip nor with venv:\n{reasons}",
             fix="install uv and put it on PATH, or install pip for this Python",
         )
+
+
+def _capture(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    command, descriptors = guarded(argv, grace_s=_GRACE_S)
+    return subprocess.run(command, capture_output=True, text=True, pass_fds=descriptors)
 
 
 def _run(uv: Path, arguments: list[str], progress: Progress) -> None:
@@ -151,20 +162,27 @@ def _run(uv: Path, arguments: list[str], progress: Progress) -> None:
         ProvisionError: it fails; the message ends with its last lines.
     """
     tail: deque[str] = deque(maxlen=_OUTPUT_LINES_IN_ERROR)
+    command, descriptors = guarded([str(uv), *arguments], grace_s=_GRACE_S)
     with subprocess.Popen(
-        [str(uv), *arguments],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         env=uv_environment(os.environ, _pip_settings(os.environ)),
+        pass_fds=descriptors,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            tail.append(line.rstrip())
-            if line.lstrip().startswith(("Resolved", "Downloading", "Prepared", "Installed")):
-                progress(line.strip())
+        try:
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                if line.lstrip().startswith(_TOLD):
+                    progress(line.strip())
+        except BaseException:
+            # Ctrl-C, as a rule. Without this, leaving the context would wait for uv to finish.
+            process.terminate()
+            raise
     if process.returncode != 0:
         raise ProvisionError(
             f"uv {' '.join(arguments[:2])} failed (exit code {process.returncode}):\n" + "\n".join(tail),
@@ -182,9 +200,14 @@ def uv_environment(environment: Mapping[str, str], pip: Mapping[str, str]) -> di
     uv reads no configuration of pip's; someone whose pip works expects this to work too.
     """
     finds = [each for each in pip.get("find-links", "").split() if "://" in each or Path(each).is_dir()]
-    translated = {
+    indexes = {
         "UV_DEFAULT_INDEX": pip.get("index-url", ""),
         "UV_INDEX": " ".join(pip.get("extra-index-url", "").split()),
+    }
+    # uv has older names for these too; whoever names an index for uv means that one alone.
+    if any(key.startswith("UV_") and "INDEX" in key for key in environment):
+        indexes = {}
+    translated = indexes | {
         "UV_FIND_LINKS": ",".join(finds),
         "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
         "UV_NO_INDEX": pip.get("no-index", ""),

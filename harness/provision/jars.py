@@ -90,7 +90,7 @@ def find_jars(lock: Path) -> list[Path] | None:
 
 
 def ensure_jars(lock: Path, *, progress: Progress) -> list[Path]:
-    """The jars in `lock`, in its order, downloaded first if need be. Nothing is asked of the network if they are cached.
+    """The jars in `lock`, in its order, downloaded first if need be. Once they are cached, no network is needed.
 
     Raises:
         ConfigurationError: as `read_lock`.

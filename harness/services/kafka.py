@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -23,7 +24,7 @@ _HEAP_MB = 768
 _FORMAT_DEADLINE_S = 60.0
 _START_DEADLINE_S = 60.0
 _STOP_TIMEOUT_S = 10.0
-_CHECK_TIMEOUT_S = 10.0
+_CHECK_TIMEOUT_S = 5.0
 _PROBE_TIMEOUT_S = 1.0
 _POLL_S = 0.1
 #: SerialGC has no helper threads to compete with the engines for the cores.
@@ -144,8 +145,13 @@ def check_kafka(bootstrap_servers: str, properties: dict[str, str] | None = None
         ServiceError: they cannot be reached.
     """
     seen: list[str] = []
-    own = {"bootstrap.servers": bootstrap_servers, "log_level": 0, "error_cb": lambda error: seen.append(error.str())}
-    admin = AdminClient({**(properties or {}), **own})
+    settings: dict[str, Any] = dict(properties or {})
+    settings |= {
+        "bootstrap.servers": bootstrap_servers,
+        "log_level": 0,
+        "error_cb": lambda error: seen.append(error.str()),
+    }
+    admin = AdminClient(settings)
     try:
         admin.list_topics(timeout=_CHECK_TIMEOUT_S)
     except KafkaException as error:

@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -19,6 +19,9 @@ from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
 from harness.services.ports import HOST, on_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 JARS_LOCK = Path(__file__).parent / "s3proxy.jars.lock"
 
@@ -39,7 +42,8 @@ s3proxy.ignore-unknown-headers=true
 jclouds.provider=filesystem-nio2
 jclouds.identity=unused
 jclouds.credential=unused
-jclouds.filesystem.basedir=data
+# Absolute: of a bucket below a relative path, S3Proxy lists no objects.
+jclouds.filesystem.basedir={data}
 """
 
 
@@ -65,7 +69,7 @@ class S3Service:
         self.process.stop()
 
 
-def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeout_s: float = 60.0) -> Any:
+def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeout_s: float = 60.0) -> "S3Client":
     """A boto3 client.
 
     Args:
@@ -73,12 +77,13 @@ def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeou
         credentials: None for those that boto3 finds by itself.
         timeout_s: for connecting, and for each answer.
     """
-    return boto3.client(
+    session = boto3.Session()
+    return session.client(
         "s3",
         endpoint_url=endpoint,
-        aws_access_key_id=credentials and credentials.access_key,
-        aws_secret_access_key=credentials and credentials.secret_key,
-        region_name=None if os.environ.get("AWS_DEFAULT_REGION") else "us-east-1",
+        aws_access_key_id=credentials.access_key if credentials else None,
+        aws_secret_access_key=credentials.secret_key if credentials else None,
+        region_name=session.region_name or "us-east-1",
         config=Config(
             connect_timeout=timeout_s,
             read_timeout=timeout_s,
@@ -121,7 +126,11 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
     (home / "data").mkdir()
     credentials = S3Credentials(secrets.token_hex(10), secrets.token_urlsafe(30))
     properties = _PROPERTIES.format(
-        host=HOST, port=port, access_key=credentials.access_key, secret_key=credentials.secret_key
+        host=HOST,
+        port=port,
+        access_key=credentials.access_key,
+        secret_key=credentials.secret_key,
+        data=home / "data",
     )
     (home / "s3proxy.properties").write_text(properties, encoding="ascii")
     argv = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]

@@ -6,6 +6,8 @@ import math
 import random
 from collections.abc import Sequence
 
+from hdrh.histogram import HdrHistogram
+
 from harness.result import (
     CellExample,
     Correctness,
@@ -24,7 +26,6 @@ from harness.result import (
     Truth,
     Verdict,
 )
-from hdrh.histogram import HdrHistogram
 
 RATE_PER_S = 6000
 WARM_UP_S, MEASURED_S = 20, 60

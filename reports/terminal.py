@@ -1,0 +1,78 @@
+"""The table that ends a run in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from harness.result import EngineResult, Latency, Result, Throughput, Verdict
+from reports import summary
+
+VERDICT_STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow"}
+ABSENT = "-"
+
+Show = Callable[[EngineResult], str | None]
+
+
+def final_table(result: Result) -> Group:
+    """Whether the run is valid, a row for each engine, and why a verdict is not `pass`; fits 100 columns.
+
+    Everything that comes from outside is put in `Text`, where square brackets are no markup.
+    """
+    headline = summary.headline(result)
+    lines = [Text(headline.title, style="bold green" if result.valid else "bold red")]
+    lines += [Text(f"  {reason}", style="red") for reason in headline.reasons]
+    reasons = [
+        Text(f"{engine.name}: {reason}", style=VERDICT_STYLES[engine.verdict])
+        for engine in result.engines
+        for reason in engine.reasons
+    ]
+    notes = [Text(note, style="dim") for note in (summary.QUANTILES_NOTE, summary.CLOCK_NOTE)]
+    return Group(*lines, _table(result), *reasons, Text(headline.winner), *notes)
+
+
+def _table(result: Result) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("engine", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for heading, _ in _COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for engine in result.engines:
+        verdict = Text(engine.verdict.value, style=VERDICT_STYLES[engine.verdict])
+        table.add_row(Text(engine.name), verdict, *(Text(show(engine) or ABSENT) for _, show in _COLUMNS))
+    return table
+
+
+def _wrong(engine: EngineResult) -> str | None:
+    return summary.integer(summary.wrong_cells(engine.correctness)) if engine.correctness else None
+
+
+def _latency(pick: Callable[[Latency], float]) -> Show:
+    return lambda engine: summary.milliseconds(pick(engine.latency_ms)) if engine.latency_ms else None
+
+
+def _throughput(pick: Callable[[Throughput], float]) -> Show:
+    return lambda engine: f"{pick(engine.throughput_records_per_s):,.0f}" if engine.throughput_records_per_s else None
+
+
+def _cpu(engine: EngineResult) -> str | None:
+    return summary.decimal(engine.cost.cpu_s_per_million_records) if engine.cost else None
+
+
+def _memory(engine: EngineResult) -> str | None:
+    return summary.mebibytes(engine.cost.rss_bytes_peak) if engine.cost else None
+
+
+_COLUMNS: list[tuple[str, Show]] = [
+    ("wrong\ncells", _wrong),
+    ("p50\nms", _latency(lambda latency: latency.p50)),
+    ("p99\nms", _latency(lambda latency: latency.p99)),
+    ("max\nms", _latency(lambda latency: latency.max)),
+    ("offered\nrecords/s", _throughput(lambda throughput: throughput.offered)),
+    ("sustained\nrecords/s", _throughput(lambda throughput: throughput.sustained)),
+    ("CPU-s per\nmillion", _cpu),
+    ("peak\nMiB", _memory),
+]

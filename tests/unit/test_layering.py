@@ -1,0 +1,62 @@
+"""The rules of who may import whom (docs/architecture.md), checked on the source itself."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = {"engines", "harness", "reports", "viewer", "workloads"}
+ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
+
+
+def _imports(folder: str) -> set[tuple[str, str]]:
+    """(file, imported module) for every import statement below `folder`, those inside functions too."""
+    found = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {(path.name, alias.name) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add((path.name, node.module))
+    assert found, f"no Python below {folder}"
+    return found
+
+
+def _ours(folder: str) -> set[tuple[str, str]]:
+    return {(file, name) for file, name in _imports(folder) if name.split(".")[0] in OURS}
+
+
+def test_the_contract_imports_the_standard_library_only() -> None:
+    foreign = {
+        each for each in _imports("engines/contract") if each[1].split(".")[0] not in sys.stdlib_module_names
+    }
+    assert {each for each in foreign if not each[1].startswith("engines.contract")} == set()
+
+
+def test_there_are_three_engines() -> None:
+    assert {"baseline", "flink", "spark"} <= set(ENGINES)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_import_the_contract_and_nothing_else_of_ours(engine: str) -> None:
+    assert {each for each in _ours(f"engines/{engine}") if not each[1].startswith("engines.contract")} == set()
+
+
+def test_workloads_are_pure() -> None:
+    allowed = ("engines.contract", "workloads")
+    assert {each for each in _ours("workloads") if not each[1].startswith(allowed)} == set()
+    roots = {name.split(".")[0] for _, name in _imports("workloads")}
+    assert roots & {"io", "os", "pathlib", "random", "socket", "subprocess", "time", "datetime"} == set()
+
+
+def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports() -> None:
+    allowed = ("engines.contract", "harness", "workloads")
+    assert {each for each in _ours("harness") if not each[1].startswith(allowed) and each[0] != "cli.py"} == set()
+    roots = {name.split(".")[0] for _, name in _imports("harness")}
+    assert roots & {"pyspark", "pyflink", "apache_flink"} == set()
+
+
+def test_reports_read_results_only() -> None:
+    assert {name for _, name in _ours("reports") if not name.startswith("reports")} <= {"harness.result"}

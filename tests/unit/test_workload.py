@@ -1,0 +1,111 @@
+"""The workload is a pure function of its seed, has the documented shape, and counts to what its lines say."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.contract.aggregate import Cell
+from engines.contract.record import OPERATORS, parse
+from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
+from workloads.malformed import KINDS
+from workloads.profiles import NANOSECONDS_PER_S, ConstantRate
+from workloads.truth import expected_counts
+from workloads.workload import CELLS, Workload, WorkloadSpecification
+
+SPECIFICATION = WorkloadSpecification(
+    seed=7, rate_records_per_s=3000, warmup_s=2, duration_s=5, partitions=4, malformed_per_million=5000
+)
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    workload = Workload(SPECIFICATION)
+    return workload.lines(workload.columns(0, workload.total_records))
+
+
+def test_counties_are_the_58_of_the_2020_census() -> None:
+    assert len(COUNTIES) == 58
+    assert sum(county.population for county in COUNTIES) == 39_538_223
+    assert {county.name: county.fips for county in COUNTIES}["Los Angeles"] == "06037"
+    assert [county.name for county in COUNTIES] == sorted(county.name for county in COUNTIES)
+
+
+def test_first_lines_stay_what_they_are(lines: list[bytes]) -> None:
+    """A change here changes every archive ever made: it must be meant, and its reason recorded."""
+    assert lines[0] == b"+12137168280,+12136305790,06037,1767225600000,1767225600000,text,Verizon"
+    assert lines[1].endswith(b",06059,1767225550337,1767225600000,call,AT&T")
+
+
+def test_any_range_gives_the_same_lines_as_the_whole(lines: list[bytes]) -> None:
+    workload = Workload(SPECIFICATION)
+    assert workload.lines(workload.columns(1234, 2345)) == lines[1234:2345]
+
+
+def test_another_seed_gives_other_lines(lines: list[bytes]) -> None:
+    workload = Workload(replace(SPECIFICATION, seed=8))
+    other = workload.lines(workload.columns(0, 1000))
+    assert sum(a == b for a, b in zip(other, lines, strict=False)) == 0
+
+
+def test_expected_counts_are_those_of_the_lines(lines: list[bytes]) -> None:
+    parsed = [parse(line) for line in lines]
+    counts = Counter(Cell(r.window_s, r.location, r.operator, r.type) for r in parsed if r)
+    malformed = [index for index, record in enumerate(parsed) if record is None]
+    expected = expected_counts(Workload(SPECIFICATION), chunk_records=1000)
+    assert expected.counts == counts
+    assert expected.malformed_indexes == malformed
+    assert expected.malformed_lines == [lines[index] for index in malformed]
+
+
+def test_malformed_lines_are_as_frequent_as_asked_and_of_every_kind(lines: list[bytes]) -> None:
+    malformed = [line for line in lines if parse(line) is None]
+    expected = len(lines) * SPECIFICATION.malformed_per_million / 1e6
+    assert abs(len(malformed) - expected) < 5 * expected**0.5
+    whole = b"+12137168280,+12136305790,06037,1767225600000,1767225600000,text,Verizon"
+    assert parse(whole) is not None
+    assert all(parse(spoil(whole)) is None for spoil in KINDS.values())
+
+
+def test_shares_follow_population_operators_and_types() -> None:
+    """Pearson's chi-squared stays below its 99.99 % quantile; one seed, so that the test always goes the same way."""
+    columns = Workload(replace(SPECIFICATION, rate_records_per_s=100_000)).columns(0, 400_000)
+    population = np.array([county.population for county in COUNTIES], dtype=float)
+    operators, types = len(OPERATORS), 2
+    assert _chi_squared(columns.cells // (operators * types), population) < 108  # 57 degrees of freedom
+    assert _chi_squared(columns.cells // types % operators, np.array(OPERATOR_SHARES)) < 22  # 3
+    assert _chi_squared(columns.cells % types, np.array([CALL_SHARE, 1 - CALL_SHARE])) < 16  # 1
+
+
+def _chi_squared(chosen: np.ndarray, weights: np.ndarray) -> float:
+    expected = weights / weights.sum() * len(chosen)
+    return float(((np.bincount(chosen, minlength=len(weights)) - expected) ** 2 / expected).sum())
+
+
+def test_call_durations_are_plausible() -> None:
+    durations_s = Workload(SPECIFICATION).columns(0, 20_000).durations_ms / 1000
+    calls = durations_s[durations_s > 0]
+    assert 55 < np.median(calls) < 65
+    assert 95 < calls.mean() < 125
+    assert calls.max() < 3 * 3600
+
+
+def test_every_second_has_its_records() -> None:
+    workload = Workload(SPECIFICATION)
+    bounds = [workload.second(second) for second in range(workload.total_s)]
+    assert bounds[0][0] == 0 and bounds[-1][1] == workload.total_records == 21_000
+    assert all(last == first for (_, last), (first, _) in zip(bounds, bounds[1:], strict=False))
+    windows = workload.columns(*workload.second(3)).windows_s
+    assert set(windows.tolist()) == {SPECIFICATION.epoch_s + 3}
+    assert len(CELLS) == 464
+
+
+@given(rate=st.integers(1, 3_000_000), index=st.integers(0, 10**12))
+def test_due_before_inverts_offsets(rate: int, index: int) -> None:
+    profile = ConstantRate(rate)
+    (offset,) = profile.offsets_ns(index, index + 1).tolist()
+    assert profile.due_before(offset) <= index < profile.due_before(offset + 1)
+    assert offset == index * NANOSECONDS_PER_S // rate
