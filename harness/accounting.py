@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 
-
 #: Listing a group's processes costs far more than reading them, and few groups change once they work.
 READINGS_PER_LISTING = 10
 
@@ -77,7 +76,8 @@ class Readings:
 
     def between(self, start_s: float, end_s: float) -> Usage:
         """CPU time used between two times, interpolated between readings, and the peak of memory among them."""
-        peak_bytes = [usage.rss_bytes for t_s, usage in zip(self.t_s, self.usages, strict=True) if start_s <= t_s <= end_s]
+        readings = zip(self.t_s, self.usages, strict=True)
+        peak_bytes = [usage.rss_bytes for t_s, usage in readings if start_s <= t_s <= end_s]
         return Usage(
             cpu_user_s=self._used([usage.cpu_user_s for usage in self.usages], start_s, end_s),
             cpu_system_s=self._used([usage.cpu_system_s for usage in self.usages], start_s, end_s),

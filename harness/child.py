@@ -72,7 +72,7 @@ class Child:
         deadline = time.monotonic() + deadline_s
         with self._changed:
             while not (event := self.last(kind)):
-                if not self.is_running and not self._reader.is_alive() or self.last("failed"):
+                if self.last("failed") or not (self.is_running or self._reader.is_alive()):
                     raise ServiceError(self.death())
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:

@@ -25,6 +25,7 @@ class Engine:
         name: what users call the engine.
         directory: the folder it stands in.
         description: one sentence.
+        version_of: the package in its requirements whose version is the engine's own.
         entry: the script to run, in the folder.
         requirements: its hash-locked requirements, in the folder.
         python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
@@ -37,6 +38,7 @@ class Engine:
     description: str
     entry: str
     requirements: str
+    version_of: str = ""
     python: str = ""
     java: bool = False
     jars: str | None = None

@@ -28,7 +28,7 @@ class Limits(_Section):
     clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
     engine_ready_s: float = Field(120.0, gt=0)
     settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
-    quiet_s: float = Field(15.0, gt=0, description="no update for this long, records still missing: waiting is over")
+    quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")
 
 
 class Scenario(_Section):
@@ -71,10 +71,10 @@ class Scenario(_Section):
 
 
 def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
-    """The scenario in a YAML file, or a built-in one by its name, with `overrides` in place of the file's keys.
+    """The scenario in a YAML file, or a built-in one by its name, with `overrides` in place of its keys.
 
     Raises:
-        ConfigurationError: there is no such scenario, or it is not one; the message names the key and what was expected.
+        ConfigurationError: there is no such scenario, or it is not one; the message names the key and what it wants.
     """
     path = _find(name_or_path)
     try:

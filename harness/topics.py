@@ -87,8 +87,10 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
                 if message.error():
                     raise ServiceError(f"topic {topic}: {message.error()}")
                 values.append(message.value() or b"")
-                if message.offset() + 1 >= left.get(message.partition(), 0):
-                    left.pop(message.partition(), None)
+                partition, offset = message.partition(), message.offset()
+                assert partition is not None and offset is not None
+                if offset + 1 >= left.get(partition, 0):
+                    left.pop(partition, None)
         return values
     finally:
         consumer.close()

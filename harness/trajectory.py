@@ -1,8 +1,8 @@
 """Latency of every record from the trajectory of counts, with no tracer inside the engine.
 
-When a cell's count goes from a to b at time T, the records a+1 to b of that cell, in order of intended send time, became
-visible at T. The mean over all records is exact whatever order the engine took them in; single latencies, and so the
-quantiles, are those of first-in-first-out matching within the cell.
+When a cell's count goes from a to b at time T, the records a+1 to b of that cell, in order of intended send time,
+became visible at T. The mean over all records is exact whatever order the engine took them in; single latencies, and so
+the quantiles, are those of first-in-first-out matching within the cell.
 """
 
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ class Trial:
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
-    readings: dict[str, Readings] = field(default_factory=dict)  # by process group; time 0 is the measured time's start
+    readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class TrialRunner:
     # Starting
 
     def _start_engine(self, stack: ExitStack) -> bool:
-        """Start the engine and wait until it is ready. Returns whether it is; the other engines get their turn anyway."""
+        """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
         self._watcher.phase(f"{self._name}: starting the engine")
         self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"

@@ -29,7 +29,8 @@ class ConstantRate:
         index = np.arange(first, last, dtype=np.int64)
         # Seconds and rest apart: index * 10^9 would overflow after some 9 * 10^9 records.
         whole_s, rest = np.divmod(index, self._rate)
-        return whole_s * NANOSECONDS_PER_S + rest * NANOSECONDS_PER_S // self._rate
+        offsets: NDArray[np.int64] = whole_s * NANOSECONDS_PER_S + rest * NANOSECONDS_PER_S // self._rate
+        return offsets
 
     def due_before(self, offset_ns: int) -> int:
         """See `Profile.due_before`."""

@@ -170,7 +170,8 @@ def _call_durations_ms() -> NDArray[np.int64]:
     normal = NormalDist(0.0, CALL_DURATION_SIGMA)
     middles = (np.arange(_DURATION_QUANTILES) + 0.5) / _DURATION_QUANTILES
     exponents = np.array([normal.inv_cdf(middle) for middle in middles.tolist()])
-    return np.round(CALL_DURATION_MEDIAN_S * 1000 * np.exp(exponents)).astype(np.int64)
+    durations_ms: NDArray[np.int64] = np.round(CALL_DURATION_MEDIAN_S * 1000 * np.exp(exponents)).astype(np.int64)
+    return durations_ms
 
 
 _COUNTY_BOUNDS = _bounds([county.population for county in COUNTIES])

@@ -66,18 +66,22 @@ class Archiver:
         for message in consumer.consume(POLL_RECORDS, timeout=0.25):
             if message.error():
                 raise KafkaException(message.error())
-            self._lines[message.partition()].append(message.value())
+            partition = message.partition()
+            assert partition is not None
+            self._lines[partition].append(message.value() or b"")
 
     def _records_in(self, second: int) -> list[int]:
         """How many records each partition receives in a second of the workload."""
         sent = self._workload.partitions(*self._workload.second(second))
-        return np.bincount(sent, minlength=len(self._partitions)).tolist()
+        return [int(count) for count in np.bincount(sent, minlength=len(self._partitions))]
 
     def _is_complete(self) -> bool:
         return all(len(lines) >= wanted for lines, wanted in zip(self._lines, self._wanted, strict=True))
 
     def _archive_second(self) -> None:
-        partitions, offsets, lines = [], [], []
+        partitions: list[int] = []
+        offsets: list[int] = []
+        lines: list[bytes] = []
         for each in self._partitions:
             wanted = self._wanted[each]
             partitions += [each] * wanted

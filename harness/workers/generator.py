@@ -95,7 +95,7 @@ class Generator:
         self._sent += 1
 
     def _make_slices(self, now_offset_ns: int) -> bool:
-        """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether there was one to make."""
+        """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
         if self._made >= wanted:
             return False

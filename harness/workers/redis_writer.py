@@ -62,8 +62,8 @@ class RedisWriter:
     def _write(self, messages: list[Message]) -> None:
         latest: dict[bytes, bytes] = {}
         for message in messages:
-            if self._is_upsert(message):
-                latest[message.key()] = message.value()
+            if upsert := self._upsert(message):
+                latest[upsert[0]] = upsert[1]
         self._upserts += len(messages)
         if latest:
             self._transact(latest)
@@ -82,16 +82,17 @@ class RedisWriter:
             pipeline.execute()
         self._transactions += 1
 
-    def _is_upsert(self, message: Message) -> bool:
-        """Whether `message` keeps the contract. One that does not is counted, named in the log and left out."""
+    def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
+        """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""
+        key, value = message.key() or b"", message.value() or b""
         try:
-            decode_key(message.key() or b"")
-            decode_count(message.value() or b"")
+            decode_key(key)
+            decode_count(value)
         except ValueError as error:
             self._refused += 1
             print(f"offset {message.offset()} of partition {message.partition()}: {error}", flush=True)
-            return False
-        return True
+            return None
+        return key, value
 
     def _totals(self) -> dict[str, Any]:
         return {"upserts": self._upserts, "refused": self._refused, "transactions": self._transactions}

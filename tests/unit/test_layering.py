@@ -29,9 +29,7 @@ def _ours(folder: str) -> set[tuple[str, str]]:
 
 
 def test_the_contract_imports_the_standard_library_only() -> None:
-    foreign = {
-        each for each in _imports("engines/contract") if each[1].split(".")[0] not in sys.stdlib_module_names
-    }
+    foreign = {each for each in _imports("engines/contract") if each[1].split(".")[0] not in sys.stdlib_module_names}
     assert {each for each in foreign if not each[1].startswith("engines.contract")} == set()
 
 

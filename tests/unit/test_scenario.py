@@ -64,5 +64,5 @@ def test_an_unknown_name_suggests_a_scenario() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="nowhere.yaml"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml"):
         load_scenario("nowhere.yaml", {})

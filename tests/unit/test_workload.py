@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_every_second_has_its_records() -> None:
     workload = Workload(SPECIFICATION)
     bounds = [workload.second(second) for second in range(workload.total_s)]
     assert bounds[0][0] == 0 and bounds[-1][1] == workload.total_records == 21_000
-    assert all(last == first for (_, last), (first, _) in zip(bounds, bounds[1:], strict=False))
+    assert all(last == first for (_, last), (first, _) in pairwise(bounds))
     windows = workload.columns(*workload.second(3)).windows_s
     assert set(windows.tolist()) == {SPECIFICATION.epoch_s + 3}
     assert len(CELLS) == 464

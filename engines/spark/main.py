@@ -1,0 +1,200 @@
+"""The Spark engine: Structured Streaming in local mode, micro-batches back to back.
+
+Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
+"""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery, StreamingQueryListener
+from pyspark.sql.streaming.listener import (
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+)
+from query import TOTALS, output_rows
+
+from engines.contract.events import EventWriter
+from engines.contract.job import JobSpecification
+from engines.contract.process import run_engine
+
+DEFAULT_SETTINGS: dict[str, Any] = {
+    # The state is small (windows within the lateness), so that the heap serves it faster than RocksDB.
+    "state_store": "hdfs",
+    # Bounds a micro-batch when catching up: about a second's work. Partitions share it by what is left in each, so
+    # that they advance together, and the watermark of one batch does not make the next one's records late.
+    "max_records_per_batch": 300_000,
+    # 0: the next micro-batch starts when the last one ends.
+    "trigger_ms": 0,
+    # Of no use here: counts go out at once, and the next batch with data evicts state as well. On, Spark inserts an
+    # empty micro-batch whenever the topic pauses.
+    "no_data_batches": False,
+    # Guards checkpoint files against a storage that spoils them, at the price of a second file each.
+    "file_checksums": False,
+    # The JVM's heap.
+    "driver_memory": "2g",
+}
+
+STATE_STORES = {
+    "hdfs": "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
+    "rocksdb": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+}
+
+PROGRESS_INTERVAL_S = 1.0
+READY_POLL_S = 0.05
+WAITING_FOR_DATA = "Waiting for data to arrive"
+
+#: Read back from the session for `ready`.
+REPORTED_CONFIGURATION = (
+    "spark.master",
+    "spark.driver.memory",
+    "spark.sql.shuffle.partitions",
+    "spark.sql.streaming.stateStore.providerClass",
+    "spark.sql.streaming.noDataMicroBatches.enabled",
+    "spark.sql.streaming.checkpoint.fileChecksum.enabled",
+)
+
+
+class Totals(StreamingQueryListener):
+    """Totals since the start, summed over micro-batches.
+
+    Spark counts late rows after it aggregated them partially, so that from the first one on, the number of late
+    records is unknown.
+    """
+
+    def __init__(self) -> None:
+        self.now: dict[str, int | None] = {"records_in": 0, "malformed": 0, "late": 0}
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
+        """Nothing to count."""
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
+        """Add one micro-batch."""
+        progress = event.progress
+        totals = dict(self.now)
+        if TOTALS in progress.observedMetrics:
+            observed = progress.observedMetrics[TOTALS]
+            totals["records_in"] += observed["records_in"]
+            totals["malformed"] += observed["malformed"]
+        if any(operator.numRowsDroppedByWatermark for operator in progress.stateOperators):
+            totals["late"] = None
+        self.now = totals
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
+        """Nothing to count."""
+
+
+def work(
+    job: JobSpecification, settings: dict[str, Any], events: EventWriter, stop: threading.Event
+) -> dict[str, int | None]:
+    """Run `job` until `stop` is set; return the totals.
+
+    Raises:
+        StreamingQueryException: the query died.
+    """
+    spark = start_session(job, settings)
+    totals = Totals()
+    spark.streams.addListener(totals)
+    query = start_query(spark, job, settings)
+    wait_until_ready(query, stop)
+    events.send("ready", version=spark.version, config=effective_configuration(spark, job, settings))
+    while not stop.wait(PROGRESS_INTERVAL_S):
+        raise_if_dead(query)
+        events.send("progress", **totals.now)
+    query.stop()
+    spark.stop()
+    return totals.now
+
+
+def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:
+    """A session on loopback, without a web page, with its own scratch folder."""
+    scratch = Path(job.checkpoint_dir) / "scratch"
+    options = {
+        "spark.driver.memory": settings["driver_memory"],
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraClassPath": ":".join(job.jars),
+        "spark.ui.enabled": False,
+        "spark.local.dir": scratch,
+        "spark.sql.warehouse.dir": scratch / "warehouse",
+        "spark.sql.session.timeZone": "UTC",
+        # Frozen by the first checkpoint, as is the state store.
+        "spark.sql.shuffle.partitions": job.parallelism,
+        "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
+        "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
+        "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
+    }
+    builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(f"local[{job.parallelism}]")
+    for name, value in options.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        builder = builder.config(name, text)
+    return builder.getOrCreate()
+
+
+def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> StreamingQuery:
+    """The running query."""
+    kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
+    kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
+    return (
+        output_rows(read_topic(spark, job, settings, kafka), job, job.parallelism)
+        .writeStream.outputMode("update")
+        .format("kafka")
+        .options(**kafka)
+        .option("kafka.acks", "all")
+        .option("kafka.enable.idempotence", "true")
+        .option("checkpointLocation", str(Path(job.checkpoint_dir) / "query"))
+        .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
+        .start()
+    )
+
+
+def read_topic(
+    spark: SparkSession, job: JobSpecification, settings: dict[str, Any], kafka: dict[str, str]
+) -> DataFrame:
+    """The input topic's messages, from its beginning."""
+    return (
+        spark.readStream.format("kafka")
+        .options(**kafka)
+        .option("subscribe", job.input_topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("maxOffsetsPerTrigger", settings["max_records_per_batch"])
+        .load()
+    )
+
+
+def wait_until_ready(query: StreamingQuery, stop: threading.Event) -> None:
+    """Wait for the end of the first trigger: a record sent now is in the next micro-batch."""
+    while not stop.wait(READY_POLL_S):
+        raise_if_dead(query)
+        if query.lastProgress is not None or query.status["message"] == WAITING_FOR_DATA:
+            return
+
+
+def raise_if_dead(query: StreamingQuery) -> None:
+    """Raise the exception that ended `query`, if one did."""
+    if (error := query.exception()) is not None:
+        raise error
+    if not query.isActive:
+        raise RuntimeError("the streaming query ended by itself")
+
+
+def effective_configuration(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
+    """What is in effect, as the session and the JVM tell it."""
+    context = spark.sparkContext
+    java = context._jvm.java.lang.System
+    return {name: spark.conf.get(name) for name in REPORTED_CONFIGURATION} | {
+        "parallelism": context.defaultParallelism,
+        "trigger_ms": settings["trigger_ms"],
+        "max_records_per_batch": settings["max_records_per_batch"],
+        "checkpoints": "every micro-batch",
+        "allowed_lateness_ms": job.allowed_lateness_ms,
+        "java.version": java.getProperty("java.version"),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run_engine(DEFAULT_SETTINGS, work))
