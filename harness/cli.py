@@ -1,6 +1,7 @@
 """The command line, `ringbench`."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -89,7 +90,7 @@ def run(
         runs_dir=runs_dir,
         engine_paths=engine_path or [],
         external=external,
-        command=["ringbench", *sys.argv[1:]],
+        command=["ringbench", *map(_without_password, sys.argv[1:])],
         keep_logs=keep_logs,
     )
     with ConsoleWatcher(console) as watcher:
@@ -97,11 +98,16 @@ def run(
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
-    for path in (directory / "result.json", *reports):
+    for path in (directory / "result.json", *(each for each in reports if each.parent == directory)):
         console.print(f"  {path}", highlight=False, soft_wrap=True)
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))
+
+
+def _without_password(argument: str) -> str:
+    """`argument` fit to be kept: what stands between ``://`` and ``@`` in a URL is left out."""
+    return re.sub(r"://[^/@]*@", "://***@", argument)
 
 
 def _number(text: str | None) -> int | str | None:

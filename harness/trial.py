@@ -24,6 +24,7 @@ from workloads.profiles import NANOSECONDS_PER_S
 START_DELAY_S = 5.0
 WORKER_READY_S = 30.0
 TICK_S = 0.25
+CHECKPOINTS = "checkpoints"
 ENGINE_STOP_S = 20.0
 ARCHIVE_DEADLINE_S = 60.0
 WRITER_DEADLINE_S = 60.0
@@ -88,7 +89,7 @@ class TrialRunner:
 
     def run(self) -> Trial:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
-        self._directory.mkdir(mode=0o700)
+        (self._directory / CHECKPOINTS).mkdir(mode=0o700, parents=True)
         clear(self._backing.redis_url, self._backing.namespace)
         create_topics(self._backing.bootstrap_servers, self._topics, self._scenario.partitions)
         try:
@@ -148,7 +149,7 @@ class TrialRunner:
             dead_letter_topic=self._topics.dead_letter,
             allowed_lateness_ms=self._scenario.allowed_lateness_ms,
             parallelism=self._scenario.parallelism,
-            checkpoint_dir=str(self._directory / "checkpoints"),
+            checkpoint_dir=str(self._directory / CHECKPOINTS),
             checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
             jars=[str(jar) for jar in self._prepared.jars],
             settings=self._scenario.engine_settings.get(self._name, {}),

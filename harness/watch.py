@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 LINE_INTERVAL_S = 10.0
@@ -36,12 +37,13 @@ class ConsoleWatcher:
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
         self._before = (time.monotonic(), *self._before[1:])
-        self._console.print(f"[dim]{time.monotonic() - self._started_s:7.1f} s[/dim]  {text}", highlight=False)
+        elapsed_s = time.monotonic() - self._started_s
+        self._console.print(f"[dim]{elapsed_s:7.1f} s[/dim]  {escape(text)}", highlight=False, soft_wrap=True)
         self._live.update("")
 
     def note(self, text: str) -> None:
         """Progress within a phase, such as a download's."""
-        self._console.print(f"             [dim]{text}[/dim]", highlight=False)
+        self._console.print(f"             [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
 
     def metrics(self, **values: Any) -> None:
         """See `harness.trial.Watcher`."""

@@ -18,7 +18,7 @@ Show = Callable[[EngineResult], str | None]
 
 
 def final_table(result: Result) -> Group:
-    """Whether the run is valid, a row for each engine, and why a verdict is not `pass`; fits 100 columns.
+    """Whether the run is valid, figures by engine, and why a verdict is not `pass`; fits 80 columns.
 
     Everything that comes from outside is put in `Text`, where square brackets are no markup.
     """
@@ -35,14 +35,14 @@ def final_table(result: Result) -> Group:
 
 
 def _table(result: Result) -> Table:
+    """A column for each engine, so that the table fits a narrow terminal."""
     table = Table(show_edge=False, pad_edge=False)
-    table.add_column("engine", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    for heading, _ in _COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
     for engine in result.engines:
-        verdict = Text(engine.verdict.value, style=VERDICT_STYLES[engine.verdict])
-        table.add_row(Text(engine.name), verdict, *(Text(show(engine) or ABSENT) for _, show in _COLUMNS))
+        table.add_column(Text(engine.name), justify="right", overflow="fold")
+    table.add_row("verdict", *(Text(each.verdict.value, style=VERDICT_STYLES[each.verdict]) for each in result.engines))
+    for heading, show in _ROWS:
+        table.add_row(heading, *(Text(show(engine) or ABSENT) for engine in result.engines))
     return table
 
 
@@ -66,13 +66,14 @@ def _memory(engine: EngineResult) -> str | None:
     return summary.mebibytes(engine.cost.rss_bytes_peak) if engine.cost else None
 
 
-_COLUMNS: list[tuple[str, Show]] = [
-    ("wrong\ncells", _wrong),
-    ("p50\nms", _latency(lambda latency: latency.p50)),
-    ("p99\nms", _latency(lambda latency: latency.p99)),
-    ("max\nms", _latency(lambda latency: latency.max)),
-    ("offered\nrecords/s", _throughput(lambda throughput: throughput.offered)),
-    ("sustained\nrecords/s", _throughput(lambda throughput: throughput.sustained)),
-    ("CPU-s per\nmillion", _cpu),
-    ("peak\nMiB", _memory),
+_ROWS: list[tuple[str, Show]] = [
+    ("wrong cells", _wrong),
+    ("latency p50, ms", _latency(lambda latency: latency.p50)),
+    ("latency p99, ms", _latency(lambda latency: latency.p99)),
+    ("latency p99.9, ms", _latency(lambda latency: latency.p999)),
+    ("latency max, ms", _latency(lambda latency: latency.max)),
+    ("offered, records/s", _throughput(lambda throughput: throughput.offered)),
+    ("sustained, records/s", _throughput(lambda throughput: throughput.sustained)),
+    ("CPU-s per million records", _cpu),
+    ("peak memory, MiB", _memory),
 ]

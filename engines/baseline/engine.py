@@ -30,7 +30,11 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 }
 
 PROGRESS_INTERVAL_S = 1.0
-REQUEST_TIMEOUT_S = 15.0
+METADATA_TIMEOUT_S = 15.0
+FLUSH_TIMEOUT_S = 5.0
+
+#: The client goes on by itself once the broker is back.
+TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
 
 def run(
@@ -66,6 +70,7 @@ class _Loop:
     def __init__(self, job: JobSpecification, settings: dict[str, Any], query: Query) -> None:
         self._job, self._settings, self._query = job, settings, query
         self._snapshot_path = Path(job.checkpoint_dir) / "snapshot.json"
+        self._resumed = self._snapshot_path.exists()
         self._producer = Producer(
             job.kafka_properties
             | {
@@ -92,16 +97,17 @@ class _Loop:
 
     def _find_offsets(self) -> dict[int, int]:
         """Where to start in each partition: at the snapshot's offset, or at the beginning."""
-        topic = self._consumer.list_topics(self._job.input_topic, timeout=REQUEST_TIMEOUT_S).topics[
+        topic = self._consumer.list_topics(self._job.input_topic, timeout=METADATA_TIMEOUT_S).topics[
             self._job.input_topic
         ]
         if topic.error is not None:
             raise KafkaException(topic.error)
         offsets = {partition: confluent_kafka.OFFSET_BEGINNING for partition in topic.partitions}
-        if self._snapshot_path.exists():
+        if self._resumed:
             snapshot = json.loads(self._snapshot_path.read_text(encoding="utf-8"))
             self._query.restore(snapshot["state"])
             offsets |= dict(snapshot["offsets"])
+        self._query.assign(offsets)
         return offsets
 
     def step(self) -> None:
@@ -120,10 +126,11 @@ class _Loop:
             self._offsets[partition] = message.offset() + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             self._query.reach_end(partition)
-        elif error.fatal() or not error.retriable():
+        elif error.fatal() or error.code() not in TRANSIENT_ERRORS:
             raise KafkaException(error)
-        if self._unheard:
-            self._unheard.discard(partition)
+        else:
+            return
+        self._unheard.discard(partition)
 
     def _publish(self) -> None:
         for line in self._query.take_malformed_lines():
@@ -145,8 +152,8 @@ class _Loop:
         return not self._unheard
 
     def save_snapshot(self) -> None:
-        """Replace the snapshot by one of now, once all that was published has arrived."""
-        if self._producer.flush(REQUEST_TIMEOUT_S) > 0:
+        """Replace the snapshot by one of now, once all that was published has arrived: not yet, if Kafka is away."""
+        if self._producer.flush(FLUSH_TIMEOUT_S) > 0:
             return
         snapshot = {"offsets": list(self._offsets.items()), "state": self._query.save()}
         new_path = self._snapshot_path.with_suffix(".new")
@@ -163,7 +170,7 @@ class _Loop:
             "parallelism": 1,
             "partitions": len(self._offsets),
             "checkpoint_interval_ms": self._job.checkpoint_interval_ms,
-            "resumed": self._snapshot_path.exists(),
+            "resumed": self._resumed,
         }
 
 

@@ -1,5 +1,6 @@
 """The baseline's query: counts per second, county, operator and type, in plain Python. No Kafka, no clock."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from engines.contract.aggregate import Cell
@@ -24,6 +25,10 @@ class Query:
         self._at_end: set[int] = set()
         self._windows: dict[int, dict[Cell, int]] = {}
 
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Name all partitions, before anything is read: those not heard of yet hold the watermark back too."""
+        self._greatest_ms = dict.fromkeys(partitions, 0) | self._greatest_ms
+
     def add(self, partition: int, line: bytes) -> None:
         """Take in the next `line` of `partition`."""
         self.records_in += 1
@@ -33,7 +38,7 @@ class Query:
             self.malformed += 1
             self.malformed_lines.append(line)
             return
-        if record.event_time_ms > self._greatest_ms.get(partition, 0):
+        if record.event_time_ms > self._greatest_ms[partition]:
             self._greatest_ms[partition] = record.event_time_ms
         if (record.window_s + 1) * 1000 <= self._watermark_ms:
             self.late += 1
@@ -57,7 +62,7 @@ class Query:
         Call it when `changed` was published: a forgotten window's counts are gone.
         """
         behind = [at_ms for partition, at_ms in self._greatest_ms.items() if partition not in self._at_end]
-        seen_ms = min(behind) if behind else max(self._greatest_ms.values(), default=0)
+        seen_ms = min(behind) if behind else max(self._greatest_ms.values())
         self._watermark_ms = max(self._watermark_ms, seen_ms - self._allowed_lateness_ms)
         for window_s in [each for each in self._windows if (each + 1) * 1000 <= self._watermark_ms]:
             del self._windows[window_s]

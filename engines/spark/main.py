@@ -118,6 +118,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": ":".join(job.jars),
         "spark.ui.enabled": False,
+        "spark.ui.showConsoleProgress": False,
         "spark.local.dir": scratch,
         "spark.sql.warehouse.dir": scratch / "warehouse",
         "spark.sql.session.timeZone": "UTC",

@@ -53,7 +53,7 @@ def _classify(source: DataFrame) -> DataFrame:
     """Kafka's messages as `line` (a tombstone is an empty line), `text` and `well_formed`."""
     line = F.coalesce("value", F.lit(b"")).alias("line")
     # Latin-1 gives every byte a character, and those beyond ASCII match nothing.
-    lines = source.select(line).withColumn("text", F.decode("line", F.lit("ISO-8859-1")))
+    lines = source.select(line).withColumn("text", F.decode("line", "ISO-8859-1"))
     # Thirteen digits each: comparing the strings compares the numbers.
     in_order = _substring("EndT") >= _substring("StartT")
     return lines.withColumn("well_formed", F.col("text").rlike(JAVA_PATTERN) & in_order)

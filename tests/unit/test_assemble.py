@@ -1,0 +1,121 @@
+"""Every condition that makes a run invalid does; what was not measured is null, never 0."""
+
+from typing import Any
+
+import pytest
+
+from harness.accounting import Readings, Usage
+from harness.assemble import engine_result, invalid_reasons
+from harness.result import Verdict
+from harness.scenario import Scenario
+from harness.trial import Trial
+from harness.truth import TrialTruth
+from workloads.truth import expected_counts
+from workloads.workload import Workload
+
+SCENARIO = Scenario(
+    name="t", seed=5, rate_records_per_s=100, warmup_s=2, duration_s=4, malformed_per_million=20_000, engines=["x"]
+)
+EXPECTED = expected_counts(Workload(SCENARIO.workload()))
+TRUTH = TrialTruth(dict(EXPECTED.counts), list(EXPECTED.malformed_lines), [], 6, "00")
+
+
+def _generator(**changes: Any) -> dict[str, Any]:
+    return {
+        "sent_records": 600,
+        "acked_records": 600,
+        "failed_records": 0,
+        "schedule_error_ms_p50": 0.1,
+        "schedule_error_ms_p99": 1.0,
+        "schedule_error_ms_max": 2.0,
+        "clock_step_ms": 0.01,
+    } | changes
+
+
+def _trial(**changes: Any) -> Trial:
+    well_formed = 600 - len(EXPECTED.malformed_lines)
+    latency = {"p50": 1, "p90": 1, "p99": 1, "p999": 1, "max": 1, "mean": 1, "negative_count": 0, "histogram": ""}
+    measured = {
+        "latency_ms": latency | {"count": 380},
+        "visible_records": well_formed,
+        "visible_in_measured_time_records": 390,
+        "updates": 550,
+        "count_regressions": 0,
+        "by_second": {str(second): (95, 1.0, 2.0) for second in range(6)},
+    }
+    readings = Readings()
+    for at in range(-2, 6):
+        readings.add(float(at), Usage(0.1 * (at + 2), 0.0, 1000 + at))
+    trial = Trial(
+        "x",
+        "prefix",
+        anchor_ns=10**18,
+        is_complete=True,
+        measured=measured,
+        generator=_generator(),
+        generator_progress=[(10**12 + 1000 * at, 100 * at, 100 * at) for at in range(7)],
+        readings={"engine": readings, "redis_writer": readings},
+        observed=dict(EXPECTED.counts),
+        dead_letters=list(EXPECTED.malformed_lines),
+    )
+    for name, value in changes.items():
+        setattr(trial, name, value)
+    return trial
+
+
+def test_a_good_trial_passes_and_is_valid() -> None:
+    result = engine_result(_trial(), TRUTH, SCENARIO, EXPECTED)
+    assert result.verdict is Verdict.PASS
+    assert invalid_reasons(_trial(), TRUTH, SCENARIO, EXPECTED) == []
+    assert result.throughput_records_per_s is not None and result.throughput_records_per_s.offered == 100
+    assert result.throughput_records_per_s.sustained == 97.5
+    assert result.cost is not None and result.cost.cpu_s_per_million_records == pytest.approx(0.4 / 400 * 1e6)
+    assert result.latency_ms is not None
+    malformed_measured = sum(index >= 200 for index in EXPECTED.malformed_indexes)
+    assert result.latency_ms.never_visible_count == 400 - malformed_measured - 380
+    assert [sample.t_s for sample in result.series] == [-2, -1, 0, 1, 2, 3]
+    assert result.series[-1].acked_records == 600 and result.series[-1].visible_records == 570
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"generator": _generator(acked_records=599)}, "acknowledged 599 of 600"),
+        ({"generator": _generator(schedule_error_ms_p99=50.1)}, "the generator fell behind"),
+        ({"generator": _generator(schedule_error_ms_p99=None)}, "the generator fell behind"),
+        ({"generator": _generator(clock_step_ms=10.5)}, "the wall clock moved by 10.5 ms"),
+        ({"invalid_reasons": ["the probe died"]}, "the probe died"),
+    ],
+)
+def test_each_fault_of_the_harness_makes_the_run_invalid(changes: dict[str, Any], reason: str) -> None:
+    (found,) = invalid_reasons(_trial(**changes), TRUTH, SCENARIO, EXPECTED)
+    assert found.startswith("x: ") and reason in found
+
+
+def test_a_negative_latency_makes_the_run_invalid() -> None:
+    trial = _trial()
+    trial.measured["latency_ms"]["negative_count"] = 1
+    (found,) = invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
+    assert "visible before they were due" in found
+
+
+def test_truths_that_differ_make_the_run_invalid() -> None:
+    counts = dict(EXPECTED.counts)
+    cell = next(iter(counts))
+    counts[cell] += 1
+    other = TrialTruth(counts, TRUTH.malformed_lines[1:], [], 6, "00")
+    reasons = invalid_reasons(_trial(), other, SCENARIO, EXPECTED)
+    assert ["differ in 1 cells" in reasons[0], "malformed lines" in reasons[1]] == [True, True]
+
+
+def test_a_trial_that_broke_off_has_nulls_and_no_verdict() -> None:
+    trial = Trial("x", "prefix", engine_troubles=["the engine died"])
+    result = engine_result(trial, None, SCENARIO, EXPECTED)
+    assert result.verdict is Verdict.UNKNOWN and result.reasons == ["the engine died"]
+    assert result.correctness is result.latency_ms is result.cost is result.throughput_records_per_s is None
+
+
+def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:
+    observed = dict(EXPECTED.counts)
+    observed.pop(next(iter(observed)))
+    assert engine_result(_trial(observed=observed), TRUTH, SCENARIO, EXPECTED).verdict is Verdict.FAIL

@@ -1,0 +1,64 @@
+"""Engines are found by their descriptors, and a wrong one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.engines import all_engines, contract_path, find_engines, load_engine
+from harness.errors import ConfigurationError
+
+DESCRIPTOR = 'name = "mine"\ndescription = "d"\nentry = "main.py"\nrequirements = "r.lock"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "engine.toml").write_text(DESCRIPTOR, encoding="utf-8")
+    return tmp_path
+
+
+def test_ours_are_found_with_their_files() -> None:
+    for engine in all_engines([]):
+        assert (engine.directory / engine.entry).is_file(), engine.name
+        assert (engine.directory / engine.requirements).is_file(), engine.name
+        assert engine.jars is None or (engine.directory / engine.jars).stat().st_size > 0, engine.name
+        assert engine.directory.name == engine.name
+
+
+def test_engines_come_in_the_order_asked_for() -> None:
+    assert [engine.name for engine in find_engines(["baseline", "spark"])] == ["baseline", "spark"]
+
+
+def test_a_further_folder_adds_engines(folder: Path) -> None:
+    assert find_engines(["mine"], [folder])[0].directory == folder / "mine"
+
+
+def test_an_unknown_engine_is_named_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find_engines(["flnik"])
+    assert "'flnik'" in caught.value.message and "flink" in caught.value.fix
+
+
+def test_an_engine_named_twice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="named twice"):
+        find_engines(["spark", "spark"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (DESCRIPTOR + 'jar = "x"', "unknown key 'jar'"),
+        ('name = "mine"', "missing"),
+        ("name = ", "engine.toml"),
+    ],
+)
+def test_a_wrong_descriptor_is_refused(folder: Path, text: str, words: str) -> None:
+    (folder / "mine" / "engine.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words):
+        load_engine(folder / "mine")
+
+
+def test_an_engine_sees_the_contract_and_nothing_else_of_ours(tmp_path: Path) -> None:
+    path = contract_path(tmp_path)
+    assert [each.relative_to(path).as_posix() for each in path.rglob("*") if not each.is_symlink()] == ["engines"]
+    assert (path / "engines" / "contract" / "record.py").is_file()
