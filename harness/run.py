@@ -90,7 +90,8 @@ def _private_directory(stack: ExitStack, run_directory: Path, keep_logs: bool) -
 
 
 def _keep_logs(work: Path, target: Path) -> None:
-    for log in work.rglob("*.log"):
+    # No deeper: Kafka calls the files that hold its topics logs, too.
+    for log in (*work.glob("*.log"), *work.glob("*/*.log")):
         copy = target / log.relative_to(work)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(log, copy)

@@ -37,7 +37,7 @@ def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> No
     """
     config = {"message.timestamp.type": "LogAppendTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=config) for name in topics.all()]
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})  # named: collected as garbage, it would cancel
+    admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():
         try:
             future.result(TIMEOUT_S)
@@ -47,7 +47,7 @@ def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> No
 
 def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
     """Delete a trial's topics; that one is gone already is no error."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin = _admin(bootstrap_servers)
     for future in admin.delete_topics(topics.all()).values():
         future.exception(TIMEOUT_S)
 
@@ -94,6 +94,11 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
         return values
     finally:
         consumer.close()
+
+
+def _admin(bootstrap_servers: str) -> AdminClient:
+    # Quiet, but for errors: it reports on its own end.
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 3})
 
 
 def _bounds(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:

@@ -205,7 +205,7 @@ class TrialRunner:
         return True
 
     def _watch_drain(self) -> bool:
-        """Watch until all records are visible, or no more become so. Returns whether the trial can go on."""
+        """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
         self._watcher.phase(f"{self._name}: drain")
         limits, probe = self._scenario.limits, self._children["probe"]
         expected = self._trial.generator["acked_records"] - self._malformed_records
@@ -215,9 +215,13 @@ class TrialRunner:
                 return False
             if updates != (now := probe.latest("updates", 0)):
                 updates, changed_s = now, time.monotonic()
+            quiet_s = time.monotonic() - changed_s
             all_visible = probe.latest("visible_records", 0) >= expected
-            if time.monotonic() - changed_s > (limits.settle_s if all_visible else limits.quiet_s):
+            if quiet_s > limits.quiet_s or (quiet_s > limits.settle_s and all_visible and self._has_dead_letters()):
                 return True
+
+    def _has_dead_letters(self) -> bool:
+        return end_offset(self._backing.bootstrap_servers, self._topics.dead_letter) >= self._malformed_records
 
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""

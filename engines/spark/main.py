@@ -34,6 +34,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "no_data_batches": False,
     # Guards checkpoint files against a storage that spoils them, at the price of a second file each.
     "file_checksums": False,
+    # How long a fetch waits at the end of a partition.
+    "fetch_wait_ms": 10,
     # The JVM's heap.
     "driver_memory": "2g",
 }
@@ -159,6 +161,9 @@ def read_topic(
     return (
         spark.readStream.format("kafka")
         .options(**kafka)
+        # The offsets to read are known to exist, so that waiting is of no use; but the read-ahead that follows them
+        # holds the connection for as long as this when the topic is quiet (Kafka's default: half a second).
+        .option("kafka.fetch.max.wait.ms", settings["fetch_wait_ms"])
         .option("subscribe", job.input_topic)
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")

@@ -96,7 +96,8 @@ def _make(home: Path, lock: Path, python: str, project: Path | None, progress: P
     uv = find_uv(progress)
     _run(uv, ["venv", "--no-project", "--python", python, str(home)], progress)
     install = ["pip", "install", "--python", str(home)]
-    _run(uv, [*install, "--require-hashes", "-r", str(lock)], progress)
+    # A lock is complete, and may leave out on purpose what a package asks for: nothing is resolved again.
+    _run(uv, [*install, "--no-deps", "--require-hashes", "-r", str(lock)], progress)
     if project is not None:
         # The lock holds the build backend, so that nothing is fetched beside it.
         _run(uv, [*install, "--no-deps", "--no-build-isolation", "--editable", str(project)], progress)

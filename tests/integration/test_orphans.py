@@ -1,0 +1,58 @@
+"""Whenever and however the command line is ended, nothing that it started is left."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, write_scenario
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+#: What is on standard error in each phase, and in the command line of a process that lives in it.
+PHASES = {
+    "services": ("starting Kafka [0-9.]+ on port", "kafka.Kafka"),
+    "engine": ("baseline: starting the engine", "baseline/main.py"),
+    "load": ("baseline: load", "harness.workers.generator"),
+    "truth": ("computing the ground truth", "truth.py"),
+}
+
+
+def run_until(phase: str, directory: Path) -> Ringbench:
+    """A run that has reached `phase`."""
+    run = Ringbench(directory, "run", write_scenario(directory, warmup_s=1, duration_s=1))
+    text, program = PHASES[phase]
+    run.wait_for_text(text)
+    run.wait_for_process(program)
+    return run
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_run_leaves_no_process(phase: str, tmp_path: Path) -> None:
+    with run_until(phase, tmp_path) as run:
+        started = [each for each in run.processes() if each.cmdline()]
+        assert len(started) > 2  # itself, a guard and what it guards, at least
+        run.send(signal.SIGKILL)
+        assert run.end() == -signal.SIGKILL
+        run.wait_until_gone()
+        assert not any(each.is_running() for each in started)
+        assert run.results() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "phase"),
+    [
+        (signal.SIGINT, 130, "services"),
+        (signal.SIGINT, 130, "load"),
+        (signal.SIGTERM, 143, "engine"),
+        (signal.SIGTERM, 143, "truth"),
+    ],
+)
+def test_interrupted_run_tidies_up(number: signal.Signals, code: int, phase: str, tmp_path: Path) -> None:
+    with run_until(phase, tmp_path) as run:
+        run.send(number)
+        assert run.end() == code
+        assert run.processes() == []
+        assert list(run.temp.iterdir()) == []
+        assert run.results() == []
+        assert "Traceback" not in run.stderr
