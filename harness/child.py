@@ -83,7 +83,8 @@ class Child:
     def death(self) -> str:
         """What is known of the child's end, for a message."""
         if failed := self.last("failed"):
-            return f"{self.name} failed: {failed.fields.get('error', 'no reason given')}"
+            reason = str(failed.fields.get("error") or "no reason given").strip()
+            return f"{self.name} failed: {reason.splitlines()[0]}; its log says more"
         return f"{self.name} ended by itself with exit code {self.process.poll()}\n{self.process.log_tail()}"
 
     def stop(self, timeout_s: float = 15.0) -> None:

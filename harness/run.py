@@ -57,7 +57,7 @@ def run(scenario: Scenario, options: RunOptions, watcher: ConsoleWatcher) -> tup
     started_at = datetime.now(UTC)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     with ExitStack() as stack:
-        work = _private_directory(stack, options.runs_dir / run_id, options.keep_logs)
+        work = _private_directory(stack, options.runs_dir / run_id)
         watcher.phase("providing Java, engines and services")
         java = ensure_java(watcher.note)
         prepared = [prepare(engine, watcher.note) for engine in engines]
@@ -73,15 +73,17 @@ def run(scenario: Scenario, options: RunOptions, watcher: ConsoleWatcher) -> tup
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
         save_result(result, directory)
+        if options.keep_logs or exit_code(result):
+            _keep_logs(work, directory / "logs")
     return result, directory
 
 
-def _private_directory(stack: ExitStack, run_directory: Path, keep_logs: bool) -> Path:
-    """A temporary directory that goes away with the run; its logs are kept beside the result if the run broke off."""
+def _private_directory(stack: ExitStack, run_directory: Path) -> Path:
+    """A temporary directory that goes away with the run; of a run that breaks off, the logs are kept."""
     work = Path(tempfile.mkdtemp(prefix="ringbench-"))
 
     def leave(kind: type[BaseException] | None, *_: object) -> None:
-        if keep_logs or kind not in (None, KeyboardInterrupt):
+        if kind is not None and issubclass(kind, Exception):
             _keep_logs(work, run_directory / "logs")
         shutil.rmtree(work, ignore_errors=True)
 

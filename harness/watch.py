@@ -1,15 +1,18 @@
 """Shows people how a run goes: a live table on a terminal, plain lines elsewhere."""
 
 import time
+from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.spinner import Spinner
 from rich.table import Table
 
 LINE_INTERVAL_S = 10.0
+RATE_WINDOW_S = 2.0
 
 
 class ConsoleWatcher:
@@ -20,7 +23,7 @@ class ConsoleWatcher:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._phase = ""
         self._started_s = self._line_due_s = time.monotonic()
-        self._before = (self._started_s, 0, 0)
+        self._totals: deque[tuple[float, int, int]] = deque()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -36,10 +39,9 @@ class ConsoleWatcher:
         """A new phase begins."""
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
-        self._before = (time.monotonic(), *self._before[1:])
         elapsed_s = time.monotonic() - self._started_s
         self._console.print(f"[dim]{elapsed_s:7.1f} s[/dim]  {escape(text)}", highlight=False, soft_wrap=True)
-        self._live.update("")
+        self._live.update(Spinner("dots", escape(text)))
 
     def note(self, text: str) -> None:
         """Progress within a phase, such as a download's."""
@@ -50,10 +52,11 @@ class ConsoleWatcher:
         now_s = time.monotonic()
         if self._console.is_terminal:
             self._live.update(self._table(values, now_s))
-        elif now_s >= self._line_due_s:
+            return
+        cells = self._cells(values, now_s)
+        if now_s >= self._line_due_s:
             self._line_due_s = now_s + LINE_INTERVAL_S
-            row = "  ".join(f"{name} {value}" for name, value in self._cells(values, now_s).items())
-            self.note(row)
+            self.note("  ".join(f"{name} {value}" for name, value in cells.items()))
 
     def _table(self, values: dict[str, Any], now_s: float) -> Table:
         table = Table("phase", *(cells := self._cells(values, now_s)), title_justify="left")
@@ -73,9 +76,12 @@ class ConsoleWatcher:
         }
 
     def _rates(self, now_s: float, sent: int, acked: int) -> tuple[float, float]:
-        """Records sent and acknowledged per second since the last call. Totals below the last ones begin anew."""
-        before_s, sent_before, acked_before = self._before
-        self._before = (now_s, sent, acked)
-        if sent < sent_before:
-            sent_before = acked_before = 0
-        return (sent - sent_before) / (now_s - before_s), (acked - acked_before) / (now_s - before_s)
+        """Records sent and acknowledged per second, over the last `RATE_WINDOW_S`."""
+        if self._totals and sent < self._totals[-1][1]:
+            self._totals.clear()  # the next trial has begun
+        self._totals.append((now_s, sent, acked))
+        while len(self._totals) > 2 and now_s - self._totals[1][0] > RATE_WINDOW_S:
+            self._totals.popleft()
+        before_s, sent_before, acked_before = self._totals[0]
+        elapsed_s = now_s - before_s
+        return ((sent - sent_before) / elapsed_s, (acked - acked_before) / elapsed_s) if elapsed_s else (0.0, 0.0)

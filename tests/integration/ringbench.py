@@ -138,6 +138,11 @@ class Ringbench:
                     found.append(process)
         return found
 
+    def descendants(self) -> list[psutil.Process]:
+        """It and its children, and theirs, and so on, whatever their environment."""
+        own = psutil.Process(self._popen.pid)
+        return [own, *own.children(recursive=True)]
+
     def process(self, marker: str) -> psutil.Process | None:
         """The process with `marker` in its command line, not its guard, if it lives."""
         for process in self.processes():
@@ -195,6 +200,13 @@ class Outcome:
     def engine(self, name: str) -> dict[str, Any]:
         """The result of one engine."""
         return next(each for each in self.result["engines"] if each["name"] == name)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether `process` runs. One that has ended may yet have an entry, until its new parent looks at it."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def write_scenario(directory: Path, **changes: Any) -> str:

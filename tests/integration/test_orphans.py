@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, write_scenario
+from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, is_alive, write_scenario
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
@@ -30,12 +30,12 @@ def run_until(phase: str, directory: Path) -> Ringbench:
 @pytest.mark.parametrize("phase", PHASES)
 def test_killed_run_leaves_no_process(phase: str, tmp_path: Path) -> None:
     with run_until(phase, tmp_path) as run:
-        started = [each for each in run.processes() if each.cmdline()]
+        started = run.descendants()
         assert len(started) > 2  # itself, a guard and what it guards, at least
         run.send(signal.SIGKILL)
         assert run.end() == -signal.SIGKILL
         run.wait_until_gone()
-        assert not any(each.is_running() for each in started)
+        assert not any(map(is_alive, started))
         assert run.results() == []
 
 

@@ -1,0 +1,216 @@
+"""The Flink engine: a SQL job in a mini cluster of its own, in one JVM. Python submits it and watches."""
+
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from pyflink.common import Configuration, JobClient
+from pyflink.java_gateway import get_gateway
+from pyflink.table import EnvironmentSettings, TableEnvironment
+from query import DEAD_LETTERS, SOURCE, insert_statements, table_statements
+from rest import Rest
+
+from engines.contract.events import EventWriter
+from engines.contract.job import JobSpecification
+from engines.contract.process import run_engine
+
+DEFAULT_SETTINGS: dict[str, Any] = {
+    # The sink joins a cell's upserts of so many milliseconds, or rows, into one.
+    "flush_interval_ms": 20,
+    "flush_rows": 5000,
+    # How long a buffer on its way between tasks may wait to be filled.
+    "buffer_timeout_ms": 5,
+    # How often watermarks leave the source.
+    "watermark_interval_ms": 100,
+    # A partition silent for longer no longer holds the watermark back: longer than a busy one ever is.
+    "idle_partition_ms": 5000,
+    # How long a cell may rest before it is forgotten, by the wall clock. A shorter time than the longest outage would
+    # lose counts: a record in time by its event time could come later than this by the clock.
+    "state_ttl_ms": 300_000,
+    # "hashmap": on the heap. The state is small, and RocksDB would serialise at every access.
+    "state_backend": "hashmap",
+    # The JVM's heap: job manager and task manager together.
+    "heap": "1536m",
+}
+
+PROGRESS_INTERVAL_S = 1.0
+READY_POLL_S = 0.05
+ENDED = ("FAILED", "FINISHED", "CANCELED", "SUSPENDED")
+
+#: Operator (the beginning of its name among the metrics) and metric that hold a total.
+RECORDS_IN = (f"Source__{SOURCE}", "numRecordsIn")
+MALFORMED = (f"{DEAD_LETTERS}", "numRecordsIn")
+COUNTED = ("GroupAggregate", "numRecordsIn")
+
+#: Read back from the table environment for `ready`.
+REPORTED_CONFIGURATION = (
+    "table.exec.mini-batch.enabled",
+    "execution.buffer-timeout.interval",
+    "pipeline.auto-watermark-interval",
+    "table.exec.state.ttl",
+)
+
+
+def work(
+    job: JobSpecification, settings: dict[str, Any], events: EventWriter, stop: threading.Event
+) -> dict[str, int | None]:
+    """Run `job` until `stop` is set; return the totals.
+
+    Raises:
+        RuntimeError: the job ended by itself.
+    """
+    rest_port = free_port()
+    environment = start_environment(job, settings, rest_port)
+    client = submit(environment, job, settings)
+    rest = Rest(rest_port, str(client.get_job_id()))
+    totals = Totals(rest)
+    wait_until_ready(client, rest, stop)
+    if not stop.is_set():
+        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
+    while not stop.wait(PROGRESS_INTERVAL_S):
+        raise_if_dead(client)
+        events.send("progress", **totals.read())
+    final = totals.read()
+    client.cancel().result()
+    return final
+
+
+class Totals:
+    """Totals since the start, from the metrics of operators. Null until Flink has told them once."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+        self._last: dict[str, int | None] = {"records_in": None, "malformed": None, "late": None}
+
+    def read(self) -> dict[str, int | None]:
+        """The totals now, or the last known ones while the mini cluster does not answer."""
+        try:
+            records_in = self._rest.sum_metric(*RECORDS_IN)
+            malformed = self._rest.sum_metric(*MALFORMED)
+            counted = self._rest.sum_metric(*COUNTED)
+        except OSError:
+            return self._last
+        self._last = {"records_in": records_in, "malformed": malformed, "late": None}
+        if records_in is not None and malformed is not None and counted is not None:
+            # Metrics are read one after the other, while records are on their way: exact once the topic is quiet.
+            self._last["late"] = max(0, records_in - malformed - counted)
+        return self._last
+
+
+def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port: int) -> TableEnvironment:
+    """The table environment, in a new JVM; its mini cluster starts with the job."""
+    scratch = Path(job.checkpoint_dir).resolve() / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    os.environ["JVM_ARGS"] = f"-Xmx{settings['heap']} -Djava.io.tmpdir={scratch}"
+    os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
+    os.environ["FLINK_LOG_DIR"] = str(scratch)
+    # The default starts a server for Python functions, which needs Apache Beam. There are none.
+    os.environ["_python_worker_execution_mode"] = "process"
+    configuration = Configuration()
+    for name, value in flink_options(job, settings, scratch, rest_port).items():
+        configuration.set_string(name, value)
+    return TableEnvironment.create(
+        EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
+    )
+
+
+def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int) -> dict[str, str]:
+    """Flink's configuration."""
+    options = {
+        "parallelism.default": str(job.parallelism),
+        "taskmanager.numberOfTaskSlots": str(job.parallelism),
+        "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in job.jars),
+        "pipeline.auto-watermark-interval": f"{settings['watermark_interval_ms']} ms",
+        "execution.buffer-timeout.interval": f"{settings['buffer_timeout_ms']} ms",
+        "table.local-time-zone": "UTC",
+        "table.exec.state.ttl": f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms",
+        "state.backend.type": settings["state_backend"],
+        "execution.checkpointing.dir": Path(job.checkpoint_dir).resolve().as_uri(),
+        "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
+        # Of the state; upserts may be written twice. At-least-once here would count twice after a restart.
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        # A job that fails is a finding for the harness, not something to hide by a restart.
+        "restart-strategy.type": "disable",
+        "rest.bind-address": "127.0.0.1",
+        "rest.address": "127.0.0.1",
+        "rest.bind-port": str(rest_port),
+        "rest.port": str(rest_port),
+        "metrics.fetcher.update-interval": "500 ms",
+        "io.tmp.dirs": str(scratch),
+    }
+    if checkpoint := latest_checkpoint(Path(job.checkpoint_dir)):
+        options["execution.state-recovery.path"] = checkpoint.resolve().as_uri()
+    return options
+
+
+def latest_checkpoint(directory: Path) -> Path | None:
+    """The last complete checkpoint that a job left in `directory`."""
+    complete = directory.glob("*/chk-*/_metadata")
+    return max((path.parent for path in complete), key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[str, Any]) -> JobClient:
+    """Submit the query as one job."""
+    for statement in table_statements(job, settings):
+        environment.execute_sql(statement)
+    inserts = environment.create_statement_set()
+    for statement in insert_statements():
+        inserts.add_insert_sql(statement)
+    client = inserts.execute().get_job_client()
+    assert client is not None, "an INSERT always has a job"
+    return client
+
+
+def wait_until_ready(client: JobClient, rest: Rest, stop: threading.Event) -> None:
+    """Wait until every task runs."""
+    while not stop.wait(READY_POLL_S):
+        raise_if_dead(client)
+        try:
+            if rest.is_running():
+                return
+        except OSError:
+            # The mini cluster's REST interface is not up yet.
+            continue
+
+
+def raise_if_dead(client: JobClient) -> None:
+    """Raise what ended the job, if it ended."""
+    status = client.get_job_status().result()
+    if status.name in ENDED:
+        client.get_job_execution_result().result()
+        raise RuntimeError(f"the job ended by itself: {status.name}")
+
+
+def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:
+    """What is in effect, as the table environment, the running job and the JVM tell it."""
+    config = environment.get_config()
+    java = get_gateway().jvm.java.lang.System
+    checkpointing = rest.checkpointing()
+    return {name: config.get(name, "") for name in REPORTED_CONFIGURATION} | {
+        "parallelism": rest.parallelism(),
+        "checkpoint_mode": checkpointing["mode"],
+        "checkpoint_interval_ms": checkpointing["interval"],
+        "state_backend": checkpointing["state_backend"],
+        "java.version": java.getProperty("java.version"),
+        "resumed_from": config.get("execution.state-recovery.path", "") or None,
+    }
+
+
+def flink_version() -> str:
+    """The version of the Flink in the JVM."""
+    return str(get_gateway().jvm.org.apache.flink.runtime.util.EnvironmentInformation.getVersion())
+
+
+def free_port() -> int:
+    """A port of the loopback address that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(run_engine(DEFAULT_SETTINGS, work))
