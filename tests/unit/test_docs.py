@@ -1,0 +1,92 @@
+"""The documents agree with the code: keys of scenarios, links, and the README's commands."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from engines.contract.record import PATTERN, parse
+from harness.cli import app
+from harness.scenario import Limits, Scenario
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+#: A table's row that describes a key; its third column is the default.
+ROW = re.compile(r"^\| `([a-z0-9_]+)` \|", re.MULTILINE)
+ROW_WITH_DEFAULT = re.compile(ROW.pattern + r"[^|]*\| ([^|]*) \|", re.MULTILINE)
+#: A file of the project, named in backticks.
+FILE = re.compile(r"`((?:engines|harness|reports|tests|workloads)/[\w/]+\.\w+)`")
+COMMAND = re.compile(r"(?<![-/\w.])ringbench (?:[a-z-][^`\n#]*)")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _anchors(path: Path) -> set[str]:
+    """What headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", _text(path), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _commands(text: str) -> list[str]:
+    return [command.strip() for command in COMMAND.findall(text)]
+
+
+def test_every_key_of_a_scenario_is_described_and_no_other() -> None:
+    whole, limits = _text(ROOT / "docs" / "scenarios.md").split("### `limits`")
+    assert ROW.findall(whole) == list(Scenario.model_fields)
+    assert ROW.findall(limits.split("\n## ")[0]) == list(Limits.model_fields)
+
+
+@pytest.mark.parametrize("model", [Scenario, Limits])
+def test_described_defaults_are_those_of_the_code(model: type[Scenario] | type[Limits]) -> None:
+    rows = dict(ROW_WITH_DEFAULT.findall(_text(ROOT / "docs" / "scenarios.md")))
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, int | float):
+            assert rows[name] == f"{field.default:g}", name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(path: Path) -> None:
+    for link in LINK.findall(_text(path)):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_are_named_exist(path: Path) -> None:
+    assert [name for name in FILE.findall(_text(path)) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_exist(path: Path) -> None:
+    for command in _commands(_text(path)):
+        _, *words = shlex.split(command)
+        known: Any = typer.main.get_command(app)
+        while (commands := getattr(known, "commands", None)) and words and not words[0].startswith("-"):
+            assert words[0] in commands, command
+            known = commands[words.pop(0)]
+        options = {each for parameter in known.params for each in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word for word in words if word.startswith("--")} <= options | {"--help"}, command
+
+
+def test_the_readme_names_every_command() -> None:
+    root: Any = typer.main.get_command(app)
+    named = {command.split()[1] for command in _commands(_text(ROOT / "README.md"))}
+    assert set(root.commands) <= named
+
+
+def test_the_record_is_described_as_it_is() -> None:
+    text = _text(ROOT / "docs" / "architecture.md")
+    assert f"\n{PATTERN}\n" in text
+    (example,) = re.findall(r"^\+1.*$", text, re.MULTILINE)
+    assert parse(example.encode("ascii")) is not None
