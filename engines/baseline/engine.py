@@ -102,7 +102,7 @@ class _Loop:
         ]
         if topic.error is not None:
             raise KafkaException(topic.error)
-        offsets = {partition: confluent_kafka.OFFSET_BEGINNING for partition in topic.partitions}
+        offsets = {partition: confluent_kafka.OFFSET_BEGINNING for partition in topic.partitions}  # noqa: C420
         if self._resumed:
             snapshot = json.loads(self._snapshot_path.read_text(encoding="utf-8"))
             self._query.restore(snapshot["state"])

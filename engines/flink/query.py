@@ -53,7 +53,8 @@ def _source(job: JobSpecification, settings: dict[str, Any]) -> str:
     }
     return (
         f"CREATE TABLE {SOURCE} (message BYTES, event_time AS {_time(event_time_ms)}, "
-        f"WATERMARK FOR event_time AS event_time - {_interval(job.allowed_lateness_ms)}) WITH ({_options(job, options)})"
+        f"WATERMARK FOR event_time AS event_time - {_interval(job.allowed_lateness_ms)}) "
+        f"WITH ({_options(job, options)})"
     )
 
 
@@ -106,8 +107,10 @@ def _time(milliseconds: str) -> str:
 
 
 def _interval(milliseconds: int) -> str:
-    """An interval literal; nine digits of whole seconds are as many as SQL takes."""
-    return f"INTERVAL '{milliseconds // 1000}.{milliseconds % 1000:03d}' SECOND(9, 3)"
+    """An interval literal, in days, hours, minutes and seconds, since Flink takes two digits of each."""
+    seconds, rest_ms = divmod(milliseconds, 1000)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    return f"INTERVAL '{days} {hours % 24:02d}:{minutes % 60:02d}:{seconds % 60:02d}.{rest_ms:03d}' DAY TO SECOND(3)"
 
 
 def _options(job: JobSpecification, options: dict[str, str]) -> str:

@@ -18,9 +18,7 @@ class Rest:
     def is_running(self) -> bool:
         """Whether the job and every one of its tasks are running."""
         job = self._get(self._job)
-        tasks_running = all(
-            vertex["tasks"].get("RUNNING", 0) == vertex["parallelism"] for vertex in job["vertices"]
-        )
+        tasks_running = all(vertex["tasks"].get("RUNNING", 0) == vertex["parallelism"] for vertex in job["vertices"])
         return job["state"] == "RUNNING" and tasks_running
 
     def parallelism(self) -> int:

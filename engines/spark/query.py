@@ -45,7 +45,9 @@ def dead_letters(source: DataFrame, job: JobSpecification, tasks: int) -> DataFr
         TOTALS, F.count("*").alias("records_in"), F.count_if(~F.col("well_formed")).alias("malformed")
     )
     return counted.where("not well_formed").select(
-        F.lit(job.dead_letter_topic).alias("topic"), F.lit(None).cast("binary").alias("key"), F.col("line").alias("value")
+        F.lit(job.dead_letter_topic).alias("topic"),
+        F.lit(None).cast("binary").alias("key"),
+        F.col("line").alias("value"),
     )
 
 

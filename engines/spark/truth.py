@@ -1,9 +1,9 @@
 """The ground truth: a batch job that counts the records archived in S3.
 
-Run as ``python truth.py job.json``, where the job names the store (``s3``: ``endpoint``, null for AWS itself, ``region``
-and ``bucket``), the ``trials`` (``name`` and ``prefix`` of the archive), an ``output_dir`` on the local disk and the
-Spark ``master``. Credentials come from the standard environment variables. For each trial, these Parquet files appear in
-``output_dir/NAME``:
+Run as ``python truth.py job.json``, where the job names the store (``s3``: ``endpoint``, null for AWS itself,
+``region`` and ``bucket``), the ``trials`` (``name`` and ``prefix`` of the archive), an ``output_dir`` on the local disk
+and the Spark ``master``. Credentials come from the standard environment variables. For each trial, these Parquet files
+appear in ``output_dir/NAME``:
 
 * ``counts.parquet``: ``window_s``, ``location``, ``operator``, ``type``, ``records``,
 * ``operator_volume.parquet``: ``minute_s``, ``operator``, ``records``,
