@@ -1,30 +1,22 @@
 """Whole runs: right counts are proven right, wrong ones wrong, and what cannot be believed is not."""
 
 import json
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 import redis
 from jsonschema import Draft202012Validator
 
-from engines.contract.aggregate import Cell
 from harness.processes import wait_until
 from harness.scenario import load_scenario
 from harness.services.s3 import s3_client
-from harness.topics import end_offset
 from tests.integration.ringbench import (
-    FIXTURE_ENGINES,
     RUN_DEADLINE_S,
     SMALL,
     Outcome,
     Ringbench,
     Services,
-    is_alive,
     outcome,
     write_scenario,
 )
