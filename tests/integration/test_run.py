@@ -27,9 +27,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "result.schema.json"
 ENGINES = ["spark", "flink", "baseline"]
-STALL_S = 3.0
-#: What the broken engines get wrong: one record in so many.
-EVERY = 10_000
 
 
 def expected_of(scenario: str) -> ExpectedCounts:
