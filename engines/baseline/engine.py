@@ -119,11 +119,12 @@ class _Loop:
         self._query.advance_watermark()
 
     def _take(self, message: Message) -> None:
-        partition = message.partition()
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None and offset is not None, "every message that was read has a place"
         error = message.error()
         if error is None:
             self._query.add(partition, message.value() or b"")
-            self._offsets[partition] = message.offset() + 1
+            self._offsets[partition] = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:
             self._query.reach_end(partition)
         elif error.fatal() or error.code() not in TRANSIENT_ERRORS:

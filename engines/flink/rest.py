@@ -23,11 +23,12 @@ class Rest:
 
     def parallelism(self) -> int:
         """The greatest parallelism of a task in the running job."""
-        return max(vertex["parallelism"] for vertex in self._get(self._job)["vertices"])
+        return max(int(vertex["parallelism"]) for vertex in self._get(self._job)["vertices"])
 
     def checkpointing(self) -> dict[str, Any]:
         """The job's checkpointing, as Flink understood it."""
-        return self._get(f"{self._job}/checkpoints/config")
+        found: dict[str, Any] = self._get(f"{self._job}/checkpoints/config")
+        return found
 
     def sum_metric(self, operator: str, metric: str) -> int | None:
         """`metric` of the operator whose name begins with `operator`, over all its tasks; None if it is not there."""

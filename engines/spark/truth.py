@@ -49,6 +49,8 @@ def main(job: dict[str, Any], events: EventWriter) -> None:
 
 def start_spark(master: str) -> SparkSession:
     """A Spark session on loopback, without a web page."""
+    # The default is whatever python3 comes first on PATH, which need not have what this environment has.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     scratch = os.environ.get("TMPDIR", "/tmp")  # noqa: S108
     options = {
         "spark.driver.bindAddress": "127.0.0.1",

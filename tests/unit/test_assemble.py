@@ -119,3 +119,12 @@ def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:
     observed = dict(EXPECTED.counts)
     observed.pop(next(iter(observed)))
     assert engine_result(_trial(observed=observed), TRUTH, SCENARIO, EXPECTED).verdict is Verdict.FAIL
+
+
+def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clocks() -> None:
+    observed = dict(EXPECTED.counts)
+    observed[next(iter(observed))] += 1
+    trial = _trial(observed=observed)
+    trial.measured["latency_ms"]["negative_count"] = 1
+    assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
+    assert engine_result(trial, TRUTH, SCENARIO, EXPECTED).verdict is Verdict.FAIL
