@@ -1,0 +1,74 @@
+"""Bad input ends in one clear message and its exit code: no traceback, no process, no result."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ringbench import Ringbench, write_scenario
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that something listens on and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _refused(directory: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    with Ringbench(directory, "run", write_scenario(directory), *arguments, env=env) as run:
+        code = run.end()
+        assert "Traceback" not in run.stderr
+        assert run.stderr.count("error:") == 1, run.stderr
+        assert run.results() == []
+        run.wait_until_gone()
+        return code, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--rate", "0"), ("rate_records_per_s", "found 0")),
+        (("--rate", "fast"), ("rate_records_per_s", "found 'fast'")),
+        (("--engine", "flnik"), ("unknown engine 'flnik'", "flink")),
+        (("--s3", "bucket"), ("--s3", "s3://BUCKET")),
+    ],
+)
+def test_what_makes_no_sense_exits_2(tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    code, message = _refused(tmp_path, *arguments)
+    assert code == 2
+    assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(("option", "name"), [("--kafka", "Kafka"), ("--redis", "Redis")])
+def test_an_unreachable_service_exits_4(tmp_path: Path, closed_port: int, option: str, name: str) -> None:
+    address = f"127.0.0.1:{closed_port}"
+    code, message = _refused(tmp_path, option, f"redis://{address}" if option == "--redis" else address)
+    assert code == 4
+    assert name in message and str(closed_port) in message
+
+
+def test_a_taken_port_exits_4(tmp_path: Path, taken_port: int) -> None:
+    code, message = _refused(tmp_path, "--kafka-port", str(taken_port))
+    assert code == 4
+    assert f"port {taken_port}" in message and "taken" in message
+
+
+def test_a_too_old_java_is_named(tmp_path: Path) -> None:
+    java = tmp_path / "old" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n", encoding="utf-8")
+    java.chmod(0o755)
+    code, message = _refused(tmp_path, env={"RINGBENCH_JAVA_HOME": str(tmp_path / "old")})
+    assert code == 2
+    assert "11.0.2" in message and "17 or 21" in message
