@@ -62,6 +62,18 @@ class Meter:
         return usage
 
 
+class OwnMeter:
+    """Follows this process alone, without its children."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+
+    def read(self) -> Usage:
+        """This process's usage now."""
+        times = self._process.cpu_times()
+        return Usage(times.user, times.system, self._process.memory_info().rss)
+
+
 @dataclass
 class Readings:
     """A group's usage over time: `t_s` and `usages`, of equal length, oldest first."""

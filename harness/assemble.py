@@ -4,18 +4,36 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.result import Cost, EngineResult, Generator, Latency, ProcessCost, Sample, Throughput
+from harness.histogram import Durations, encode, quantiles_ms
+from harness.result import (
+    Cost,
+    Generator,
+    Latency,
+    ProcessCost,
+    Sample,
+    SteadyState,
+    Throughput,
+    TrialResult,
+)
 from harness.scenario import Scenario
+from harness.statistics import steady_from
+from harness.steady import has_settled
 from harness.trial import Trial
 from harness.truth import TrialTruth
 from harness.verifier import compare, judge
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.sample import slot_length_s
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
 
+#: What records pass through besides the engine; what makes and keeps them. The rest is there to measure.
+PIPELINE, LOAD = ("kafka", "redis", "redis_writer"), ("generator", "archiver", "s3")
 
-def engine_result(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> EngineResult:
-    """The result of one engine. Without `truth`, or if the trial broke off, the counts are not verified."""
+
+def trial_result(
+    trial: Trial, number: int, block: int, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts
+) -> TrialResult:
+    """The result of one trial. Without `truth`, or if the trial broke off, the counts are not verified."""
     correctness = None
     if truth and trial.is_complete and trial.observed is not None:
         correctness = compare(
@@ -27,22 +45,26 @@ def engine_result(trial: Trial, truth: TrialTruth | None, scenario: Scenario, ex
         )
     verdict, reasons = judge(correctness, trial.engine_troubles)
     workload = Workload(scenario.workload())
-    return EngineResult(
-        name=trial.name,
-        version=trial.version,
+    return TrialResult(
+        number=number,
+        block=block,
         verdict=verdict,
         reasons=reasons,
-        config=trial.config,
         startup_s=trial.startup_s,
         drain_s=trial.drain_s,
+        steady=_steady(trial, workload),
         correctness=correctness,
         latency_ms=_latency(trial, workload, expected),
         throughput_records_per_s=_throughput(trial, workload),
         cost=_cost(trial, workload),
         generator=_generator(trial),
+        clock_step_ms=trial.clock_step_ms,
         updates=trial.measured.get("updates", 0),
         count_regressions=trial.measured.get("count_regressions", 0),
         other_costs=list(_other_costs(trial, workload)),
+        pauses=trial.pauses,
+        kafka_bytes=trial.kafka_bytes,
+        waterfall=trial.waterfall,
         series=list(_series(trial, workload, expected)) if trial.measured else [],
     )
 
@@ -50,13 +72,17 @@ def engine_result(trial: Trial, truth: TrialTruth | None, scenario: Scenario, ex
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
     reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario)]
-    latency = trial.measured.get("latency_ms")
+    if trial.clock_step_ms is not None and trial.clock_step_ms > scenario.limits.clock_step_ms:
+        reasons.append(
+            f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
+        )
+    negative = sum(slot["negative_count"] for slot in trial.measured.get("slots", {}).values())
     counts_are_right = not truth or trial.observed == truth.counts  # one record counted twice shows the next too early
-    if latency and latency["negative_count"] and counts_are_right:
-        reasons.append(f"{latency['negative_count']:,} records were visible before they were due: clocks disagree")
+    if negative and counts_are_right:
+        reasons.append(f"{negative:,} records were visible before they were due: clocks disagree")
     if truth:
         reasons += truth.differences(expected)
-    return [f"{trial.name}: {reason}" for reason in reasons]
+    return [f"{trial.label}: {reason}" for reason in reasons]
 
 
 def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
@@ -69,8 +95,25 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     error_ms = found["schedule_error_ms_p99"]
     if error_ms is None or error_ms > limits.schedule_error_ms_p99:
         yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limits.schedule_error_ms_p99:g} ms"
-    if found["clock_step_ms"] > limits.clock_step_ms:
-        yield f"the wall clock moved by {found['clock_step_ms']:.1f} ms, limit {limits.clock_step_ms:g} ms"
+
+
+def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
+    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot."""
+    if not trial.measured.get("slots"):
+        return None
+    slot_s = slot_length_s(workload.specification.duration_s)
+    warmup_slots = -(-workload.specification.warmup_s // slot_s)
+    means_ms = np.full(warmup_slots + workload.specification.duration_s // slot_s, np.nan)
+    for slot, durations in _slots(trial).items():
+        if slot + warmup_slots < len(means_ms):  # the last slot may be a shorter one
+            means_ms[slot + warmup_slots] = durations.mean_ms
+    settled = has_settled(means_ms, warmup_slots)
+    first = steady_from(means_ms)
+    return SteadyState(settled=settled, settled_from_s=None if first is None else (first - warmup_slots) * slot_s)
+
+
+def _slots(trial: Trial) -> dict[int, Durations]:
+    return {int(slot): Durations.from_json(found) for slot, found in trial.measured.get("slots", {}).items()}
 
 
 def _measured_records(workload: Workload) -> int:
@@ -78,30 +121,47 @@ def _measured_records(workload: Workload) -> int:
 
 
 def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Latency | None:
-    found = trial.measured.get("latency_ms")
-    if not found:
+    total = Durations()
+    for slot, durations in _slots(trial).items():
+        if slot >= 0:
+            total.merge(durations)
+    if not total.count:
         return None
-    first = workload.total_records - _measured_records(workload)
-    malformed = sum(index >= first for index in expected.malformed_indexes)
-    return Latency(**found, never_visible_count=_measured_records(workload) - malformed - found["count"])
+    due = _measured_records(workload)
+    malformed = sum(index >= workload.total_records - due for index in expected.malformed_indexes)
+    histogram = total.to_histogram()
+    p50, p90, p99, p999 = quantiles_ms(histogram, 50, 90, 99, 99.9)
+    return Latency(
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        p999=p999,
+        max=total.max_ms,
+        mean=total.mean_ms,
+        count=total.count,
+        negative_count=total.negative_count,
+        never_visible_count=due - malformed - total.count,
+        histogram=encode(histogram),
+    )
 
 
 def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
     if not trial.measured:
         return None
-    duration_s = workload.specification.duration_s
-    return Throughput(
-        offered=_measured_records(workload) / duration_s,
-        sustained=trial.measured["visible_in_measured_time_records"] / duration_s,
-    )
+    warmup_s, duration_s = workload.specification.warmup_s, workload.specification.duration_s
+    by_second = trial.measured["by_second"].items()
+    visible = sum(found[0] for second, found in by_second if warmup_s <= int(second) < workload.total_s)
+    return Throughput(offered=_measured_records(workload) / duration_s, sustained=visible / duration_s)
 
 
 def _cost(trial: Trial, workload: Workload) -> Cost | None:
     if not trial.measured:
         return None
     usage = trial.readings["engine"].between(0, workload.specification.duration_s)
+    records = _measured_records(workload)
     return Cost(
-        cpu_s_per_million_records=usage.cpu_s / _measured_records(workload) * 1e6,
+        records=records,
+        cpu_s_per_million_records=usage.cpu_s / records * 1e6,
         cpu_user_s=usage.cpu_user_s,
         cpu_system_s=usage.cpu_system_s,
         rss_bytes_peak=usage.rss_bytes,
@@ -109,11 +169,14 @@ def _cost(trial: Trial, workload: Workload) -> Cost | None:
 
 
 def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
+    duration_s = workload.specification.duration_s
     for name, readings in trial.readings.items():
         if name != "engine" and readings.t_s:
-            usage = readings.between(0, workload.specification.duration_s)
+            usage = readings.between(0, duration_s)
             yield ProcessCost(
                 name=name.replace("_", " "),
+                role="pipeline" if name in PIPELINE else "load" if name in LOAD else "measuring",
+                cpu_cores=usage.cpu_s / duration_s,
                 cpu_user_s=usage.cpu_user_s,
                 cpu_system_s=usage.cpu_system_s,
                 rss_bytes_peak=usage.rss_bytes,

@@ -49,6 +49,7 @@ class Backing:
         namespace: what all of the run's Redis keys start with.
         pids: guards of the processes that were started here, by service.
         versions: by service.
+        kafka_data, kafka_gc_logs: folders of the broker that was started here, see `KafkaService`; else None.
     """
 
     bootstrap_servers: str
@@ -57,6 +58,8 @@ class Backing:
     bucket: Bucket
     pids: dict[str, int]
     versions: dict[str, str]
+    kafka_data: Path | None = None
+    kafka_gc_logs: Path | None = None
 
 
 @contextmanager
@@ -100,6 +103,8 @@ def start_backing(external: External, run_id: str, directory: Path, progress: Pr
             bucket=bucket,
             pids=pids,
             versions=versions,
+            kafka_data=None if isinstance(kafka, str) else kafka.data,
+            kafka_gc_logs=None if isinstance(kafka, str) else kafka.gc_logs,
         )
 
 

@@ -103,9 +103,9 @@ def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     Raises:
         ProvisionError: they could not be obtained.
     """
-    python = ensure_environment(
-        engine.directory / engine.requirements, engine.name, python=engine.python or None, progress=progress
-    )
+    # Named after the lock's folder, so that engines that share a lock share an environment.
+    lock = (engine.directory / engine.requirements).resolve()
+    python = ensure_environment(lock, lock.parent.name, python=engine.python or None, progress=progress)
     jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
     return PreparedEngine(engine, python, jars)
 

@@ -1,5 +1,6 @@
 """The fingerprint of the machine and the software that a run took place on."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -7,13 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+from pydantic import ValidationError
 
-from harness.result import Environment
+from harness.provision.cache import cache_dir
+from harness.result import CalibrationSummary, Environment
 
 
 def fingerprint(*, java: str, services: dict[str, str]) -> Environment:
     """Describe this machine; `java` and `services` are versions that only the caller knows."""
     return Environment(
+        host=host_id(),
         cpu_model=_cpu_model(),
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
@@ -22,9 +26,40 @@ def fingerprint(*, java: str, services: dict[str, str]) -> Environment:
         python=platform.python_version(),
         java=java,
         ringbench=version("ringbench"),
-        commit=_commit(),
+        commit=commit(),
         services=services,
+        calibration=load_calibration(),
     )
+
+
+def host_id() -> str:
+    """A hash of what the system calls this machine (its machine-id, else its host name): tells hosts apart only."""
+    try:
+        identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        identity = ""
+    return hashlib.sha256(f"ringbench {identity or platform.node()}".encode()).hexdigest()[:12]
+
+
+def _calibration_path() -> Path:
+    return cache_dir() / f"calibration-{host_id()}.json"
+
+
+def save_calibration(found: CalibrationSummary) -> None:
+    """Keep what a calibration has found, for the fingerprints of the runs to come on this host."""
+    path = _calibration_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(found.model_dump_json(), encoding="utf-8")
+    part.replace(path)
+
+
+def load_calibration() -> CalibrationSummary | None:
+    """What the last calibration on this host has found; None if there was none, or an older version wrote it."""
+    try:
+        return CalibrationSummary.model_validate_json(_calibration_path().read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None
 
 
 def _cpu_model() -> str:
@@ -43,7 +78,7 @@ def _operating_system() -> str:
         return platform.platform()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The checked-out commit, marked if files differ from it; None where this is no checkout."""
     try:
         found = subprocess.run(

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Verdict(StrEnum):
@@ -99,6 +99,7 @@ class Throughput(_Part):
 class Cost(_Part):
     """The engine's process group, from the kernel's accounting, over the measured time."""
 
+    records: int = Field(description="due in the time that counts")
     cpu_s_per_million_records: float
     cpu_user_s: float
     cpu_system_s: float
@@ -106,12 +107,62 @@ class Cost(_Part):
 
 
 class ProcessCost(_Part):
-    """What another process of the run used over the measured time."""
+    """What another process of the run used over the measured time.
+
+    The roles: `pipeline` is what records pass through besides the engine, `load` makes and keeps them, `measuring` is
+    what would not be there but for the measurement.
+    """
 
     name: str
+    role: str
+    cpu_cores: float = Field(description="CPU-seconds per second")
     cpu_user_s: float
     cpu_system_s: float
     rss_bytes_peak: int
+
+
+class Pauses(_Part):
+    """Pauses of the JVM for collecting garbage over the measured time, from its own log."""
+
+    process: str
+    count: int
+    total_ms: float
+    max_ms: float
+
+
+class TopicBytes(_Part):
+    """Bytes in the broker's log at the end of the trial, as stored: compressed, and with the overhead of batches."""
+
+    input: int
+    aggregates: int
+    dead_letter: int
+
+
+class Hop(_Part):
+    """One hop of the records' way, over all records that were taken apart."""
+
+    name: str = Field(description="send, append, engine or sink")
+    mean_ms: float = Field(description="exact; the hops' means add up to the mean latency of these records")
+    p50_ms: float
+    p99_ms: float
+    negative_count: int = Field(description="below the clocks' resolution: overtaking within a cell, or clocks apart")
+
+
+class WaterfallBand(_Part):
+    """The mean hops of the records in one band of latency; they add up to the band's mean latency."""
+
+    name: str
+    records: int
+    latency_ms: float
+    hops_ms: dict[str, float]
+
+
+class Waterfall(_Part):
+    """Latency taken apart: intended, produced, appended by the broker, emitted by the engine, visible in Redis."""
+
+    records: int
+    hops: list[Hop]
+    bands: list[WaterfallBand]
 
 
 class Generator(_Part):
@@ -120,6 +171,7 @@ class Generator(_Part):
     schedule_error_ms_p50: float
     schedule_error_ms_p99: float
     schedule_error_ms_max: float
+    schedule_error_histogram: str = Field(description="of every record of the measured time; as latency's histogram")
     sent_records: int
     acked_records: int
     failed_records: int
@@ -139,25 +191,98 @@ class Sample(_Part):
     rss_bytes: int
 
 
-class EngineResult(_Part):
-    """One engine's trial."""
+class SteadyState(_Part):
+    """Whether latency had settled by the end of the warm-up (MSER). Nothing of the measured time is ever left out."""
+
+    settled: bool | None = Field(description="null if the trial was too short to tell")
+    settled_from_s: int | None = Field(description="where it settled; 0 is the start of the measured time")
+
+
+class _Outcome(_Part):
+    """What is told both of a single trial and of all trials of an engine."""
+
+    verdict: Verdict
+    reasons: list[str] = Field(description="why the verdict is not `pass`; empty if it is")
+    startup_s: float | None = Field(description="from starting the process to its being ready; of trials, the mean")
+    drain_s: float | None = Field(description="from the last intended send to the last visible update; the longest")
+    correctness: Correctness | None = Field(description="of several trials, summed up")
+    latency_ms: Latency | None = Field(description="of several trials, from their merged histograms")
+    throughput_records_per_s: Throughput | None = Field(description="of several trials, the mean")
+    cost: Cost | None = Field(description="of several trials, the sum of CPU time and the greatest memory")
+    generator: Generator | None = Field(description="of several trials, their merged histograms and sums")
+    updates: int = Field(description="upserts that reached Redis")
+    count_regressions: int = Field(description="upserts that lowered a cell's count (a replay, or a fault)")
+
+
+class TrialResult(_Outcome):
+    """One trial of an engine."""
+
+    number: int = Field(description="place in the run, from 1")
+    block: int = Field(description="the round of all engines that it belongs to, from 1")
+    steady: SteadyState | None
+    clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
+    other_costs: list[ProcessCost] = []
+    pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
+    kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")
+    waterfall: Waterfall | None
+    series: list[Sample] = []
+
+
+class EngineResult(_Outcome):
+    """One engine: its trials, and what they come to together."""
 
     name: str
     version: str | None
-    verdict: Verdict
-    reasons: list[str] = Field(description="why the verdict is not `pass`; empty if it is")
     config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
-    startup_s: float | None = Field(description="from starting the process to its being ready")
-    drain_s: float | None = Field(description="from the last intended send to the last visible update")
-    correctness: Correctness | None
-    latency_ms: Latency | None
-    throughput_records_per_s: Throughput | None
-    cost: Cost | None
-    generator: Generator | None
-    updates: int = Field(description="upserts that reached Redis")
-    count_regressions: int = Field(description="upserts that lowered a cell's count (a replay, or a fault)")
-    other_costs: list[ProcessCost] = []
-    series: list[Sample] = []
+    trials: list[TrialResult]
+
+
+class Confidence(_Part):
+    """An estimate with its bootstrap confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+
+
+class Figure(_Part):
+    """A headline figure of one engine, over its trials. The estimate is the geometric mean of the trials' figures."""
+
+    engine: str
+    figure: str
+    trials: list[float] = Field(description="the figure of each trial, in the order of the blocks")
+    interval: Confidence | None = Field(description="null with too few trials")
+
+
+class Ratio(_Part):
+    """A figure of engine `a` relative to that of `b`, paired by block; below 1, `a` is the better."""
+
+    a: str
+    b: str
+    figure: str
+    ratio: Confidence | None = Field(description="at the confidence adjusted for the number of ratios in this run")
+    winner: str | None = Field(description="named only if the interval excludes 1 and nothing speaks against it")
+    why_not: str = Field(description="why no winner is named; empty if one is")
+    first_percent: float | None = Field(description="by how much having gone first raises `a`'s figure against `b`'s")
+    first_p_value: float | None
+
+
+class Drift(_Part):
+    """Whether a figure drifted over the trials of the run, whichever engine they were of."""
+
+    figure: str
+    percent_per_trial: float
+    p_value: float
+
+
+class Comparison(_Part):
+    """The engines of a run compared, with intervals, and the tests of what could have misled the comparison."""
+
+    confidence: float = Field(description="of each figure's interval, and of all ratios together")
+    figures: list[Figure]
+    ratios: list[Ratio]
+    drifts: list[Drift]
 
 
 class OperatorVolume(_Part):
@@ -181,8 +306,21 @@ class Truth(_Part):
     operator_volume: list[OperatorVolume]
 
 
+class CalibrationSummary(_Part):
+    """What `ringbench calibrate` last found on this host: the harness's own floor and error."""
+
+    calibrated_at: str = Field(description="ISO 8601, UTC")
+    commit: str | None
+    passed: bool
+    floor_ms_p50: float = Field(description="latency of an engine that passes each record on at once")
+    floor_ms_p99: float
+    error_ms_max: float = Field(description="greatest distance of a reported percentile from the true one")
+
+
 class Environment(_Part):
     """The fingerprint of where the run took place."""
+
+    host: str = Field(description="a hash that tells hosts apart and names none")
 
     cpu_model: str
     cpu_count: int
@@ -194,6 +332,7 @@ class Environment(_Part):
     ringbench: str
     commit: str | None
     services: dict[str, str] = Field(description="service name to version")
+    calibration: CalibrationSummary | None = Field(description="null if `ringbench calibrate` has not been run here")
 
 
 class Result(_Part):
@@ -210,6 +349,7 @@ class Result(_Part):
     environment: Environment
     truth: Truth | None
     engines: list[EngineResult]
+    comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
 
 
 def save_result(result: Result, directory: Path) -> Path:

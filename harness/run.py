@@ -1,24 +1,19 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
-import secrets
-import shutil
-import tempfile
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.archive import delete_archive
-from harness.assemble import engine_result, invalid_reasons
-from harness.backing import Backing, External, start_backing
-from harness.engines import PreparedEngine, contract_path, find_engines, prepare
-from harness.environment import fingerprint
-from harness.errors import InvalidRun
-from harness.provision.java import Java, ensure_java
-from harness.result import Result, Truth, save_result
+from harness.assemble import invalid_reasons, trial_result
+from harness.comparison import compare_engines
+from harness.errors import InvalidRun, ServiceError
+from harness.pool import pool
+from harness.result import EngineResult, Result, Truth, save_result
 from harness.scenario import Scenario
+from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.store import clear
-from harness.trial import Trial, TrialRunner
+from harness.trial import Trial, TrialOptions
 from harness.truth import TrialTruth, compute_truths, summarise
 from harness.watch import ConsoleWatcher
 from workloads.truth import ExpectedCounts, expected_counts
@@ -27,154 +22,128 @@ from workloads.workload import Workload
 TRUTH_ENGINE = "spark"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What the command line adds to a scenario.
+@dataclass(frozen=True)
+class Planned:
+    """A trial to come: its place in the run, its block (both from 1), the engine, and a label."""
 
-    Attributes:
-        runs_dir: where the run's own directory is made.
-        engine_paths: further folders of engines.
-        external: the user's own services, in place of started ones.
-        command: the arguments that repeat the run.
-        keep_logs: keep the logs of a run that went well, too.
-    """
-
-    runs_dir: Path
-    engine_paths: list[Path] = field(default_factory=list)
-    external: External
-    command: list[str]
-    keep_logs: bool = False
+    number: int
+    block: int
+    engine: str
+    label: str
 
 
-def run(scenario: Scenario, options: RunOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
-    """Run `scenario` and save what came of it. Returns the result and the run's directory.
+def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
+    """Run `trials` trials of each engine of `scenario` and save what came of it: the result, and the run's directory.
 
     Raises:
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
-    engines = find_engines(scenario.engines, options.engine_paths)
-    truth_engine = find_engines([TRUTH_ENGINE])[0]
-    started_at = datetime.now(UTC)
-    run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    with ExitStack() as stack:
-        work = _private_directory(stack, options.runs_dir / run_id)
-        watcher.phase("providing Java, engines and services")
-        java = ensure_java(watcher.note)
-        prepared = [prepare(engine, watcher.note) for engine in engines]
-        truth_spark = prepare(truth_engine, watcher.note)
-        watcher.phase("starting Kafka, Redis and S3")
-        backing = stack.enter_context(start_backing(options.external, run_id, work, watcher.note))
+    started_at, run_id = datetime.now(UTC), new_run_id()
+    names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
+    with open_session(run_id, names, options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
-        environment = _engine_environment(java, work)
-        trials = [_trial(run_id, scenario, each, backing, work, environment, expected, watcher) for each in prepared]
-        truths, failures = _truths(trials, truth_spark, backing, work, environment, watcher)
-        result = _assemble(run_id, started_at, scenario, options, trials, truths, failures, expected, java, backing)
-        _clean(backing, trials, options.external)
+        done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
+        truths, no_truths = _truths(session, [trial for _, trial in done])
+        result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
+        _clean(session, [trial for _, trial in done], options)
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
         save_result(result, directory)
         if options.keep_logs or exit_code(result):
-            _keep_logs(work, directory / "logs")
+            session.keep_logs(directory / "logs")
     return result, directory
 
 
-def _private_directory(stack: ExitStack, run_directory: Path) -> Path:
-    """A temporary directory that goes away with the run; of a run that breaks off, the logs are kept."""
-    work = Path(tempfile.mkdtemp(prefix="ringbench-"))
-
-    def leave(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, Exception):
-            _keep_logs(work, run_directory / "logs")
-        shutil.rmtree(work, ignore_errors=True)
-
-    stack.push(leave)
-    return work
+def plan(engines: list[str], trials: int) -> list[Planned]:
+    """The trials in their order: blocks of all engines, in turn forwards and backwards (A B B A)."""
+    rounds = [(block, engines if block % 2 else engines[::-1]) for block in range(1, trials + 1)]
+    order = [(block, engine) for block, names in rounds for engine in names]
+    return [
+        Planned(number, block, engine, engine if trials == 1 else f"{engine}-{block}")
+        for number, (block, engine) in enumerate(order, start=1)
+    ]
 
 
-def _keep_logs(work: Path, target: Path) -> None:
-    # No deeper: Kafka calls the files that hold its topics logs, too.
-    for log in (*work.glob("*.log"), *work.glob("*/*.log")):
-        copy = target / log.relative_to(work)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(log, copy)
+def _trials(
+    session: Session, scenario: Scenario, planned: list[Planned], expected: ExpectedCounts
+) -> tuple[list[tuple[Planned, Trial]], list[str]]:
+    """The trials that took place, and why not all did: one that cannot be started must not take the others with it."""
+    done: list[tuple[Planned, Trial]] = []
+    for each in planned:
+        session.watcher.progress(each.number, len(planned))
+        try:
+            trial = session.trial(scenario, each.engine, len(expected.malformed_lines), TrialOptions(label=each.label))
+        except ServiceError as error:
+            if not done:
+                raise
+            return done, [f"trial {each.number} ({each.label}) and all after it did not take place: {error.message}"]
+        done.append((each, trial))
+    session.watcher.progress(1, 1)
+    return done, []
 
 
-def _engine_environment(java: Java, work: Path) -> dict[str, str]:
-    """What engines' environment has besides this process's: Java, the contract, and a private place for files."""
-    scratch = work / "tmp"
-    scratch.mkdir(mode=0o700)
-    return {"JAVA_HOME": str(java.home), "PYTHONPATH": str(contract_path(work)), "TMPDIR": str(scratch)}
-
-
-def _trial(
-    run_id: str,
-    scenario: Scenario,
-    prepared: PreparedEngine,
-    backing: Backing,
-    work: Path,
-    environment: dict[str, str],
-    expected: ExpectedCounts,
-    watcher: ConsoleWatcher,
-) -> Trial:
-    name = prepared.engine.name
-    malformed = len(expected.malformed_lines)
-    runner = TrialRunner(run_id, scenario, prepared, backing, work / name, environment, malformed, watcher)
-    trial = runner.run()
-    for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
-        watcher.note(trouble)
-    return trial
-
-
-def _truths(
-    trials: list[Trial],
-    spark: PreparedEngine,
-    backing: Backing,
-    work: Path,
-    environment: dict[str, str],
-    watcher: ConsoleWatcher,
-) -> tuple[dict[str, TrialTruth], list[str]]:
+def _truths(session: Session, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
     """Truths by trial, and why there are none."""
-    prefixes = {trial.name: trial.archive_prefix for trial in trials if trial.is_complete}
+    prefixes = {trial.label: trial.archive_prefix for trial in trials if trial.is_complete}
     if not prefixes:
         return {}, []
-    watcher.phase("computing the ground truth with Spark from the archive in S3")
+    session.watcher.phase("computing the ground truth with Spark from the archive in S3")
+    spark = session.engines[TRUTH_ENGINE]
     try:
-        return compute_truths(spark, backing.bucket, prefixes, work, environment=environment), []
+        return compute_truths(
+            spark, session.backing.bucket, prefixes, session.work, environment=session.environment
+        ), []
     except InvalidRun as error:
         return {}, [str(error)]
 
 
 def _assemble(
-    run_id: str,
+    session: Session,
     started_at: datetime,
     scenario: Scenario,
-    options: RunOptions,
-    trials: list[Trial],
+    options: SessionOptions,
+    done: list[tuple[Planned, Trial]],
     truths: dict[str, TrialTruth],
     failures: list[str],
     expected: ExpectedCounts,
-    java: Java,
-    backing: Backing,
 ) -> Result:
     reasons = [*failures, *_archives_differ(truths)]
-    for trial in trials:
-        reasons += invalid_reasons(trial, truths.get(trial.name), scenario, expected)
+    for _, trial in done:
+        reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
+    engines = _engines(scenario, done, truths, expected)
     return Result(
-        run_id=run_id,
+        run_id=session.run_id,
         valid=not reasons,
         invalid_reasons=reasons,
         started_at=started_at.isoformat(timespec="seconds"),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=options.command,
         scenario=scenario.model_dump(),
-        environment=fingerprint(java=f"{java.version} ({java.source})", services=backing.versions),
+        environment=session.fingerprint(),
         truth=_truth(truths, expected),
-        engines=[engine_result(trial, truths.get(trial.name), scenario, expected) for trial in trials],
+        engines=engines,
+        comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
     )
 
 
+def _engines(
+    scenario: Scenario, done: list[tuple[Planned, Trial]], truths: dict[str, TrialTruth], expected: ExpectedCounts
+) -> list[EngineResult]:
+    engines = []
+    for name in scenario.engines:
+        own = [(planned, trial) for planned, trial in done if planned.engine == name]
+        results = [
+            trial_result(trial, planned.number, planned.block, truths.get(trial.label), scenario, expected)
+            for planned, trial in own
+        ]
+        if own:
+            _, first = own[0]
+            engines.append(pool(name, first.version, first.config, results))
+    return engines
+
+
 def _archives_differ(truths: dict[str, TrialTruth]) -> list[str]:
-    found = {name: truth.archive_sha256 for name, truth in truths.items()}
+    found = {label: truth.archive_sha256 for label, truth in truths.items()}
     if len(set(found.values())) <= 1:
         return []
     return ["the engines were not given the same bytes: " + ", ".join(f"{each} {found[each][:12]}" for each in found)]
@@ -187,13 +156,13 @@ def _truth(truths: dict[str, TrialTruth], expected: ExpectedCounts) -> Truth | N
     return summarise(next(iter(truths.values())), TRUTH_ENGINE, agrees_with_seed=agrees)
 
 
-def _clean(backing: Backing, trials: list[Trial], external: External) -> None:
+def _clean(session: Session, trials: list[Trial], options: SessionOptions) -> None:
     """Take the run's data out of the user's own services; what was started for the run goes with it anyway."""
-    if external.redis:
-        clear(backing.redis_url, backing.namespace)
-    if external.s3:
+    if options.external.redis:
+        clear(session.backing.redis_url, session.backing.namespace)
+    if options.external.s3:
         for trial in trials:
-            delete_archive(backing.bucket, trial.archive_prefix)
+            delete_archive(session.backing.bucket, trial.archive_prefix)
 
 
 def exit_code(result: Result) -> int:

@@ -1,9 +1,10 @@
 """Kafka topics: made for a trial, read to their end, and deleted after it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.errors import ServiceError
@@ -61,8 +62,12 @@ def end_offset(bootstrap_servers: str, topic: str) -> int:
         consumer.close()
 
 
-def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
-    """Values of all messages that `topic` holds now; a null value reads as empty."""
+def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
+    """All messages that `topic` holds now, those of a partition in order.
+
+    Raises:
+        ServiceError: nothing more could be read within `TIMEOUT_S`.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
@@ -75,7 +80,6 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
     try:
         left = {each: end for each, (start, end) in _bounds(consumer, topic).items() if end > start}
         consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in left])
-        values: list[bytes] = []
         deadline = time.monotonic() + TIMEOUT_S
         while left:
             messages = consumer.consume(10_000, timeout=0.1)
@@ -86,12 +90,11 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[bytes]:
             for message in messages:
                 if message.error():
                     raise ServiceError(f"topic {topic}: {message.error()}")
-                values.append(message.value() or b"")
+                yield message
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None and offset is not None
                 if offset + 1 >= left.get(partition, 0):
                     left.pop(partition, None)
-        return values
     finally:
         consumer.close()
 

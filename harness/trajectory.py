@@ -12,58 +12,112 @@ from numpy.typing import NDArray
 
 from workloads.workload import CELLS, Workload
 
+#: The time of a record that no count has shown yet.
+NEVER = -1
+
 
 @dataclass
-class _Window:
-    """Well-formed records of one window, grouped by cell: `offsets_ns[starts[c]:starts[c + 1]]` are those of cell c."""
+class Window:
+    """The well-formed records of one window, grouped by cell, and by intended send time within one.
+
+    Attributes:
+        starts: the records of cell c are those from `starts[c]` to `starts[c + 1]` of the arrays.
+        counts: by cell, as last told.
+        offsets_ns: intended send times after the start, shape (records,).
+        indexes: the records' indexes in the workload, shape (records,).
+        seen_ms: when a count first showed the record, or NEVER, shape (records,).
+        left: how many records no count has shown yet.
+    """
 
     starts: list[int]
-    offsets_ns: NDArray[np.int64]
     counts: list[int]
+    offsets_ns: NDArray[np.int64]
+    indexes: NDArray[np.int64]
+    seen_ms: NDArray[np.int64]
+    left: int
 
 
 class Trajectories:
     """Follows all cells' counts and matches increases with the records that caused them.
 
-    Windows are made from the workload as updates first mention them.
+    Windows are made from the workload as updates first mention them. The arrays of a window are let go of by `take`.
 
     Attributes:
-        visible_records: records matched so far.
+        matched_records: records matched so far.
         surplus_records: what counts showed beyond the records that their cells have.
         regressions: updates that lowered a count.
     """
 
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
-        self._windows: dict[int, _Window] = {}
-        self.visible_records = 0
+        self._windows: dict[int, Window] = {}
+        self._taken: dict[int, NDArray[np.int64]] = {}  # counts by cell
+        self.matched_records = 0
         self.surplus_records = 0
         self.regressions = 0
 
-    def update(self, window_s: int, cell: int, count: int) -> NDArray[np.int64]:
-        """Take in that `cell` of the window at `window_s` now counts `count`.
+    def update(self, window_s: int, cell: int, count: int, at_ms: int) -> bool:
+        """Take in that `cell` of the window at `window_s` counts `count` since `at_ms`.
 
-        Returns: intended send offsets of the records that this made visible, in nanoseconds after the start. Empty for
-            a count that does not grow, and for the part of a count beyond the records the cell has.
+        A count that does not grow, and the part of a count beyond the records the cell has, match nothing.
+
+        Returns: whether this has shown the window's last record.
         """
         window = self._windows.get(window_s)
         if window is None:
+            if window_s in self._taken:
+                self._update_taken(self._taken[window_s], cell, count)
+                return False
             window = self._windows[window_s] = self._make(window_s)
         before = window.counts[cell]
         if count <= before:
             self.regressions += count < before
-            return window.offsets_ns[:0]
+            return False
         window.counts[cell] = count
         first, end = window.starts[cell], window.starts[cell + 1]
-        matched = window.offsets_ns[min(first + before, end) : min(first + count, end)]
-        self.visible_records += len(matched)
-        self.surplus_records += count - before - len(matched)
-        return matched
+        low, high = min(first + before, end), min(first + count, end)
+        self.surplus_records += count - before - (high - low)
+        if low == high:
+            return False
+        window.seen_ms[low:high] = at_ms
+        self.matched_records += high - low
+        window.left -= high - low
+        return not window.left
 
-    def _make(self, window_s: int) -> _Window:
+    def _update_taken(self, counts: NDArray[np.int64], cell: int, count: int) -> None:
+        """As `update`, for a window all of whose records have been seen: more can only be too much."""
+        before = int(counts[cell])
+        self.regressions += count < before
+        self.surplus_records += max(count - before, 0)
+        counts[cell] = max(count, before)
+
+    def newest_window(self) -> Window | None:
+        """The latest window in event time that is not complete yet, or None."""
+        return self._windows[max(self._windows)] if self._windows else None
+
+    def take(self, window_s: int) -> Window:
+        """The window at `window_s`, all of whose records have been seen; only its counts are kept here."""
+        window = self._windows.pop(window_s)
+        self._taken[window_s] = np.array(window.counts)
+        return window
+
+    def take_rest(self) -> list[Window]:
+        """Every window that was not taken yet, in order; at the end, when no more updates come."""
+        return [self._windows.pop(window_s) for window_s in sorted(self._windows)]
+
+    def _make(self, window_s: int) -> Window:
         first, last = self._workload.second(window_s - self._workload.specification.epoch_s)
         columns = self._workload.columns(first, last)
-        cells = columns.cells[~columns.malformed]
+        well_formed = np.flatnonzero(~columns.malformed)
+        cells = columns.cells[well_formed]
         order = np.argsort(cells, kind="stable")
         starts = np.searchsorted(cells[order], np.arange(len(CELLS) + 1))
-        return _Window(starts.tolist(), columns.offsets_ns[~columns.malformed][order], [0] * len(CELLS))
+        chosen = well_formed[order]
+        return Window(
+            starts=starts.tolist(),
+            counts=[0] * len(CELLS),
+            offsets_ns=columns.offsets_ns[chosen],
+            indexes=first + chosen,
+            seen_ms=np.full(len(chosen), NEVER, dtype=np.int64),
+            left=len(chosen),
+        )

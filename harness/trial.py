@@ -1,33 +1,47 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
 import json
+import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification
-from harness.accounting import Meter, Readings
+from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
+from harness.clock import ClockWatch
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
+from harness.garbage import logging_option, read_pauses
+from harness.hops import emitted_ms, moments, waterfall
+from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
 from harness.store import clear, read_counts
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
-from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, RedisWriterJob
+from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, RedisWriterJob, announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.workload import Workload
 
-#: From deciding on the start to the start; the workers must be ready within it.
-START_DELAY_S = 5.0
-WORKER_READY_S = 30.0
+#: From telling the workers when the load starts to its start.
+START_DELAY_S = 0.5
+WORKER_READY_S = 60.0
 TICK_S = 0.25
 CHECKPOINTS = "checkpoints"
 ENGINE_STOP_S = 20.0
 ARCHIVE_DEADLINE_S = 60.0
 WRITER_DEADLINE_S = 60.0
+#: Where the Redis writer's journal is, in the trial's directory.
+JOURNAL = "journal.txt"
+#: This process, among the process groups.
+OWN = "ringbench"
 
 
 class Watcher(Protocol):
@@ -40,24 +54,69 @@ class Watcher(Protocol):
         """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
 
 
+@dataclass(frozen=True)
+class View:
+    """How a trial under load stands: what a `Meddler` is shown.
+
+    `t_s` is 0 at the start of the measured time; totals are since the start of the load; `pids` are guards of process
+    groups, by name.
+    """
+
+    t_s: float
+    sent_records: int
+    acked_records: int
+    visible_records: int
+    pids: dict[str, int]
+
+
+#: Looks at a trial at every tick of its load, may meddle with its processes, returns why to break it off, or "".
+Meddler = Callable[[View], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions:
+    """How a trial is made.
+
+    Attributes:
+        label: tells the trial apart within its run; part of the names of topics and files.
+        archive: copy the input to S3, for the ground truth from there, and take the latency apart into hops.
+        journal: have the Redis writer note when it sent each transaction, and when Redis had done it.
+        engine_settings: on top of the scenario's.
+        meddle: see `Meddler`.
+    """
+
+    label: str
+    archive: bool = True
+    journal: bool = False
+    engine_settings: dict[str, Any] = field(default_factory=dict)
+    meddle: Meddler = lambda _view: ""
+
+
 @dataclass
 class Trial:
     """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`)."""
 
     name: str
+    label: str
     archive_prefix: str
+    directory: Path
     anchor_ns: int = 0
     version: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
     startup_s: float | None = None
     drain_s: float | None = None
     is_complete: bool = False
+    broken_off: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
+    waterfall: Waterfall | None = None
+    pauses: list[Pauses] = field(default_factory=list)
+    kafka_bytes: TopicBytes | None = None
+    clock_step_ms: float | None = None
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
 
@@ -75,17 +134,19 @@ class TrialRunner:
         engine_environment: dict[str, str],
         malformed_records: int,
         watcher: Watcher,
+        options: TrialOptions,
     ) -> None:
         self._run_id, self._scenario, self._prepared = run_id, scenario, prepared
         self._backing, self._directory, self._watcher = backing, directory, watcher
-        self._environment = engine_environment
+        self._environment, self._options = engine_environment, options
         self._malformed_records = malformed_records
         self._workload = scenario.workload()
         self._name = prepared.engine.name
-        self._topics = Topics.of(run_id, self._name)
-        self._trial = Trial(self._name, f"{run_id}/{self._name}/archive")
+        self._topics = Topics.of(run_id, options.label)
+        self._trial = Trial(self._name, options.label, f"{run_id}/{options.label}/archive", directory)
         self._children: dict[str, Child] = {}
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, Meter | OwnMeter] = {}
+        self._clock = ClockWatch()
 
     def run(self) -> Trial:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
@@ -98,6 +159,8 @@ class TrialRunner:
                     self._start_workers(stack)
                     if self._watch_load() and self._watch_drain():
                         self._collect()
+                    elif self._trial.broken_off:
+                        self._collect_what_there_is()
         finally:
             delete_topics(self._backing.bootstrap_servers, self._topics)
         return self._trial
@@ -106,14 +169,14 @@ class TrialRunner:
 
     def _start_engine(self, stack: ExitStack) -> bool:
         """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
-        self._watcher.phase(f"{self._name}: starting the engine")
+        self._watcher.phase(f"{self._options.label}: starting the engine")
         self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
         engine = self._prepared.engine
         argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
-        log = self._directory / "engine.log"
-        child = stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=self._environment))
+        log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
+        child = stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
         self._children["engine"] = child
         self._children["redis_writer"].wait_for("ready", WORKER_READY_S)
         try:
@@ -125,19 +188,40 @@ class TrialRunner:
         self._trial.startup_s = (ready.at_ms - child.started_ms) / 1000
         return True
 
+    def _jvm_options(self) -> dict[str, str]:
+        """The variable that any JVM of the engine's heeds, the user's own value kept."""
+        if not self._prepared.engine.java:
+            return {}
+        own = os.environ.get("JDK_JAVA_OPTIONS", "")
+        # Quoted, for the sake of a folder's name with a blank in it.
+        return {"JDK_JAVA_OPTIONS": f'{own} "{logging_option(self._directory, "engine")}"'.strip()}
+
     def _start_workers(self, stack: ExitStack) -> None:
-        self._trial.anchor_ns = time.time_ns() + int(START_DELAY_S * NANOSECONDS_PER_S)
-        self._start_worker(stack, "probe", self._probe_job())
-        self._start_worker(stack, "archiver", self._archiver_job(), self._backing.bucket.environment())
-        self._start_worker(stack, "generator", self._generator_job())
-        for name in ("probe", "archiver", "generator"):
+        """Start what sends and measures, and, once all of it is ready, the load."""
+        jobs = {"probe": self._probe_job(), "generator": self._generator_job()}
+        if self._options.archive:
+            jobs["archiver"] = self._archiver_job()
+        for name, job in jobs.items():
+            self._start_worker(stack, name, job, self._backing.bucket.environment() if name == "archiver" else None)
+        for name in jobs:
             self._children[name].wait_for("ready", WORKER_READY_S)
-        own = {name: child.process.pid for name, child in self._children.items()}
-        self._meters = {name: Meter(pid) for name, pid in (own | self._backing.pids).items()}
+        self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in self._pids().items()}
         self._trial.readings = {name: Readings() for name in self._meters}
+        self._clock.look()
+        self._trial.anchor_ns = time.time_ns() + int(START_DELAY_S * NANOSECONDS_PER_S)
+        announce_anchor(self._anchor(), self._trial.anchor_ns)
 
     def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
         self._children[name] = stack.enter_context(start_worker(name, job, self._directory, env))
+
+    def _pids(self) -> dict[str, int]:
+        return {name: child.process.pid for name, child in self._children.items()} | self._backing.pids
+
+    def _anchor(self) -> str:
+        return str(self._directory / "anchor")
+
+    def _output(self, name: str) -> str:
+        return str(self._directory / name)
 
     def _engine_job(self) -> JobSpecification:
         return JobSpecification(
@@ -152,15 +236,16 @@ class TrialRunner:
             checkpoint_dir=str(self._directory / CHECKPOINTS),
             checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
             jars=[str(jar) for jar in self._prepared.jars],
-            settings=self._scenario.engine_settings.get(self._name, {}),
+            settings=self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings,
         )
 
     def _generator_job(self) -> GeneratorJob:
         return GeneratorJob(
             workload=self._workload,
-            anchor_ns=self._trial.anchor_ns,
+            anchor=self._anchor(),
             bootstrap_servers=self._backing.bootstrap_servers,
             topic=self._topics.input,
+            output=self._output("generator.npz"),
         )
 
     def _archiver_job(self) -> ArchiverJob:
@@ -172,6 +257,7 @@ class TrialRunner:
             endpoint=bucket.endpoint,
             bucket=bucket.name,
             prefix=self._trial.archive_prefix,
+            output=self._output("archiver.npz"),
         )
 
     def _writer_job(self) -> RedisWriterJob:
@@ -181,32 +267,36 @@ class TrialRunner:
             redis_url=self._backing.redis_url,
             namespace=self._backing.namespace,
             expire_s=3600 + self._workload.warmup_s + self._workload.duration_s,
+            journal=self._output(JOURNAL) if self._options.journal else "",
         )
 
     def _probe_job(self) -> ProbeJob:
         return ProbeJob(
             workload=self._workload,
-            anchor_ns=self._trial.anchor_ns,
+            anchor=self._anchor(),
             redis_url=self._backing.redis_url,
             namespace=self._backing.namespace,
-            output=str(self._directory / "probe.json"),
+            output=self._output("probe.json"),
         )
 
     # Watching
 
     def _watch_load(self) -> bool:
         """Watch until everything is sent. Returns whether the trial can go on."""
-        self._watcher.phase(f"{self._name}: load")
+        self._watcher.phase(f"{self._options.label}: load")
         generator = self._children["generator"]
         while generator.is_running:
             if not self._watch_once():
+                return False
+            if reason := self._options.meddle(self._view()):
+                self._trial.broken_off = reason
                 return False
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
         return True
 
     def _watch_drain(self) -> bool:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
-        self._watcher.phase(f"{self._name}: drain")
+        self._watcher.phase(f"{self._options.label}: drain")
         limits, probe = self._scenario.limits, self._children["probe"]
         expected = self._trial.generator["acked_records"] - self._malformed_records
         updates, changed_s = -1, time.monotonic()
@@ -228,22 +318,33 @@ class TrialRunner:
         time.sleep(TICK_S)
         for name, meter in self._meters.items():
             self._trial.readings[name].add(self._t_s(), meter.read())
-        probe, generator = self._children["probe"], self._children["generator"]
+        self._clock.look()
+        self._trial.clock_step_ms = self._clock.step_ms
+        view = self._view()
         self._watcher.metrics(
+            t_s=view.t_s,
+            sent_records=view.sent_records,
+            acked_records=view.acked_records,
+            visible_records=view.visible_records,
+            latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
+        )
+        return self._all_live()
+
+    def _view(self) -> View:
+        probe, generator = self._children["probe"], self._children["generator"]
+        return View(
             t_s=self._t_s(),
             sent_records=generator.latest("sent_records", 0),
             acked_records=generator.latest("acked_records", 0),
             visible_records=probe.latest("visible_records", 0),
-            latency_ms_p99=probe.latest("latency_ms_p99"),
+            pids=self._pids(),
         )
-        return self._all_live()
 
     def _all_live(self) -> bool:
         if not self._children["engine"].is_running:
             self._trial.engine_troubles.append(self._children["engine"].death())
-        for name in ("generator", "archiver", "probe", "redis_writer"):
-            child = self._children[name]
-            if not child.is_running and not child.last("stopped"):
+        for name, child in self._children.items():
+            if name != "engine" and not child.is_running and not child.last("stopped"):
                 self._trial.invalid_reasons.append(child.death())
         return not self._trial.engine_troubles and not self._trial.invalid_reasons
 
@@ -254,25 +355,76 @@ class TrialRunner:
     # Collecting
 
     def _collect(self) -> None:
-        self._watcher.phase(f"{self._name}: collecting the counts")
+        self._watcher.phase(f"{self._options.label}: collecting the counts")
         trial, children = self._trial, self._children
         children["engine"].stop(ENGINE_STOP_S)
         if not children["engine"].last("stopped"):
             trial.engine_troubles.append(f"engine {self._name} did not stop in good order on SIGTERM")
         self._await_writer()
+        self._stop_observers()
+        if self._options.archive:
+            self._await_archiver()
+        self._collect_measurements()
+        trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
+        letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
+        trial.dead_letters = [message.value() or b"" for message in letters]
+        trial.is_complete = not trial.invalid_reasons
+        if self._options.archive and trial.is_complete:
+            trial.waterfall = self._waterfall()
+
+    def _collect_what_there_is(self) -> None:
+        """Of a trial that was broken off: what was measured until then; its counts mean nothing."""
+        generator = self._children["generator"]
+        generator.stop()
+        self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        self._stop_observers()
+        self._collect_measurements()
+
+    def _stop_observers(self) -> None:
         for name in ("redis_writer", "probe"):
-            children[name].stop()
-        self._await_archiver()
+            self._children[name].stop()
+
+    def _collect_measurements(self) -> None:
+        trial = self._trial
         trial.measured = json.loads((self._directory / "probe.json").read_text(encoding="utf-8"))
         trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._end_s() if trial.measured["updates"] else None
         trial.generator_progress = [
             (event.at_ms, event.fields["sent_records"], event.fields["acked_records"])
-            for event in children["generator"].events
+            for event in self._children["generator"].events
             if "sent_records" in event.fields
         ]
-        trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
-        trial.dead_letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
-        trial.is_complete = not trial.invalid_reasons
+        trial.kafka_bytes = self._kafka_bytes()
+        start_ms, end_ms = (self._end_s() - self._workload.duration_s) * 1000, self._end_s() * 1000
+        logs = {"engine": self._directory, "kafka": self._backing.kafka_gc_logs}
+        trial.pauses = [
+            found for name, directory in logs.items() if (found := read_pauses(directory, name, start_ms, end_ms))
+        ]
+
+    def _waterfall(self) -> Waterfall | None:
+        workload = Workload(self._workload)
+        found = moments(
+            workload,
+            self._trial.anchor_ns,
+            errors_ns=self._saved("generator", "errors_ns"),
+            appended_ms=self._saved("archiver", "appended_ms"),
+            emitted_ms=emitted_ms(workload, read_topic(self._backing.bootstrap_servers, self._topics.aggregates)),
+            visible_ms=self._saved("probe", "visible_ms"),
+        )
+        return waterfall(found)
+
+    def _saved(self, worker: str, name: str) -> NDArray[np.int64]:
+        with np.load(self._output(f"{worker}.npz")) as arrays:
+            found: NDArray[np.int64] = arrays[name]
+        return found
+
+    def _kafka_bytes(self) -> TopicBytes | None:
+        data = self._backing.kafka_data
+        if data is None:
+            return None
+        input_bytes, aggregates, dead_letter = (
+            sum(segment.stat().st_size for segment in data.glob(f"{topic}-*/*.log")) for topic in self._topics.all()
+        )
+        return TopicBytes(input=input_bytes, aggregates=aggregates, dead_letter=dead_letter)
 
     def _end_s(self) -> float:
         """When the last record was due, on the wall clock."""

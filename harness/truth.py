@@ -51,15 +51,19 @@ def compute_truths(
 ) -> dict[str, TrialTruth]:
     """Run the batch job once over the archives of all trials: `prefixes` by trial name.
 
+    Of archives that are equal to the byte, it reads one: the truth of one is the truth of all.
+
     `directory` is private to the run and takes job, log and output; `environment` is added to that of Spark's process.
 
     Raises:
         InvalidRun: the job failed, so that nothing can be verified.
     """
     output = directory / "truth"
+    archives = {name: fingerprint_archive(bucket, prefix) for name, prefix in prefixes.items()}
+    readers = {archive: name for name, archive in archives.items()}
     job = {
         "s3": {"endpoint": bucket.endpoint, "region": bucket.region, "bucket": bucket.name},
-        "trials": [{"name": name, "prefix": prefix} for name, prefix in prefixes.items()],
+        "trials": [{"name": name, "prefix": prefixes[name]} for name in readers.values()],
         "output_dir": str(output),
         "master": "local[2]",
     }
@@ -71,10 +75,11 @@ def compute_truths(
             child.wait_for("stopped", DEADLINE_S)
         except ServiceError as error:
             raise InvalidRun(f"the ground truth could not be computed: {error}") from error
-    return {name: _load(output / name, bucket, prefix) for name, prefix in prefixes.items()}
+    truths = {archive: _load(output / name, *archive) for archive, name in readers.items()}
+    return {name: truths[archive] for name, archive in archives.items()}
 
 
-def _load(output: Path, bucket: Bucket, prefix: str) -> TrialTruth:
+def _load(output: Path, archive_objects: int, archive_sha256: str) -> TrialTruth:
     counts = pq.read_table(output / "counts.parquet").to_pydict()
     volume = pq.read_table(output / "operator_volume.parquet").to_pylist()
     cells = map(Cell, counts["window_s"], counts["location"], counts["operator"], counts["type"])
@@ -82,8 +87,14 @@ def _load(output: Path, bucket: Bucket, prefix: str) -> TrialTruth:
         dict(zip(cells, counts["records"], strict=True)),
         pq.read_table(output / "malformed.parquet")["line"].to_pylist(),
         sorted((OperatorVolume(**row) for row in volume), key=lambda each: (each.minute_s, each.operator)),
-        *fingerprint_archive(bucket, prefix),
+        archive_objects,
+        archive_sha256,
     )
+
+
+def truth_from_seed(expected: ExpectedCounts) -> TrialTruth:
+    """The seed's own truth in place of an archive's, for trials that archive nothing."""
+    return TrialTruth(expected.counts, expected.malformed_lines, [], 0, "")
 
 
 def summarise(truth: TrialTruth, engine_name: str, *, agrees_with_seed: bool) -> Truth:

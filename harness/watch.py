@@ -21,7 +21,7 @@ class ConsoleWatcher:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._phase = ""
+        self._phase = self._progress = ""
         self._started_s = self._line_due_s = time.monotonic()
         self._totals: deque[tuple[float, int, int]] = deque()
 
@@ -35,8 +35,13 @@ class ConsoleWatcher:
     ) -> None:
         self._live.stop()
 
+    def progress(self, number: int, total: int) -> None:
+        """The phases that follow are those of trial `number` of `total`; of a single one, nothing is said."""
+        self._progress = f"[{number}/{total}] " if total > 1 else ""
+
     def phase(self, text: str) -> None:
         """A new phase begins."""
+        text = self._progress + text
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
         elapsed_s = time.monotonic() - self._started_s

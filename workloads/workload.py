@@ -107,6 +107,10 @@ class Workload:
         """Input partitions of the records `first` to `last` - 1, shape (last - first,): round robin."""
         return np.arange(first, last, dtype=np.int64) % self.specification.partitions
 
+    def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
+        """Intended send times of the records `first` to `last` - 1, after the start, shape (last - first,)."""
+        return self._profile.offsets_ns(first, last)
+
     def columns(self, first: int, last: int) -> Columns:
         """The records `first` to `last` - 1 as arrays."""
         spec = self.specification
@@ -114,7 +118,7 @@ class Workload:
         bits = np.random.Philox(key=spec.seed, counter=first)
         words = bits.random_raw(_WORDS_PER_RECORD * count).reshape(count, _WORDS_PER_RECORD)
         low, high = (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
-        offsets_ns = self._profile.offsets_ns(first, last)
+        offsets_ns = self.offsets_ns(first, last)
         county = _choose(low[:, 0], _COUNTY_BOUNDS)
         operator = _choose(high[:, 0], _OPERATOR_BOUNDS)
         kind = _choose(low[:, 1], _TYPE_BOUNDS)

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from harness.errors import ServiceError
+from harness.garbage import logging_option
 from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars, read_lock
@@ -58,11 +59,13 @@ log.retention.bytes=-1
 
 @dataclass(frozen=True)
 class KafkaService:
-    """A running broker."""
+    """A running broker: `data` holds a folder for each partition, `gc_logs` its ``gc-kafka-*.log``."""
 
     bootstrap_servers: str
     version: str
     process: Process
+    data: Path
+    gc_logs: Path
 
     def stop(self) -> None:
         """Stop the broker; its files stay."""
@@ -98,16 +101,17 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
     properties = _PROPERTIES.format(host=HOST, port=port, controller_port=free_port())
     (home / "server.properties").write_text(properties, encoding="ascii")
     log_path = directory / "logs" / "kafka.log"
-    command = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
-    _format(command, home, log_path)
-    process = start_process("Kafka", [*command, "kafka.Kafka", "server.properties"], log_path=log_path, cwd=home)
+    java_command, class_path = [str(java.executable), *_JVM_OPTIONS], ["-cp", os.pathsep.join(map(str, jars))]
+    _format([*java_command, *class_path], home, log_path)
+    argv = [*java_command, logging_option(log_path.parent, "kafka"), *class_path, "kafka.Kafka", "server.properties"]
+    process = start_process("Kafka", argv, log_path=log_path, cwd=home)
     address = f"{HOST}:{port}"
     try:
         _wait_until_ready(address, process)
     except BaseException:
         process.kill()
         raise
-    return KafkaService(address, kafka_version(), process)
+    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent)
 
 
 def _format(command: list[str], home: Path, log_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 It reads the topic rather than the generator's memory, so that the archive is what the engine was given. Which offsets
 of which partition belong to which second follows from the workload alone, and rows are ordered by (partition, offset):
-the same seed gives the same bytes.
+the same seed gives the same bytes. The broker's times of arrival, which differ from run to run, are kept apart.
 """
 
 import io
@@ -16,7 +16,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from engines.contract.events import EventWriter
 from harness.services.s3 import s3_client
+from harness.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
+from workloads.sample import waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
 SCHEMA = pa.schema([("partition", pa.int32()), ("offset", pa.int64()), ("line", pa.binary())])
@@ -31,7 +33,11 @@ class Archiver:
         self._workload = Workload(job.workload)
         self._partitions = range(job.workload.partitions)
         self._lines: list[list[bytes]] = [[] for _ in self._partitions]  # read, not yet archived, in order of offset
+        self._times_ms: list[list[int]] = [[] for _ in self._partitions]  # when the broker took each of `_lines`
         self._archived = [0] * job.workload.partitions  # offset of the first of `_lines`
+        self._apart = set(waterfall_seconds(self._workload))
+        self._indexes = waterfall_records(self._workload)
+        self._appended_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._second = 0
         self._wanted = self._records_in(0)
         self._s3 = s3_client(job.endpoint, None)
@@ -46,6 +52,7 @@ class Archiver:
                 self._archive_second()
                 events.send("progress", archived_s=self._second, archived_records=sum(self._archived))
         consumer.close()
+        np.savez(self._job.output, indexes=self._indexes, appended_ms=self._appended_ms)
         return {"archived_s": self._second, "archived_records": sum(self._archived)}
 
     def _consumer(self) -> Consumer:
@@ -69,6 +76,7 @@ class Archiver:
             partition = message.partition()
             assert partition is not None
             self._lines[partition].append(message.value() or b"")
+            self._times_ms[partition].append(message.timestamp()[1])
 
     def _records_in(self, second: int) -> list[int]:
         """How many records each partition receives in a second of the workload."""
@@ -79,6 +87,8 @@ class Archiver:
         return all(len(lines) >= wanted for lines, wanted in zip(self._lines, self._wanted, strict=True))
 
     def _archive_second(self) -> None:
+        if self._second in self._apart:
+            self._keep_times()
         partitions: list[int] = []
         offsets: list[int] = []
         lines: list[bytes] = []
@@ -87,12 +97,21 @@ class Archiver:
             partitions += [each] * wanted
             offsets += range(self._archived[each], self._archived[each] + wanted)
             lines += self._lines[each][:wanted]
-            del self._lines[each][:wanted]
+            del self._lines[each][:wanted], self._times_ms[each][:wanted]
             self._archived[each] += wanted
         self._put(pa.table([partitions, offsets, lines], schema=SCHEMA))
         self._second += 1
         if self._second < self._workload.total_s:
             self._wanted = self._records_in(self._second)
+
+    def _keep_times(self) -> None:
+        """Note when the broker took the records of this second: within a partition, they come in order of index."""
+        first, last = self._workload.second(self._second)
+        place = int(np.searchsorted(self._indexes, first))
+        partitions = self._workload.partitions(first, last)
+        for each in self._partitions:
+            chosen = place + np.flatnonzero(partitions == each)
+            self._appended_ms[chosen] = self._times_ms[each][: len(chosen)]
 
     def _put(self, table: pa.Table) -> None:
         body = io.BytesIO()

@@ -9,9 +9,10 @@ import numpy as np
 from confluent_kafka import KafkaError, Message, Producer
 
 from engines.contract.events import EventWriter
-from harness.histogram import Histogram
-from harness.workers.jobs import GeneratorJob, Pulse, run_worker
+from harness.histogram import Durations, encode, quantiles_ms
+from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.sample import waterfall_records
 from workloads.workload import Workload
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
@@ -19,6 +20,8 @@ LOOKAHEAD_S = 1.0
 SLICES_PER_S = 50
 #: Never wake more often than this: at high rates, records due within one tick go out together.
 TICK_NS = 1_000_000
+#: Schedule errors are taken into the distribution in batches: one at a time would cost more than sending.
+ERRORS_PER_BATCH = 10_000
 FLUSH_DEADLINE_S = 60
 
 PRODUCER_PROPERTIES = {
@@ -37,31 +40,34 @@ class Generator:
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
         self._workload = Workload(job.workload)
-        self._warmup_ns = job.workload.warmup_s * NANOSECONDS_PER_S
+        self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         self._producer = Producer(
             {**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers, "on_delivery": self._on_delivery}
         )
         self._ready: deque[tuple[int, bytes, int]] = deque()  # (due, line, partition), in order
         self._made = 0
         self._sent = self._acked = self._failed = 0
-        self._errors = Histogram()
+        self._errors = Durations()
+        self._new_errors_ns: list[int] = []  # of the last records that were sent, in order
+        self._apart = waterfall_records(self._workload)
+        self._apart_errors_ns = np.zeros(len(self._apart), dtype=np.int64)
 
     def run(self, stop: threading.Event) -> dict[str, Any]:
         """Send everything, or what is due until `stop` is set. Returns totals and the schedule error."""
         self._producer.list_topics(self._job.topic, timeout=30)
-        self._make_slices(0)
-        # The wall clock names the moment; the monotonic clock keeps time from there on.
-        start_ns = time.monotonic_ns() + self._job.anchor_ns - time.time_ns()
-        if start_ns < time.monotonic_ns():
-            raise RuntimeError("the agreed start time had passed before the generator was ready")
+        while self._make_slices(0):
+            pass
         self._events.send("ready", version="", config=PRODUCER_PROPERTIES)
-        self._send_all(start_ns, stop)
-        self._producer.flush(FLUSH_DEADLINE_S)
-        return self._totals() | {
-            "schedule_error_ms_p50": self._errors.quantile_ms(50),
-            "schedule_error_ms_max": self._errors.max_ms,
-            "clock_step_ms": self._clock_step_ms(start_ns),
-        }
+        if anchor_ns := await_anchor(self._job.anchor, stop):
+            # The wall clock names the moment; the monotonic clock keeps time from there on.
+            start_ns = time.monotonic_ns() + anchor_ns - time.time_ns()
+            if start_ns < time.monotonic_ns():
+                raise RuntimeError("the agreed start time had passed before the generator heard of it")
+            self._send_all(start_ns, stop)
+            self._producer.flush(FLUSH_DEADLINE_S)
+        self._note_errors()
+        np.savez(self._job.output, indexes=self._apart, errors_ns=self._apart_errors_ns)
+        return self._totals() | self._schedule_errors()
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
@@ -74,15 +80,22 @@ class Generator:
                 self._sleep_until_due(start_ns)
 
     def _send_due(self, start_ns: int, now_offset_ns: int) -> None:
-        ready, send = self._ready, self._send
-        errors_ns = []
+        ready, send, errors_ns, now_ns = self._ready, self._send, self._new_errors_ns, time.monotonic_ns
         while ready and ready[0][0] <= now_offset_ns:
             due_ns, line, partition = ready.popleft()
             send(line, partition)
-            if due_ns >= self._warmup_ns:
-                errors_ns.append(time.monotonic_ns() - start_ns - due_ns)
-        if errors_ns:
-            self._errors.record_ns(np.array(errors_ns))
+            errors_ns.append(now_ns() - start_ns - due_ns)
+        if len(errors_ns) >= ERRORS_PER_BATCH:
+            self._note_errors()
+
+    def _note_errors(self) -> None:
+        """Take in the schedule errors of the records that were sent since the last call."""
+        errors_ns = np.array(self._new_errors_ns, dtype=np.int64)
+        self._new_errors_ns.clear()
+        first = self._sent - len(errors_ns)
+        self._errors.record_ns(errors_ns[max(0, self._first_measured - first) :])
+        low, high = np.searchsorted(self._apart, (first, self._sent))
+        self._apart_errors_ns[low:high] = errors_ns[self._apart[low:high] - first]
 
     def _send(self, line: bytes, partition: int) -> None:
         while True:
@@ -119,17 +132,18 @@ class Generator:
         else:
             self._failed += 1
 
-    def _clock_step_ms(self, start_ns: int) -> float:
-        """How far the wall clock has moved against the monotonic clock since the start was set, in milliseconds."""
-        return abs(time.time_ns() - self._job.anchor_ns - (time.monotonic_ns() - start_ns)) / 1e6
+    def _schedule_errors(self) -> dict[str, Any]:
+        errors = self._errors.to_histogram()
+        p50, p99 = quantiles_ms(errors, 50, 99) if self._errors.count else (None, None)
+        return {
+            "schedule_error_ms_p50": p50,
+            "schedule_error_ms_p99": p99,
+            "schedule_error_ms_max": self._errors.max_ms,
+            "schedule_error_histogram": encode(errors),
+        }
 
     def _totals(self) -> dict[str, Any]:
-        return {
-            "sent_records": self._sent,
-            "acked_records": self._acked,
-            "failed_records": self._failed,
-            "schedule_error_ms_p99": self._errors.quantile_ms(99) if self._errors.count else None,
-        }
+        return {"sent_records": self._sent, "acked_records": self._acked, "failed_records": self._failed}
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

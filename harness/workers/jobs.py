@@ -1,6 +1,7 @@
 """What each worker is told, and the frame that all of them run in."""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -13,22 +14,29 @@ from typing import Any, TypeVar
 from engines.contract.events import EventWriter, stop_on_sigterm
 from workloads.workload import WorkloadSpecification
 
+ANCHOR_POLL_S = 0.01
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorJob:
-    """Send `workload` to `topic`, record i at its offset after `anchor_ns` (wall clock, nanoseconds)."""
+    """Send `workload` to `topic`, record i at its offset after the anchor.
+
+    `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`.
+    """
 
     workload: WorkloadSpecification
-    anchor_ns: int
+    anchor: str
     bootstrap_servers: str
     topic: str
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiverJob:
     """Copy `topic` to Parquet objects under `prefix` of an S3 bucket, one for each second of `workload`.
 
-    `endpoint` is None for AWS itself. Credentials come from the standard environment variables.
+    `endpoint` is None for AWS itself. Credentials come from the standard environment variables. When the broker took
+    each record goes to `output`.
     """
 
     workload: WorkloadSpecification
@@ -37,17 +45,22 @@ class ArchiverJob:
     endpoint: str | None
     bucket: str
     prefix: str
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisWriterJob:
-    """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`."""
+    """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
+
+    `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS KEY=COUNT...``; empty for none.
+    """
 
     bootstrap_servers: str
     topic: str
     redis_url: str
     namespace: str
     expire_s: int
+    journal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +68,7 @@ class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`."""
 
     workload: WorkloadSpecification
-    anchor_ns: int
+    anchor: str
     redis_url: str
     namespace: str
     output: str
@@ -69,6 +82,21 @@ def save_job(job: Job, path: Path) -> None:
     """Write `job` to `path`, readable by the user alone: it may hold a password."""
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+def announce_anchor(path: str, anchor_ns: int) -> None:
+    """Tell all who wait for it when the load starts: on the wall clock, in nanoseconds since the Unix epoch."""
+    part = Path(f"{path}.part")
+    part.write_text(str(anchor_ns), encoding="ascii")
+    part.replace(path)
+
+
+def await_anchor(path: str, stop: threading.Event) -> int:
+    """Wait for `announce_anchor`, and return what it told; 0 if `stop` was set first."""
+    while not stop.wait(ANCHOR_POLL_S):
+        if os.path.exists(path):  # noqa: PTH110 - asked often
+            return int(Path(path).read_text(encoding="ascii"))
+    return 0
 
 
 class Pulse:

@@ -1,7 +1,8 @@
 """The probe: follows the stream of updates in Redis and measures when each record became visible.
 
 The evidence of *when* is the stream entry's ID, the Redis server's own clock in milliseconds; the origin is the
-record's intended send time. Neither the engine nor the generator can forgive a delay between the two.
+record's intended send time. Neither the engine nor the generator can forgive a delay between the two. Since the IDs
+carry the time, the probe need not hurry: it reads what has gathered, a few times a second, and so costs little.
 """
 
 import json
@@ -16,17 +17,18 @@ import redis
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
-from harness.histogram import Histogram
+from harness.histogram import Durations, quantiles_ms
 from harness.keys import UPDATES_FIELD, decode_updates, updates_key
-from harness.trajectory import Trajectories
-from harness.workers.jobs import ProbeJob, Pulse, run_worker
+from harness.trajectory import NEVER, Trajectories, Window
+from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.sample import slot_length_s, waterfall_records, waterfall_seconds
 from workloads.workload import CELL_NUMBERS, Workload
 
-BLOCK_MS = 100
+POLL_S = 0.1
+ENTRIES_PER_READ = 1000
 #: An entry's ID is its time rounded down, so that a record may seem to be visible up to this long before it was due.
 CLOCK_RESOLUTION_US = 1000
-
 _NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
 
 
@@ -36,94 +38,107 @@ class Probe:
     def __init__(self, job: ProbeJob) -> None:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2)
-        self._trajectories = Trajectories(Workload(job.workload))
-        self._measured_from_ns = job.workload.warmup_s * NANOSECONDS_PER_S
-        self._measured_to_ns = self._measured_from_ns + job.workload.duration_s * NANOSECONDS_PER_S
-        self._latencies = Histogram(tolerance_us=CLOCK_RESOLUTION_US)
-        self._by_second: dict[int, list[NDArray[np.int64]]] = defaultdict(list)
-        self._updates = self._unknown_cells = self._visible_in_time = self._last_visible_ms = 0
+        workload = Workload(job.workload)
+        self._trajectories = Trajectories(workload)
+        self._anchor_ns = 0
+        self._slots: dict[int, Durations] = defaultdict(
+            _durations
+        )  # by slot of the intended time, negative in the warm-up
+        self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
+        self._apart = set(waterfall_seconds(workload))
+        self._indexes = waterfall_records(workload)
+        self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
+        self._updates = self._unknown_cells = self._last_visible_ms = 0
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Follow the stream until `stop` is set and its end is reached, then save what was measured."""
         self._redis.ping()
         events.send("ready", version="", config={"clock_resolution_us": CLOCK_RESOLUTION_US})
+        self._anchor_ns = await_anchor(self._job.anchor, stop)
         stream, last_id = updates_key(self._job.namespace), b"0"
         pulse = Pulse(events)
         while True:
-            found: Any = self._redis.xread({stream: last_id}, count=1000, block=BLOCK_MS)
-            for last_id, fields in found[0][1] if found else []:
+            stopping = stop.is_set()
+            found: Any = self._redis.xread({stream: last_id}, count=ENTRIES_PER_READ)
+            entries = found[0][1] if found else []
+            for last_id, fields in entries:
                 self._take(int(last_id.partition(b"-")[0]), fields[UPDATES_FIELD])
-            if not found and stop.is_set():
+            if stopping and not entries:
                 break
             pulse.tick(self._totals)
+            if len(entries) < ENTRIES_PER_READ:
+                stop.wait(POLL_S)
+        for window in self._trajectories.take_rest():
+            self._measure(window)
         self._save()
         return self._totals()
 
     def _take(self, at_ms: int, field: bytes) -> None:
-        at_ns = at_ms * 1_000_000 - self._job.anchor_ns
-        made_visible = []
+        matched_before = self._trajectories.matched_records
         for key, count in decode_updates(field):
             self._updates += 1
             window_s, _, name = key.partition(b"|")
             number = _NUMBERS.get(name)
             if number is None:
                 self._unknown_cells += 1
-            else:
-                made_visible.append(self._trajectories.update(int(window_s), number, count))
-        offsets_ns = np.concatenate(made_visible) if made_visible else np.empty(0, np.int64)
-        if len(offsets_ns):
-            self._record(at_ns, offsets_ns)
+            elif self._trajectories.update(int(window_s), number, count, at_ms):
+                self._measure(self._trajectories.take(int(window_s)))
+        if self._trajectories.matched_records > matched_before:
             self._last_visible_ms = at_ms
 
-    def _record(self, at_ns: int, offsets_ns: NDArray[np.int64]) -> None:
-        if self._measured_from_ns <= at_ns < self._measured_to_ns:
-            self._visible_in_time += len(offsets_ns)
-        self._by_second[at_ns // NANOSECONDS_PER_S].append(at_ns - offsets_ns)
-        measured = offsets_ns[offsets_ns >= self._measured_from_ns]
-        if len(measured):
-            self._latencies.record_ns(at_ns - measured)
+    def _measure(self, window: Window) -> None:
+        """Add the records of a window to the distributions, those that have not become visible left out."""
+        visible = window.seen_ms != NEVER
+        if not visible.any():
+            return
+        offsets_ns = window.offsets_ns[visible]
+        at_ns = window.seen_ms[visible] * 1_000_000 - self._anchor_ns
+        latencies_ns = at_ns - offsets_ns
+        second = int(offsets_ns[0]) // NANOSECONDS_PER_S
+        for visible_s in np.unique(at_ns // NANOSECONDS_PER_S).tolist():
+            self._seconds[visible_s].record_ns(latencies_ns[at_ns // NANOSECONDS_PER_S == visible_s])
+        measured_s = second - self._job.workload.warmup_s
+        self._slots[measured_s // slot_length_s(self._job.workload.duration_s)].record_ns(latencies_ns)
+        if second in self._apart:
+            self._visible_ms[np.searchsorted(self._indexes, window.indexes)] = window.seen_ms
 
     def _totals(self) -> dict[str, Any]:
-        last_second = self._by_second.get(max(self._by_second, default=0) - 1)
         return {
-            "visible_records": self._trajectories.visible_records,
+            "visible_records": self._trajectories.matched_records,
             "surplus_records": self._trajectories.surplus_records,
             "updates": self._updates,
             "last_visible_ms": self._last_visible_ms,
-            "latency_ms_p99": _quantiles_ms(last_second)[1] if last_second else None,
+            "latency_ms_p99": self._recent_p99_ms(),
             "now_ms": time.time_ns() // 1_000_000,
         }
 
+    def _recent_p99_ms(self) -> float | None:
+        """Of the records that have become visible in the newest window, for people to watch."""
+        window = self._trajectories.newest_window()
+        if window is None or not (visible := window.seen_ms != NEVER).any():
+            return None
+        return float(np.percentile(self._latencies_ms(window, visible), 99))
+
+    def _latencies_ms(self, window: Window, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = window.seen_ms[chosen] - (self._anchor_ns + window.offsets_ns[chosen]) / 1e6
+        return found
+
     def _save(self) -> None:
-        latencies = self._latencies
         measured = {
-            "latency_ms": {
-                "p50": latencies.quantile_ms(50),
-                "p90": latencies.quantile_ms(90),
-                "p99": latencies.quantile_ms(99),
-                "p999": latencies.quantile_ms(99.9),
-                "max": latencies.max_ms,
-                "mean": latencies.mean_ms,
-                "count": latencies.count,
-                "negative_count": latencies.negative_count,
-                "histogram": latencies.encode(),
-            }
-            if latencies.count
-            else None,
-            "visible_in_measured_time_records": self._visible_in_time,
             "unknown_cells": self._unknown_cells,
             "count_regressions": self._trajectories.regressions,
+            "slots": {slot: found.as_json() for slot, found in sorted(self._slots.items())},
             "by_second": {
-                second: (sum(map(len, each)), *_quantiles_ms(each)) for second, each in sorted(self._by_second.items())
+                second: (found.count, *quantiles_ms(found.to_histogram(), 50, 99))
+                for second, found in sorted(self._seconds.items())
             },
         }
         Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
+        np.savez(Path(self._job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
 
 
-def _quantiles_ms(latencies_ns: list[NDArray[np.int64]]) -> tuple[float, float]:
-    """Median and 99th percentile in milliseconds."""
-    p50, p99 = np.percentile(np.concatenate(latencies_ns), (50, 99))
-    return float(p50) / 1e6, float(p99) / 1e6
+def _durations() -> Durations:
+    return Durations(tolerance_us=CLOCK_RESOLUTION_US)
 
 
 def _work(job: ProbeJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

@@ -5,8 +5,11 @@ rates a transaction holds one upsert, at high rates many.
 """
 
 import threading
+import time
 from collections import defaultdict
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any
 
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
@@ -27,6 +30,7 @@ class RedisWriter:
     def __init__(self, job: RedisWriterJob) -> None:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2)
+        self._journal: IO[bytes] | None = None
         self._upserts = self._refused = self._transactions = 0
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
@@ -34,16 +38,20 @@ class RedisWriter:
         consumer = self._consumer()
         server = self._redis.info("server")
         events.send("ready", version=str(server["redis_version"]), config={"stream_length": STREAM_LENGTH})
+        with Path(self._job.journal).open("wb") if self._job.journal else nullcontext() as self._journal:
+            self._write_all(consumer, events, stop)
+        consumer.close()
+        return self._totals()
+
+    def _write_all(self, consumer: Consumer, events: EventWriter, stop: threading.Event) -> None:
         pulse = Pulse(events)
         while True:
             messages = _take(consumer)
             if messages:
                 self._write(messages)
             elif stop.is_set():
-                break
+                return
             pulse.tick(self._totals)
-        consumer.close()
-        return self._totals()
 
     def _consumer(self) -> Consumer:
         consumer = Consumer(
@@ -79,8 +87,12 @@ class RedisWriter:
                 pipeline.expire(name, self._job.expire_s)
             stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
             pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
+            sent_ns = time.time_ns()
             pipeline.execute()
         self._transactions += 1
+        if self._journal:
+            updates = entry[UPDATES_FIELD].replace(b"\n", b" ")
+            self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
 
     def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""

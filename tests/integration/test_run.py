@@ -1,6 +1,7 @@
 """Whole runs: right counts are proven right, wrong ones wrong, and what cannot be believed is not."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import redis
 from jsonschema import Draft202012Validator
 
+from harness.histogram import decode
 from harness.processes import wait_until
 from harness.scenario import load_scenario
 from harness.services.s3 import s3_client
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "result.schema.json"
 ENGINES = ["spark", "flink", "baseline"]
+STALL_S = 2.0
 
 
 def expected_of(scenario: str) -> ExpectedCounts:
@@ -116,3 +119,35 @@ def test_a_run_takes_only_its_own_from_the_users_services(on_own_services: Outco
     assert on_own_services.result["valid"]
     assert on_own_services.engine("baseline")["verdict"] == "pass"
     assert on_own_services.result["environment"]["services"]["kafka"] == "external"
+
+
+# No coordinated omission
+
+
+def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_path: Path) -> None:
+    """SIGSTOP for two seconds: every record due meanwhile is reported to have waited, and no number counts."""
+    with Ringbench(tmp_path, "run", write_scenario(tmp_path, limits={"schedule_error_ms_p99": 50.0}), "--json") as run:
+        run.wait_for_text("baseline: load")
+        generator = run.wait_for_process("harness.workers.generator")
+        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
+        generator.suspend()
+        _let_pass(STALL_S, "the stall is over")
+        generator.resume()
+        found = outcome(run)
+    assert found.code == 3
+    assert not found.result["valid"] and found.result["comparison"] is None
+    assert any("baseline: the generator fell behind" in reason for reason in found.result["invalid_reasons"])
+    engine = found.engine("baseline")
+    assert engine["verdict"] == "pass", "what was sent late was counted right all the same"
+    latencies = decode(engine["latency_ms"]["histogram"])
+    waited = {step.value_iterated_to: step.count_at_value_iterated_to for step in latencies.get_recorded_iterator()}
+    for least_s in (0.25, 0.5, 1.0, 1.5):
+        due = SMALL["rate_records_per_s"] * (STALL_S - least_s)
+        reported = sum(count for value_us, count in waited.items() if value_us >= least_s * 1e6)
+        assert reported >= 0.97 * due, least_s  # malformed lines, and the moment that a signal takes
+    assert engine["generator"]["schedule_error_ms_max"] >= 1000 * (STALL_S - 0.1)
+
+
+def _let_pass(time_s: float, what: str) -> None:
+    end_s = time.monotonic() + time_s
+    wait_until(lambda: time.monotonic() >= end_s, deadline_s=60, what=what)

@@ -1,12 +1,15 @@
 """Every condition that makes a run invalid does; what was not measured is null, never 0."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.accounting import Readings, Usage
-from harness.assemble import engine_result, invalid_reasons
-from harness.result import Verdict
+from harness.assemble import invalid_reasons, trial_result
+from harness.histogram import Durations
+from harness.result import TrialResult, Verdict
 from harness.scenario import Scenario
 from harness.trial import Trial
 from harness.truth import TrialTruth
@@ -28,27 +31,37 @@ def _generator(**changes: Any) -> dict[str, Any]:
         "schedule_error_ms_p50": 0.1,
         "schedule_error_ms_p99": 1.0,
         "schedule_error_ms_max": 2.0,
-        "clock_step_ms": 0.01,
+        "schedule_error_histogram": "",
     } | changes
+
+
+def _slot(count: int, each_ms: float = 2.0) -> dict[str, Any]:
+    durations = Durations(tolerance_us=1000)
+    durations.record_ns(np.full(count, int(each_ms * 1e6)))
+    return durations.as_json()
+
+
+def _result(trial: Trial, truth: TrialTruth | None, scenario: Scenario = SCENARIO) -> TrialResult:
+    return trial_result(trial, 1, 1, truth, scenario, EXPECTED)
 
 
 def _trial(**changes: Any) -> Trial:
     well_formed = 600 - len(EXPECTED.malformed_lines)
-    latency = {"p50": 1, "p90": 1, "p99": 1, "p999": 1, "max": 1, "mean": 1, "negative_count": 0, "histogram": ""}
     measured = {
-        "latency_ms": latency | {"count": 380},
+        "slots": {str(slot): _slot(95) for slot in range(-2, 4)},
         "visible_records": well_formed,
-        "visible_in_measured_time_records": 390,
         "updates": 550,
         "count_regressions": 0,
-        "by_second": {str(second): (95, 1.0, 2.0) for second in range(6)},
+        "by_second": {str(second): (95 + second, 1.0, 2.0) for second in range(6)},
     }
     readings = Readings()
     for at in range(-2, 6):
         readings.add(float(at), Usage(0.1 * (at + 2), 0.0, 1000 + at))
     trial = Trial(
         "x",
+        "x-1",
         "prefix",
+        Path("nowhere"),
         anchor_ns=10**18,
         is_complete=True,
         measured=measured,
@@ -64,17 +77,18 @@ def _trial(**changes: Any) -> Trial:
 
 
 def test_a_good_trial_passes_and_is_valid() -> None:
-    result = engine_result(_trial(), TRUTH, SCENARIO, EXPECTED)
+    result = _result(_trial(), TRUTH)
     assert result.verdict is Verdict.PASS
     assert invalid_reasons(_trial(), TRUTH, SCENARIO, EXPECTED) == []
     assert result.throughput_records_per_s is not None and result.throughput_records_per_s.offered == 100
-    assert result.throughput_records_per_s.sustained == 97.5
+    assert result.throughput_records_per_s.sustained == (97 + 98 + 99 + 100) / 4
     assert result.cost is not None and result.cost.cpu_s_per_million_records == pytest.approx(0.4 / 400 * 1e6)
     assert result.latency_ms is not None
     malformed_measured = sum(index >= 200 for index in EXPECTED.malformed_indexes)
     assert result.latency_ms.never_visible_count == 400 - malformed_measured - 380
+    assert (result.latency_ms.count, result.latency_ms.mean) == (380, 2.0), "the warm-up's slots do not count"
     assert [sample.t_s for sample in result.series] == [-2, -1, 0, 1, 2, 3]
-    assert result.series[-1].acked_records == 600 and result.series[-1].visible_records == 570
+    assert result.series[-1].acked_records == 600 and result.series[-1].visible_records == 585
 
 
 @pytest.mark.parametrize(
@@ -83,18 +97,18 @@ def test_a_good_trial_passes_and_is_valid() -> None:
         ({"generator": _generator(acked_records=599)}, "acknowledged 599 of 600"),
         ({"generator": _generator(schedule_error_ms_p99=50.1)}, "the generator fell behind"),
         ({"generator": _generator(schedule_error_ms_p99=None)}, "the generator fell behind"),
-        ({"generator": _generator(clock_step_ms=10.5)}, "the wall clock moved by 10.5 ms"),
+        ({"clock_step_ms": 10.5}, "the wall clock moved by 10.5 ms"),
         ({"invalid_reasons": ["the probe died"]}, "the probe died"),
     ],
 )
 def test_each_fault_of_the_harness_makes_the_run_invalid(changes: dict[str, Any], reason: str) -> None:
     (found,) = invalid_reasons(_trial(**changes), TRUTH, SCENARIO, EXPECTED)
-    assert found.startswith("x: ") and reason in found
+    assert found.startswith("x-1: ") and reason in found
 
 
 def test_a_negative_latency_makes_the_run_invalid() -> None:
     trial = _trial()
-    trial.measured["latency_ms"]["negative_count"] = 1
+    trial.measured["slots"]["0"]["negative_count"] = 1
     (found,) = invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
     assert "visible before they were due" in found
 
@@ -109,8 +123,8 @@ def test_truths_that_differ_make_the_run_invalid() -> None:
 
 
 def test_a_trial_that_broke_off_has_nulls_and_no_verdict() -> None:
-    trial = Trial("x", "prefix", engine_troubles=["the engine died"])
-    result = engine_result(trial, None, SCENARIO, EXPECTED)
+    trial = Trial("x", "x", "prefix", Path("nowhere"), engine_troubles=["the engine died"])
+    result = _result(trial, None)
     assert result.verdict is Verdict.UNKNOWN and result.reasons == ["the engine died"]
     assert result.correctness is result.latency_ms is result.cost is result.throughput_records_per_s is None
 
@@ -118,13 +132,42 @@ def test_a_trial_that_broke_off_has_nulls_and_no_verdict() -> None:
 def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:
     observed = dict(EXPECTED.counts)
     observed.pop(next(iter(observed)))
-    assert engine_result(_trial(observed=observed), TRUTH, SCENARIO, EXPECTED).verdict is Verdict.FAIL
+    assert _result(_trial(observed=observed), TRUTH).verdict is Verdict.FAIL
 
 
 def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clocks() -> None:
     observed = dict(EXPECTED.counts)
     observed[next(iter(observed))] += 1
     trial = _trial(observed=observed)
-    trial.measured["latency_ms"]["negative_count"] = 1
+    trial.measured["slots"]["0"]["negative_count"] = 1
     assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
-    assert engine_result(trial, TRUTH, SCENARIO, EXPECTED).verdict is Verdict.FAIL
+    assert _result(trial, TRUTH).verdict is Verdict.FAIL
+
+
+LONG = SCENARIO.model_copy(update={"warmup_s": 5, "duration_s": 40})
+
+
+def _settling(means_ms: dict[int, float]) -> TrialResult:
+    trial = _trial()
+    trial.measured["slots"] = {str(slot): _slot(95, means_ms.get(slot, 2.0 + slot % 3)) for slot in range(-5, 40)}
+    return _result(trial, None, LONG)
+
+
+def test_a_transient_within_the_warmup_has_settled_and_a_longer_one_has_not() -> None:
+    within = _settling(dict.fromkeys(range(-5, -1), 500.0))
+    beyond = _settling(dict.fromkeys(range(-5, 9), 500.0))
+    assert within.steady is not None and within.steady.settled is True
+    assert beyond.steady is not None and beyond.steady.settled is False and beyond.steady.settled_from_s == 9
+
+
+def test_a_stall_in_the_measured_time_is_never_left_out_as_not_yet_settled() -> None:
+    stalled = _settling({4: 1000.0, 5: 1500.0, 6: 900.0})
+    assert stalled.latency_ms is not None
+    assert stalled.latency_ms.count == 40 * 95
+    assert stalled.latency_ms.max == 1500
+    assert stalled.latency_ms.p99 == pytest.approx(1500, rel=1e-2)
+
+
+def test_a_trial_too_short_to_tell_says_so() -> None:
+    steady = _result(_trial(), TRUTH).steady
+    assert steady is not None and steady.settled is None

@@ -4,8 +4,10 @@ from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.trajectory import Trajectories
+from harness.trajectory import NEVER, Trajectories
 from workloads.workload import Workload, WorkloadSpecification
 
 WORKLOAD = Workload(
@@ -31,54 +33,98 @@ def busiest() -> tuple[int, list[int]]:
     return max(_offsets_by_cell(0).items(), key=lambda item: len(item[1]))
 
 
-def test_an_increase_makes_the_next_records_visible(busiest: tuple[int, list[int]]) -> None:
+def _seen(followed: Trajectories) -> dict[int, int]:
+    """When each record, by its intended send offset, was first shown; those that were not are left out."""
+    return {
+        offset: at_ms
+        for window in followed.take_rest()
+        for offset, at_ms in zip(window.offsets_ns.tolist(), window.seen_ms.tolist(), strict=True)
+        if at_ms != NEVER
+    }
+
+
+def test_an_increase_shows_the_next_records(busiest: tuple[int, list[int]]) -> None:
     cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
-    assert followed.update(EPOCH_S, cell, 2).tolist() == offsets[:2]
-    assert followed.update(EPOCH_S, cell, 5).tolist() == offsets[2:5]
-    assert followed.visible_records == 5
+    followed.update(EPOCH_S, cell, 2, 1000)
+    followed.update(EPOCH_S, cell, 5, 1007)
+    assert followed.matched_records == 5
+    assert _seen(followed) == dict(zip(offsets[:5], [1000, 1000, 1007, 1007, 1007], strict=True))
 
 
-def test_repeated_and_lower_counts_make_nothing_visible(busiest: tuple[int, list[int]]) -> None:
-    cell, _ = busiest
+def test_repeated_and_lower_counts_show_nothing(busiest: tuple[int, list[int]]) -> None:
+    cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
-    followed.update(EPOCH_S, cell, 4)
-    assert len(followed.update(EPOCH_S, cell, 4)) == 0
-    assert len(followed.update(EPOCH_S, cell, 3)) == 0
-    assert followed.regressions == 1
-    assert len(followed.update(EPOCH_S, cell, 4)) == 0, "a replay must not be counted a second time"
-    assert followed.visible_records == 4
+    for at_ms, count in enumerate((4, 4, 3, 4)):
+        followed.update(EPOCH_S, cell, count, at_ms)
+    assert (followed.regressions, followed.matched_records) == (1, 4), "a replay must not be counted a second time"
+    assert _seen(followed) == dict.fromkeys(offsets[:4], 0)
 
 
 def test_a_count_beyond_the_records_is_surplus(busiest: tuple[int, list[int]]) -> None:
     cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
-    assert len(followed.update(EPOCH_S, cell, len(offsets) + 3)) == len(offsets)
-    assert len(followed.update(EPOCH_S, cell, len(offsets) + 4)) == 0
-    assert (followed.visible_records, followed.surplus_records) == (len(offsets), 4)
+    followed.update(EPOCH_S, cell, len(offsets) + 3, 1)
+    followed.update(EPOCH_S, cell, len(offsets) + 4, 2)
+    assert (followed.matched_records, followed.surplus_records) == (len(offsets), 4)
+    assert set(_seen(followed).values()) == {1}
 
 
 @pytest.mark.parametrize("window_s", [0, EPOCH_S - 1, EPOCH_S + 2, 10**12])
 def test_a_window_without_records_is_all_surplus(window_s: int) -> None:
     followed = Trajectories(WORKLOAD)
-    assert len(followed.update(window_s, 5, 2)) == 0
-    assert (followed.visible_records, followed.surplus_records) == (0, 2)
+    assert not followed.update(window_s, 5, 2, 1)
+    assert (followed.matched_records, followed.surplus_records) == (0, 2)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_every_record_becomes_visible_once_whatever_the_steps(seed: int) -> None:
-    """In random steps, over all cells of both windows, the offsets that come out are those that went in."""
+def test_every_record_is_shown_once_whatever_the_steps(seed: int) -> None:
+    """In random steps over all cells of both windows, the last one completes each window; all records are there."""
     random = Random(seed)
-    followed, seen = Trajectories(WORKLOAD), []
+    followed = Trajectories(WORKLOAD)
     left = {(second, cell): len(each) for second in (0, 1) for cell, each in _offsets_by_cell(second).items()}
     count = dict.fromkeys(left, 0)
+    windows = []
     while left:
-        key = random.choice(list(left))
+        second, cell = key = random.choice(list(left))
         step = random.randint(1, left[key])
         count[key] += step
-        seen.append(followed.update(EPOCH_S + key[0], key[1], count[key]))
         left[key] -= step
         if not left[key]:
             del left[key]
+        if followed.update(EPOCH_S + second, cell, count[key], len(left)):
+            assert not any(each == second for each, _ in left), "complete too early"
+            windows.append(followed.take(EPOCH_S + second))
     columns = WORKLOAD.columns(0, WORKLOAD.total_records)
-    assert sorted(np.concatenate(seen).tolist()) == columns.offsets_ns[~columns.malformed].tolist()
+    well_formed = np.flatnonzero(~columns.malformed)
+    assert sorted(np.concatenate([each.indexes for each in windows]).tolist()) == well_formed.tolist()
+    for each in windows:
+        assert columns.offsets_ns[each.indexes].tolist() == each.offsets_ns.tolist()
+        assert (each.seen_ms != NEVER).all()
+    assert followed.take_rest() == []
+
+
+def test_of_a_window_that_was_taken_more_is_surplus_and_less_a_regression() -> None:
+    followed = Trajectories(WORKLOAD)
+    sizes = {cell: len(each) for cell, each in _offsets_by_cell(0).items()}
+    assert [followed.update(EPOCH_S, cell, size, 1) for cell, size in sizes.items()][-1]
+    followed.take(EPOCH_S)
+    cell, size = next(iter(sizes.items()))
+    for count in (size, size + 2, size + 1, size + 3):
+        assert not followed.update(EPOCH_S, cell, count, 2)
+    assert (followed.surplus_records, followed.regressions) == (3, 1)
+    assert followed.matched_records == sum(sizes.values())
+
+
+@given(st.lists(st.integers(1, 900), min_size=2, max_size=30), st.randoms())
+def test_of_all_matchings_this_one_has_the_same_mean_and_the_least_spread(delays_ms: list[int], random: Random) -> None:
+    """What first-in-first-out can say (the mean) and cannot (single latencies), on records that overtake each other."""
+    due_ms = sorted(random.randint(0, 999) for _ in delays_ms)
+    left_ms = [due + delay for due, delay in zip(due_ms, delays_ms, strict=True)]
+    matched = np.array(sorted(left_ms)) - np.array(due_ms)
+    true = np.array(delays_ms)
+    assert matched.sum() == true.sum()
+    assert (matched**2).sum() <= (true**2).sum()
+    assert matched.max() <= true.max()
+    assert abs(int(matched.max()) - int(true.max())) < 1000
+    assert np.abs(np.sort(matched) - np.sort(true)).max() < 1000

@@ -1,0 +1,105 @@
+"""The engines of a run compared by their trials: intervals, ratios, winners, and what could have misled them.
+
+The trial is the unit: seconds within one are not independent of each other. All engines run once in each block, in
+turn forwards and backwards (A B B A), so that the ratio within a block is free of what slowly changes on the host.
+"""
+
+from itertools import combinations
+
+from harness.headline import HEADLINES, Headline, figures
+from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
+from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
+
+CONFIDENCE = 0.95
+TOO_FEW_TRIALS = "too few trials for an interval"
+NOT_MEASURED = "the figure was not measured in every trial, or is 0"
+INTERVAL_HOLDS_ONE = "the interval of the ratio holds 1"
+
+
+def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE) -> Comparison:
+    """Compare every engine with every other, by every ranked headline figure. All must have a trial in each block.
+
+    `confidence` is that of each figure's interval by itself, and of all ratios together (Bonferroni): if no engine
+    differs from another, the chance that any winner is named in the whole run is at most 1 - confidence.
+    """
+    ranked = [each for each in HEADLINES if each.ranked]
+    pairs = list(combinations(engines, 2))
+    each_confidence = adjusted(confidence, max(1, len(pairs) * len(ranked)))
+    return Comparison(
+        confidence=confidence,
+        figures=[
+            Figure(engine=engine.name, figure=of.name, trials=found, interval=_model(typical(found, confidence)))
+            for engine in engines
+            for of in HEADLINES
+            if (found := figures(_by_block(engine), of))
+        ],
+        ratios=[_ratio(a, b, of, each_confidence) for of in ranked for a, b in pairs],
+        drifts=[trend for of in ranked if (trend := _drift(engines, of))],
+    )
+
+
+def _by_block(engine: EngineResult) -> list[TrialResult]:
+    return sorted(engine.trials, key=lambda trial: trial.block)
+
+
+def _model(interval: Interval | None) -> Confidence | None:
+    if interval is None:
+        return None
+    return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
+
+
+def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float) -> Ratio:
+    mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
+    ratio = paired_ratio(mine, others, confidence) if mine and others else None
+    why_not = _why_no_winner(a, b, of, ratio)
+    effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
+    return Ratio(
+        a=a.name,
+        b=b.name,
+        figure=of.name,
+        ratio=_model(ratio),
+        winner=None if why_not or ratio is None else a.name if (ratio.high < 1) is of.lower_is_better else b.name,
+        why_not=why_not,
+        first_percent=effect.percent if effect else None,
+        first_p_value=effect.p_value if effect else None,
+    )
+
+
+def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interval | None) -> str:
+    for engine in (a, b):
+        if engine.verdict is not Verdict.PASS:
+            return f"the verdict on {engine.name} is {engine.verdict.value}"
+    if ratio is None:
+        return TOO_FEW_TRIALS if len(a.trials) < MIN_TRIALS else NOT_MEASURED
+    if not ratio.excludes(1):
+        return INTERVAL_HOLDS_ONE
+    for engine in (a, b):
+        unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
+        if unsettled * 2 > len(engine.trials):
+            return f"{engine.name} reached no steady state in {unsettled} of {len(engine.trials)} trials"
+    means = [typical(found) for engine in (a, b) if (found := figures(engine.trials, of))]
+    estimates = [mean.estimate for mean in means if mean]
+    if abs(estimates[0] - estimates[1]) <= of.resolution:
+        return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
+    return ""
+
+
+def _by_order(
+    a: EngineResult, b: EngineResult, mine: list[float], others: list[float]
+) -> tuple[list[float], list[float]]:
+    """The ratios of the blocks in which `a` went before `b`, and of the others."""
+    first: list[float] = []
+    second: list[float] = []
+    for one, other, figure, reference in zip(_by_block(a), _by_block(b), mine, others, strict=True):
+        (first if one.number < other.number else second).append(figure / reference if reference else 0.0)
+    return first, second
+
+
+def _drift(engines: list[EngineResult], of: Headline) -> Drift | None:
+    trials = sorted(
+        ((trial.number, engine.name, of.of(trial)) for engine in engines for trial in engine.trials),
+        key=lambda each: each[0],
+    )
+    found = [(name, value) for _, name, value in trials if value is not None]
+    trend = drift(found) if len(found) == len(trials) else None
+    return Drift(figure=of.name, percent_per_trial=trend.percent_per_trial, p_value=trend.p_value) if trend else None

@@ -1,0 +1,82 @@
+"""The headline figures: what trials are compared by, within a run and across runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.result import TrialResult
+
+#: The resolution of the clock that latencies are taken by.
+CLOCK_RESOLUTION_MS = 1.0
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure of a trial.
+
+    Attributes:
+        name: as it stands in the result.
+        label: for people.
+        unit: for people and for tools.
+        lower_is_better: which way is the better.
+        ranked: whether a winner may be named by it. Few are, since every further one costs all of them confidence.
+        resolution: differences up to this mean nothing.
+        of: the figure; None if it was not measured.
+    """
+
+    name: str
+    label: str
+    unit: str
+    lower_is_better: bool
+    ranked: bool
+    resolution: float
+    of: Callable[[TrialResult], float | None]
+
+
+def _latency(name: str) -> Callable[[TrialResult], float | None]:
+    return lambda trial: getattr(trial.latency_ms, name) if trial.latency_ms else None
+
+
+HEADLINES = (
+    Headline("latency_ms_p50", "latency p50", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p50")),
+    Headline("latency_ms_p99", "latency p99", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p99")),
+    Headline("latency_ms_p999", "latency p99.9", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("p999")),
+    Headline("latency_ms_mean", "latency mean", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("mean")),
+    Headline(
+        "throughput_records_per_s_sustained",
+        "sustained throughput",
+        "records/s",
+        False,
+        False,
+        0.0,
+        lambda trial: trial.throughput_records_per_s.sustained if trial.throughput_records_per_s else None,
+    ),
+    Headline(
+        "cpu_s_per_million_records",
+        "CPU per million records",
+        "s",
+        True,
+        True,
+        0.0,
+        lambda trial: trial.cost.cpu_s_per_million_records if trial.cost else None,
+    ),
+    Headline(
+        "rss_bytes_peak",
+        "peak memory",
+        "bytes",
+        True,
+        False,
+        0.0,
+        lambda trial: float(trial.cost.rss_bytes_peak) if trial.cost else None,
+    ),
+)
+
+
+def headline(name: str) -> Headline:
+    """The headline figure called `name`."""
+    return next(each for each in HEADLINES if each.name == name)
+
+
+def figures(trials: list[TrialResult], of: Headline) -> list[float] | None:
+    """The figure of every trial, in their order; None if any lacks it."""
+    found = [value for trial in trials if (value := of.of(trial)) is not None]
+    return found if len(found) == len(trials) else None

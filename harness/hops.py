@@ -1,0 +1,149 @@
+"""The latency waterfall: each record's way from its intended send time to Redis, taken apart into hops that add up.
+
+The times exist already, and nothing is added to the pipeline to get them:
+
+=================  ============================================  =======================================
+moment             where it comes from                           clock
+=================  ============================================  =======================================
+intended           the schedule                                  generator's host, wall clock at the start
+produced           the generator's own note for the record       the same, monotonic from the start on
+broker appended    Kafka's log-append time in the input topic    broker's wall clock, in milliseconds
+engine emitted     log-append time in the aggregates topic       broker's wall clock, in milliseconds
+visible in Redis   ID of the stream entry                        Redis's wall clock, in milliseconds
+=================  ============================================  =======================================
+
+The first three are the record's own. The last two are those of the count that showed it (`harness.trajectory`), by
+first-in-first-out matching within the cell; so a mean is exact, and a single record's hops are as good as the matching.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from confluent_kafka import Message
+from numpy.typing import NDArray
+
+from harness.result import Hop, Waterfall, WaterfallBand
+from harness.trajectory import NEVER, Trajectories
+from workloads.sample import waterfall_records, waterfall_seconds
+from workloads.workload import CELL_NUMBERS, Workload
+
+HOPS = ("send", "append", "engine", "sink")
+#: Bands of records by their latency: a name and two quantiles.
+BANDS = (("all", 0.0, 1.0), ("median", 0.45, 0.55), ("p90 to p99", 0.90, 0.99), ("slowest 1 %", 0.99, 1.0))
+
+_NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When each of n records was where, in milliseconds after the start of the load; every array of shape (n,)."""
+
+    intended: NDArray[np.float64]
+    produced: NDArray[np.float64]
+    appended: NDArray[np.float64]
+    emitted: NDArray[np.float64]
+    visible: NDArray[np.float64]
+
+
+def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.int64]:
+    """When the broker took the counts that first showed each of the workload's `waterfall_records`.
+
+    Args:
+        workload: what was sent.
+        messages: the aggregates topic's, those of a partition in order; what is not well formed is passed over.
+
+    Returns: milliseconds since the Unix epoch, or NEVER, shape (number of `waterfall_records`,).
+    """
+    windows = {workload.specification.epoch_s + second for second in waterfall_seconds(workload)}
+    trajectories = Trajectories(workload)
+    for message in messages:
+        window, _, name = (message.key() or b"").partition(b"|")
+        number, count = _NUMBERS.get(name), message.value() or b""
+        if number is None or not (window.isdigit() and count.isdigit()) or int(window) not in windows:
+            continue
+        trajectories.update(int(window), number, int(count), message.timestamp()[1])
+    indexes = waterfall_records(workload)
+    times_ms = np.full(len(indexes), NEVER, dtype=np.int64)
+    for each in trajectories.take_rest():
+        times_ms[np.searchsorted(indexes, each.indexes)] = each.seen_ms
+    return times_ms
+
+
+def moments(
+    workload: Workload,
+    anchor_ns: int,
+    *,
+    errors_ns: NDArray[np.int64],
+    appended_ms: NDArray[np.int64],
+    emitted_ms: NDArray[np.int64],
+    visible_ms: NDArray[np.int64],
+) -> Moments:
+    """The moments of those of the workload's `waterfall_records` that have all of them.
+
+    Args:
+        workload: what was sent.
+        anchor_ns: the start of the load, on the wall clock.
+        errors_ns: by how much each record was sent too late; as the others, one for each of `waterfall_records`.
+        appended_ms, emitted_ms, visible_ms: since the Unix epoch, or NEVER.
+    """
+    complete = (appended_ms != NEVER) & (emitted_ms != NEVER) & (visible_ms != NEVER)
+    offsets_ns = np.concatenate(
+        [workload.offsets_ns(*workload.second(second)) for second in waterfall_seconds(workload)]
+    )[complete]
+
+    def after_start(times_ms: NDArray[np.int64]) -> NDArray[np.float64]:
+        # Integers first: a double holds nanoseconds of the epoch to some hundred of them only.
+        found: NDArray[np.float64] = (times_ms[complete] * 1_000_000 - anchor_ns) / 1e6
+        return found
+
+    return Moments(
+        intended=offsets_ns / 1e6,
+        produced=(offsets_ns + errors_ns[complete]) / 1e6,
+        appended=after_start(appended_ms),
+        emitted=after_start(emitted_ms),
+        visible=after_start(visible_ms),
+    )
+
+
+def waterfall(found: Moments) -> Waterfall | None:
+    """The hops of the records in `found`, whole and by bands of latency; None without records.
+
+    In every band, the hops' means add up to the mean latency.
+    """
+    if not len(found.intended):
+        return None
+    times = np.stack([found.intended, found.produced, found.appended, found.emitted, found.visible])
+    hops = np.diff(times, axis=0)
+    latencies = times[-1] - times[0]
+    by_latency = np.argsort(latencies, kind="stable")
+    return Waterfall(
+        records=len(latencies),
+        hops=[
+            Hop(
+                name=name,
+                mean_ms=float(hop.mean()),
+                p50_ms=float(np.percentile(hop, 50)),
+                p99_ms=float(np.percentile(hop, 99)),
+                negative_count=int(np.count_nonzero(hop < -1.0)),
+            )
+            for name, hop in zip(HOPS, hops, strict=True)
+        ],
+        bands=[_band(name, hops, latencies, _slice(by_latency, low, high)) for name, low, high in BANDS],
+    )
+
+
+def _slice(order: NDArray[np.int64], low: float, high: float) -> NDArray[np.int64]:
+    first = min(int(low * len(order)), len(order) - 1)
+    return order[first : max(int(high * len(order)), first + 1)]
+
+
+def _band(
+    name: str, hops: NDArray[np.float64], latencies: NDArray[np.float64], chosen: NDArray[np.int64]
+) -> WaterfallBand:
+    return WaterfallBand(
+        name=name,
+        records=len(chosen),
+        latency_ms=float(latencies[chosen].mean()),
+        hops_ms=dict(zip(HOPS, hops[:, chosen].mean(axis=1).tolist(), strict=True)),
+    )

@@ -1,0 +1,135 @@
+"""What several trials share: Java, services, engines in place, a private folder, and logs kept when things go wrong."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.backing import Backing, External, start_backing
+from harness.engines import PreparedEngine, contract_path, find_engines, prepare
+from harness.environment import fingerprint
+from harness.provision.java import Java, ensure_java
+from harness.result import Environment
+from harness.scenario import Scenario
+from harness.trial import Trial, TrialOptions, TrialRunner
+from harness.watch import ConsoleWatcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """What the command line says of every command that runs trials.
+
+    Attributes:
+        runs_dir: where the command's own directory is made.
+        engine_paths: further folders of engines.
+        external: the user's own services, in place of started ones.
+        command: the arguments that repeat the command.
+        keep_logs: keep the logs of what went well, too.
+    """
+
+    runs_dir: Path
+    engine_paths: list[Path] = field(default_factory=list)
+    external: External = field(default_factory=External)
+    command: list[str]
+    keep_logs: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """Running services and engines in place."""
+
+    run_id: str
+    work: Path
+    java: Java
+    engines: dict[str, PreparedEngine]
+    backing: Backing
+    watcher: ConsoleWatcher
+    environment: dict[str, str]
+
+    def trial(self, scenario: Scenario, engine: str, malformed_records: int, options: TrialOptions) -> Trial:
+        """Run one trial of the engine called `engine`, and tell what troubled it.
+
+        Raises:
+            ServiceError: something could not be started.
+        """
+        trial = TrialRunner(
+            self.run_id,
+            scenario,
+            self.engines[engine],
+            self.backing,
+            self.work / options.label,
+            self.environment,
+            malformed_records,
+            self.watcher,
+            options,
+        ).run()
+        for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
+            self.watcher.note(trouble)
+        return trial
+
+    def fingerprint(self) -> Environment:
+        """Where the session takes place."""
+        return fingerprint(java=f"{self.java.version} ({self.java.source})", services=self.backing.versions)
+
+    def keep_logs(self, directory: Path) -> None:
+        """Copy the logs of all processes to `directory`."""
+        _keep_logs(self.work, directory)
+
+
+def new_run_id(prefix: str = "") -> str:
+    """A name for a run: when it began, and something that tells it apart."""
+    return f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+@contextmanager
+def open_session(
+    run_id: str, engines: list[str], options: SessionOptions, watcher: ConsoleWatcher
+) -> Iterator[Session]:
+    """Put everything in place that trials of `engines` need; take it away at the end.
+
+    If that end is an error, the logs stay in the run's directory.
+
+    Raises:
+        RingbenchError: something is wrong with the engines, or could not be started.
+    """
+    found = find_engines(engines, options.engine_paths)
+    with ExitStack() as stack:
+        work = _private_directory(stack, options.runs_dir / run_id)
+        watcher.phase("providing Java, engines and services")
+        java = ensure_java(watcher.note)
+        prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
+        watcher.phase("starting Kafka, Redis and S3")
+        backing = stack.enter_context(start_backing(options.external, run_id, work, watcher.note))
+        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work))
+
+
+def _private_directory(stack: ExitStack, run_directory: Path) -> Path:
+    """A temporary directory that goes away with the run; of a run that breaks off, the logs are kept."""
+    work = Path(tempfile.mkdtemp(prefix="ringbench-"))
+
+    def leave(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            _keep_logs(work, run_directory / "logs")
+        shutil.rmtree(work, ignore_errors=True)
+
+    stack.push(leave)
+    return work
+
+
+def _keep_logs(work: Path, target: Path) -> None:
+    # No deeper: Kafka calls the files that hold its topics logs, too.
+    for log in (*work.glob("*.log"), *work.glob("*/*.log")):
+        copy = target / log.relative_to(work)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, copy)
+
+
+def _engine_environment(java: Java, work: Path) -> dict[str, str]:
+    """What engines' environment has besides this process's: Java, the contract, and a private place for files."""
+    scratch = work / "tmp"
+    scratch.mkdir(mode=0o700)
+    return {"JAVA_HOME": str(java.home), "PYTHONPATH": str(contract_path(work)), "TMPDIR": str(scratch)}

@@ -1,0 +1,181 @@
+"""Winners are named where engines differ, hardly ever where they do not, never where something speaks against it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from harness.comparison import INTERVAL_HOLDS_ONE, TOO_FEW_TRIALS, compare_engines
+from harness.headline import HEADLINES, figures
+from harness.pool import pool
+from harness.result import Cost, EngineResult, Ratio, SteadyState, TrialResult, Verdict
+from harness.run import plan
+from tests.unit.results import make_engine, make_latency
+
+LATENCY = make_latency([10.0, 20.0])
+NOTHING = {"correctness": None, "throughput_records_per_s": None, "generator": None, "startup_s": None, "drain_s": None}
+TEMPLATE = TrialResult(
+    number=1,
+    block=1,
+    verdict=Verdict.PASS,
+    reasons=[],
+    steady=SteadyState(settled=True, settled_from_s=0),
+    latency_ms=LATENCY,
+    cost=None,
+    clock_step_ms=0.0,
+    updates=1,
+    count_regressions=0,
+    kafka_bytes=None,
+    waterfall=None,
+    **NOTHING,
+)
+
+Noise = Callable[[str, int], float]
+
+
+def _run(names: list[str], trials: int, factors: dict[str, float], noise: Noise) -> list[EngineResult]:
+    """Engines whose figures are p50 10 ms, p99 20 ms and 100 CPU-seconds, times a factor and what `noise` gives."""
+    done: dict[str, list[TrialResult]] = {name: [] for name in names}
+    for planned in plan(names, trials):
+        factor = factors.get(planned.engine, 1.0) * noise(planned.engine, planned.number)
+        cpu_s = 100 * factor
+        cost = Cost(records=10**6, cpu_s_per_million_records=cpu_s, cpu_user_s=cpu_s, cpu_system_s=0, rss_bytes_peak=1)
+        latency = LATENCY.model_copy(update={"p50": 10 * factor, "p99": 20 * factor})
+        update = {"number": planned.number, "block": planned.block, "cost": cost, "latency_ms": latency}
+        done[planned.engine].append(TEMPLATE.model_copy(update=update))
+    return [
+        EngineResult.model_construct(name=name, trials=results, verdict=Verdict.PASS, latency_ms=LATENCY)
+        for name, results in done.items()
+    ]
+
+
+def _noise(seed: int, spread: float = 0.04) -> Noise:
+    random = np.random.default_rng(seed)
+    return lambda _engine, _number: float(np.exp(random.normal(0, spread)))
+
+
+def _winners(ratios: list[Ratio]) -> set[str | None]:
+    return {ratio.winner for ratio in ratios} - {None}
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c"]])
+def test_equal_engines_have_a_winner_no_more_often_than_stated(names: list[str]) -> None:
+    runs = 150
+    named = sum(bool(_winners(compare_engines(_run(names, 6, {}, _noise(seed))).ratios)) for seed in range(runs))
+    assert named <= runs * 0.05 + 3 * np.sqrt(runs * 0.05 * 0.95)
+
+
+def test_an_engine_that_takes_a_fifth_more_loses() -> None:
+    found = [compare_engines(_run(["a", "b"], 6, {"b": 1.2}, _noise(seed))) for seed in range(40)]
+    cpu = [ratio for each in found for ratio in each.ratios if ratio.figure == "cpu_s_per_million_records"]
+    assert sum(ratio.winner == "a" for ratio in cpu) >= 38
+    assert not any(ratio.winner == "b" for each in found for ratio in each.ratios)
+
+
+def test_the_winner_is_the_one_with_less_whichever_is_named_first() -> None:
+    for names, factors in ((["a", "b"], {"a": 2.0}), (["b", "a"], {"a": 2.0})):
+        for ratio in compare_engines(_run(names, 6, factors, _noise(1))).ratios:
+            assert (ratio.winner, ratio.why_not) == ("b", "")
+
+
+def test_too_few_trials_name_no_winner_however_far_apart() -> None:
+    for ratio in compare_engines(_run(["a", "b"], 5, {"b": 100.0}, _noise(1))).ratios:
+        assert (ratio.ratio, ratio.winner, ratio.why_not) == (None, None, TOO_FEW_TRIALS)
+
+
+def test_an_interval_that_holds_one_says_so() -> None:
+    (reason,) = {ratio.why_not for ratio in compare_engines(_run(["a", "b"], 6, {}, _noise(3))).ratios}
+    assert reason == INTERVAL_HOLDS_ONE
+
+
+def test_a_wrong_answer_never_wins() -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.1}, _noise(1))
+    engines[0].verdict = Verdict.FAIL
+    for ratio in compare_engines(engines).ratios:
+        assert (ratio.winner, ratio.why_not) == (None, "the verdict on a is fail")
+
+
+def test_an_engine_that_mostly_did_not_settle_does_not_win_or_lose() -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    for trial in engines[1].trials[:4]:
+        trial.steady = SteadyState(settled=False, settled_from_s=None)
+    for ratio in compare_engines(engines).ratios:
+        assert ratio.winner is None and "no steady state in 4 of 6" in ratio.why_not
+
+
+def test_a_difference_within_the_clocks_resolution_is_none() -> None:
+    found = compare_engines(_run(["a", "b"], 6, {"a": 0.04, "b": 0.08}, _noise(1, spread=0.01)))
+    why_not = {ratio.figure: ratio.why_not for ratio in found.ratios}
+    assert "within the resolution of 1 ms" in why_not["latency_ms_p50"]
+    assert why_not["cpu_s_per_million_records"] == ""
+
+
+def test_a_drift_of_the_host_is_found_and_cancels_in_the_ratios() -> None:
+    noise = _noise(5, spread=0.01)
+    engines = _run(["a", "b"], 6, {}, lambda engine, number: 1.05**number * noise(engine, number))
+    found = compare_engines(engines)
+    assert _winners(found.ratios) == set()
+    for drift in found.drifts:
+        assert drift.percent_per_trial == pytest.approx(5, abs=1) and drift.p_value < 0.01
+
+
+def test_what_going_first_does_is_found() -> None:
+    noise = _noise(6, spread=0.01)
+    engines = _run(["a", "b"], 8, {}, lambda engine, number: (1.3 if number % 2 else 1.0) * noise(engine, number))
+    for ratio in compare_engines(engines).ratios:
+        assert ratio.first_percent == pytest.approx(30, abs=3)
+        assert ratio.first_p_value is not None and ratio.first_p_value < 0.05
+        assert ratio.winner is None
+
+
+def test_every_headline_figure_of_every_engine_has_an_interval_around_its_trials() -> None:
+    engines = [make_engine("baseline", 6, 0.1, trials=6), make_engine("flink", 18, 0.5, trials=6)]
+    found = compare_engines(engines)
+    assert [(each.engine, each.figure) for each in found.figures] == [
+        (engine.name, of.name) for engine in engines for of in HEADLINES
+    ]
+    for each in found.figures:
+        assert each.interval is not None
+        assert each.interval.low <= each.interval.estimate <= each.interval.high
+        assert min(each.trials) <= each.interval.estimate <= max(each.trials)
+
+
+# Pooling
+
+
+def test_pooled_percentiles_are_those_of_the_merged_histograms() -> None:
+    fast, slow = make_latency([1.0] * 970 + [2.0] * 30), make_latency([1.0] * 970 + [500.0] * 30)
+    trials = [TEMPLATE.model_copy(update={"number": n, "latency_ms": each}) for n, each in enumerate((fast, slow), 1)]
+    found = pool("x", "1", {}, trials).latency_ms
+    assert found is not None
+    assert found.p99 == pytest.approx(500, rel=1e-3), "the mean of the two would be 251"
+    assert (found.count, found.max) == (2000, 500)
+    assert found.mean == pytest.approx((970 * 2 + 30 * 502) / 2000)
+
+
+def test_the_worst_verdict_is_the_engines_and_tells_the_trial() -> None:
+    update = {"number": 4, "verdict": Verdict.FAIL, "reasons": ["3 records lost"]}
+    unknown = {"number": 5, "verdict": Verdict.UNKNOWN, "reasons": ["died"]}
+    trials = [TEMPLATE, TEMPLATE.model_copy(update=update), TEMPLATE.model_copy(update=unknown)]
+    found = pool("x", "1", {}, trials)
+    assert (found.verdict, found.reasons) == (Verdict.FAIL, ["trial 4: 3 records lost", "trial 5: died"])
+    assert pool("x", "1", {}, [TEMPLATE, trials[2]]).verdict is Verdict.UNKNOWN
+    assert pool("x", "1", {}, [TEMPLATE]).verdict is Verdict.PASS
+
+
+def test_a_part_that_a_trial_lacks_is_null_and_not_the_others_alone() -> None:
+    found = pool("x", "1", {}, [TEMPLATE, TEMPLATE.model_copy(update={"latency_ms": None})])
+    assert found.latency_ms is None
+    assert figures(found.trials, HEADLINES[0]) is None
+
+
+def test_pooling_one_trial_changes_nothing() -> None:
+    engine = make_engine("flink", 18)
+    (trial,) = engine.trials
+    for part in ("correctness", "throughput_records_per_s", "updates", "drain_s", "startup_s", "verdict"):
+        assert getattr(engine, part) == getattr(trial, part), part
+    assert engine.cost is not None and trial.cost is not None
+    assert engine.cost.model_dump() == pytest.approx(trial.cost.model_dump())
+    assert engine.latency_ms is not None and trial.latency_ms is not None
+    assert engine.latency_ms.p99 == pytest.approx(trial.latency_ms.p99, rel=2e-3)
+    assert engine.latency_ms.mean == pytest.approx(trial.latency_ms.mean)
