@@ -1,0 +1,176 @@
+"""A calibration knows the truth record by record, and finds a harness out that reports anything else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.contract.aggregate import encode_key
+from harness.accounting import Readings, Usage
+from harness.assemble import trial_result
+from harness.calibrate import CASES, Case, Stall, judge_case, true_latencies, wrong_validity
+from harness.calibration import CaseResult
+from harness.histogram import Durations
+from harness.scenario import Scenario
+from harness.trial import JOURNAL, Trial, View
+from harness.truth import truth_from_seed
+from workloads.truth import expected_counts
+from workloads.workload import Workload, cell_of
+
+SCENARIO = Scenario(
+    name="t", seed=2, rate_records_per_s=400, warmup_s=2, duration_s=10, partitions=1, malformed_per_million=10_000
+)
+WORKLOAD = Workload(SCENARIO.workload())
+EXPECTED = expected_counts(WORKLOAD)
+ANCHOR_NS = 1_800_000_000_000_000_000
+SENT_NS, ANSWERED_NS = 3_000_000, 4_000_000  # after the engine let go
+CONSTANT = next(case for case in CASES if case.name == "constant")
+
+
+def _pipeline(directory: Path, delays_ms: Any) -> tuple[dict[str, Any], np.ndarray]:
+    """What an engine with these delays, one for each record, leaves as an account, and the writer as a journal.
+
+    Returns the account, and the true latencies (to Redis's answer) of the measured time in nanoseconds.
+    """
+    columns = WORKLOAD.columns(0, WORKLOAD.total_records)
+    indexes = np.flatnonzero(~columns.malformed)
+    left_ns = ANCHOR_NS + columns.offsets_ns[indexes] + (np.broadcast_to(delays_ms, len(indexes)) * 1e6).astype(int)
+    counts: dict[bytes, int] = {}
+    account, journal = [], []
+    for at in np.argsort(left_ns, kind="stable").tolist():
+        key = encode_key(cell_of(int(columns.windows_s[indexes[at]]), int(columns.cells[indexes[at]])))
+        counts[key] = counts.get(key, 0) + 1
+        account.append((key.decode(), int(columns.event_times_ms[indexes[at]]), int(left_ns[at])))
+        line = b"%d %d %b=%d" % (left_ns[at] + SENT_NS, left_ns[at] + ANSWERED_NS, key, counts[key])
+        journal.append(line)
+    directory.joinpath(JOURNAL).write_bytes(b"\n".join(journal))
+    latencies_ns = left_ns + ANSWERED_NS - ANCHOR_NS - columns.offsets_ns[indexes]
+    measured = columns.offsets_ns[indexes] >= SCENARIO.warmup_s * 10**9
+    return {"faults": {"lost": 0, "doubled": 0, "miscounted": 0}, "left": account}, latencies_ns[measured]
+
+
+def _trial(directory: Path, reported_ns: np.ndarray) -> Trial:
+    """A trial of which the probe reports these latencies, all in one slot."""
+    durations = Durations(tolerance_us=1000)
+    durations.record_ns(reported_ns)
+    return Trial(
+        "synthetic",
+        "constant",
+        "",
+        directory,
+        anchor_ns=ANCHOR_NS,
+        is_complete=True,
+        measured={"slots": {"0": durations.as_json()}, "by_second": {}, "updates": 1},
+        generator_progress=[(ANCHOR_NS // 10**6, 0, 0)],
+        readings={"engine": Readings([0.0], [Usage()])},
+        observed=dict(EXPECTED.counts),
+        dead_letters=list(EXPECTED.malformed_lines),
+    )
+
+
+def _judge(case: Case, trial: Trial, account: dict[str, Any], stall: Stall | None = None) -> CaseResult:
+    result = trial_result(trial, 1, 1, truth_from_seed(EXPECTED), SCENARIO, EXPECTED)
+    return judge_case(case, trial, result, account, stall, SCENARIO, [])
+
+
+# The truth
+
+
+def test_true_latencies_are_found_without_matching_even_if_records_overtake(tmp_path: Path) -> None:
+    delays_ms = np.random.default_rng(1).uniform(0, 900, len(WORKLOAD.columns(0, WORKLOAD.total_records).cells))
+    well_formed = ~WORKLOAD.columns(0, WORKLOAD.total_records).malformed
+    account, latencies_ns = _pipeline(tmp_path, delays_ms[well_formed])
+    found = true_latencies(WORKLOAD, _trial(tmp_path, latencies_ns), json.loads(json.dumps(account)))
+    assert np.sort(found.by_ns).tolist() == np.sort(latencies_ns).tolist()
+    assert (found.by_ns - found.injected_ns == ANSWERED_NS).all()
+    assert (found.after_ns - found.injected_ns == SENT_NS).all()
+    assert found.floor_ms(50) == 4
+
+
+# Finding a harness out
+
+
+def test_a_harness_that_reports_the_truth_passes(tmp_path: Path) -> None:
+    account, latencies_ns = _pipeline(tmp_path, 100.0)
+    found = _judge(CONSTANT, _trial(tmp_path, latencies_ns - 500_000), account)
+    assert found.passed, found.reasons
+    assert [row.percentile for row in found.percentiles] == ["p50", "p90", "p99", "p99.9", "max", "mean"]
+
+
+@pytest.mark.parametrize(
+    ("lie", "percentiles"),
+    [
+        (lambda true: true - 7_000_000, {"p50", "p90", "p99", "p99.9", "max", "mean"}),
+        (lambda true: true + 7_000_000, {"p50", "p90", "p99", "p99.9", "max", "mean"}),
+        (lambda true: true + 50_000_000 * (np.arange(len(true)) < len(true) * 0.02), {"p99", "p99.9", "max"}),
+        (lambda true: np.append(true[1:], true[0] + 9_000_000), {"max"}),
+    ],
+    ids=["earlier", "later", "a longer tail", "one record"],
+)
+def test_a_harness_that_reports_anything_else_is_found_out(tmp_path: Path, lie: Any, percentiles: set[str]) -> None:
+    account, latencies_ns = _pipeline(tmp_path, 100.0)
+    found = _judge(CONSTANT, _trial(tmp_path, lie(latencies_ns)), account)
+    assert not found.passed
+    assert {row.percentile for row in found.percentiles if not row.passed} == percentiles
+
+
+def test_a_harness_that_forgives_a_stall_is_found_out(tmp_path: Path) -> None:
+    stall = Stall("generator", 3, 2.0)
+    stall.start_ns, stall.end_ns = ANCHOR_NS + 5 * 10**9, ANCHOR_NS + 7 * 10**9
+    case = next(case for case in CASES if case.name == "generator-stall")
+    columns = WORKLOAD.columns(0, WORKLOAD.total_records)
+    due_s = columns.offsets_ns[~columns.malformed] / 1e9
+    held_ms = np.where((due_s >= 5) & (due_s < 7), (7 - due_s) * 1000, 1.0)
+    account, latencies_ns = _pipeline(tmp_path, held_ms)
+    honest = _judge(case, _trial(tmp_path, latencies_ns), account, stall)
+    assert honest.passed, honest.reasons
+    assert all(row.due_records > 0 for row in honest.stalls)
+    omitted = latencies_ns[latencies_ns < 1_000_000_000]
+    forgiving = _judge(case, _trial(tmp_path, omitted), account, stall)
+    assert [row.passed for row in forgiving.stalls] == [False, False, False, False, False]
+
+
+@pytest.mark.parametrize(("injected", "lost", "passed"), [(3, 3, True), (3, 2, False), (2, 3, False), (0, 0, False)])
+def test_faults_must_be_reported_exactly_and_must_have_been_injected(
+    tmp_path: Path, injected: int, lost: int, passed: bool
+) -> None:
+    account, latencies_ns = _pipeline(tmp_path, 1.0)
+    account["faults"]["lost"] = injected
+    trial = _trial(tmp_path, latencies_ns)
+    assert trial.observed is not None
+    cell = max(trial.observed, key=lambda each: EXPECTED.counts[each])
+    assert EXPECTED.counts[cell] > 3
+    trial.observed[cell] -= lost
+    found = _judge(next(case for case in CASES if case.name == "loss"), trial, account)
+    assert found.passed is passed
+
+
+def test_a_trial_that_must_be_invalid_and_is_not_is_a_fault() -> None:
+    case = Case(name="x", description="", invalid="fell behind")
+    assert wrong_validity(case, ["x: the generator fell behind: ..."]) == []
+    assert len(wrong_validity(case, [])) == 1
+    assert wrong_validity(case, ["the generator fell behind", "the probe died"]) == ["the probe died"]
+    assert wrong_validity(Case(name="x", description=""), ["the probe died"]) == ["the probe died"]
+
+
+def test_the_cases_cover_what_a_probe_can_get_wrong() -> None:
+    injected = {fault for case in CASES for _, fault in case.faults}
+    assert injected == {"lost_records", "surplus_records"}
+    assert {case.settings.get("delay") for case in CASES} >= {"constant", "bimodal", "pareto", "uniform"}
+    assert {case.stall for case in CASES} >= {"generator", "kafka"}
+
+
+def test_a_stall_stops_and_goes_on_once() -> None:
+    sent = []
+
+    class Recorder(Stall):
+        def _signal(self, _view: View, number: Any) -> None:
+            sent.append(number.name)
+
+    stall = Recorder("kafka", at_s=1.0, length_s=0.0)
+    for t_s in (0.5, 1.0, 1.25, 1.5, 1.75):
+        assert stall(View(t_s=t_s, sent_records=0, acked_records=0, visible_records=0, pids={})) == ""
+    assert sent == ["SIGSTOP", "SIGCONT"]
+    assert 0 < stall.start_ns <= stall.end_ns
