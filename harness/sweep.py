@@ -1,0 +1,202 @@
+"""Finds each engine's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.assemble import invalid_reasons, trial_result
+from harness.environment import commit, host_id
+from harness.result import TrialResult
+from harness.scenario import Scenario
+from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
+from harness.session import Session, SessionOptions, new_run_id, open_session
+from harness.statistics import knee
+from harness.sustainable import HARNESS, Overload, faults, growth
+from harness.sweep_result import (
+    LagGrowth,
+    Sweep,
+    SweepAnswer,
+    SweepAttempt,
+    SweepEngine,
+    load_sweep,
+    save_sweep,
+)
+from harness.trial import Trial, TrialOptions
+from harness.truth import truth_from_seed
+from harness.watch import ConsoleWatcher
+from workloads.truth import expected_counts
+from workloads.workload import Workload
+
+PREFIX = "sweep-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """What to search, besides the scenario.
+
+    Attributes:
+        p99_bound_ms: a rate with a greater p99 is not sustained.
+        resolution: see `harness.search.Plan`.
+        lowest, highest: rates in records per second where the search ends.
+        confirm_duration_s: measured time of the run that confirms the answer.
+        fresh: begin anew, even if an unfinished sweep of the same kind is there.
+    """
+
+    p99_bound_ms: float = 5000.0
+    resolution: float = 1.2
+    lowest: int = 1000
+    highest: int = 2_000_000
+    confirm_duration_s: int = 40
+    fresh: bool = False
+
+
+def sweep(
+    scenario: Scenario, search: SweepOptions, options: SessionOptions, watcher: ConsoleWatcher
+) -> tuple[Sweep, Path]:
+    """Search every engine of `scenario`, saving after every attempt; go on with an unfinished sweep, if there is one.
+
+    Returns: the sweep, and its directory.
+
+    Raises:
+        RingbenchError: an attempt could not take place.
+    """
+    key = _key(scenario, search)
+    unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
+    sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
+    directory = options.runs_dir / sweep_id
+    with open_session(sweep_id, scenario.engines, options, watcher) as session:
+        found = unfinished or _new(session, key, scenario, search, options)
+        if unfinished:
+            attempts = sum(len(engine.attempts) for engine in found.engines)
+            watcher.note(f"going on with {sweep_id}, {attempts} attempts of which are done")
+        for engine in found.engines:
+            _search(session, engine, found, scenario, search, directory)
+        found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
+        save_sweep(found, directory)
+        if options.keep_logs:
+            session.keep_logs(directory / "logs")
+    return found, directory
+
+
+def find_unfinished(runs_dir: Path, key: str) -> Sweep | None:
+    """The newest unfinished sweep with this key in `runs_dir`, or None."""
+    for path in sorted(runs_dir.glob(f"{PREFIX}*/sweep.json"), reverse=True):
+        try:
+            found = load_sweep(path)
+        except (OSError, ValidationError):
+            continue
+        if found.key == key and not found.finished:
+            return found
+    return None
+
+
+def _key(scenario: Scenario, search: SweepOptions) -> str:
+    """A hash of all that two sweeps must share to be one: what is searched, where, and by which version."""
+    what = {
+        "scenario": scenario.model_dump(),
+        "search": {name: value for name, value in vars(search).items() if name != "fresh"},
+        "host": host_id(),
+        "commit": commit(),
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions, options: SessionOptions) -> Sweep:
+    return Sweep(
+        sweep_id=session.run_id,
+        key=key,
+        finished=False,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        finished_at=None,
+        command=options.command,
+        scenario=scenario.model_dump(),
+        p99_bound_ms=search.p99_bound_ms,
+        resolution=search.resolution,
+        confirm_duration_s=search.confirm_duration_s,
+        environment=session.fingerprint(),
+        engines=[SweepEngine(name=name, version=None, attempts=[], answer=None) for name in scenario.engines],
+    )
+
+
+def _search(
+    session: Session, engine: SweepEngine, found: Sweep, scenario: Scenario, search: SweepOptions, directory: Path
+) -> None:
+    """Make attempts until the engine's search has ended."""
+    plan = Plan(scenario.rate_records_per_s, search.lowest, search.highest, search.resolution)
+    while engine.answer is None:
+        step = next_step(_attempts(engine), plan)
+        if isinstance(step, Answer):
+            engine.answer = _answer(engine, step)
+        else:
+            attempt, trial = _attempt(session, engine, step, scenario, search)
+            engine.attempts.append(attempt)
+            engine.version = trial.version or engine.version
+            session.watcher.note("; ".join(attempt.reasons) or f"{step.rate:,} records/s: sustained")
+        save_sweep(found, directory)
+
+
+def _attempts(engine: SweepEngine) -> list[Attempt]:
+    return [Attempt(each.kind, each.rate_records_per_s, each.sustained) for each in engine.attempts]
+
+
+def _attempt(
+    session: Session, engine: SweepEngine, step: Next, scenario: Scenario, search: SweepOptions
+) -> tuple[SweepAttempt, Trial]:
+    duration_s = search.confirm_duration_s if step.kind is Kind.CONFIRM else scenario.duration_s
+    scenario = scenario.model_copy(update={"rate_records_per_s": step.rate, "duration_s": duration_s})
+    workload = Workload(scenario.workload())
+    session.watcher.note(f"{engine.name}: {step.kind.value} at {step.rate:,} records/s for {duration_s} s")
+    expected = expected_counts(workload)
+    overload = Overload(workload, search.p99_bound_ms / 1000, scenario.malformed_per_million / 1e6)
+    label = f"{engine.name}-{len(engine.attempts) + 1}"
+    options = TrialOptions(label=label, archive=False, meddle=overload)
+    trial = session.trial(scenario, engine.name, len(expected.malformed_lines), options)
+    truth = truth_from_seed(expected)
+    result = trial_result(trial, len(engine.attempts) + 1, 1, truth, scenario, expected)
+    invalid = invalid_reasons(trial, truth, scenario, expected)
+    reasons = list(faults(trial, result, invalid, step.rate, search.p99_bound_ms, overload))
+    return _saved(step, result, reasons), trial
+
+
+def _saved(step: Next, result: TrialResult, reasons: list[tuple[str, str]]) -> SweepAttempt:
+    lag = growth(result)
+    throughput = result.throughput_records_per_s
+    return SweepAttempt(
+        kind=step.kind,
+        rate_records_per_s=step.rate,
+        sustained=not reasons,
+        reasons=[reason for _, reason in reasons],
+        limited_by=reasons[0][0] if reasons else None,
+        verdict=result.verdict,
+        latency_ms=result.latency_ms,
+        lag_growth_records_per_s=LagGrowth(estimate=lag.estimate, low=lag.low, high=lag.high) if lag else None,
+        sustained_records_per_s=throughput.sustained if throughput else None,
+        drain_s=result.drain_s,
+        cost=result.cost,
+        generator=result.generator,
+    )
+
+
+def _answer(engine: SweepEngine, answer: Answer) -> SweepAnswer:
+    failed = [each for each in engine.attempts if each.rate_records_per_s == answer.failed_rate and not each.sustained]
+    curve = latency_curve(engine)
+    bend = knee([rate for rate, _ in curve], [p99_ms for _, p99_ms in curve])
+    return SweepAnswer(
+        rate_records_per_s=answer.rate,
+        failed_records_per_s=answer.failed_rate,
+        at_least=not failed or any(each.limited_by == HARNESS for each in failed),
+        knee_records_per_s=None if bend is None else curve[bend][0],
+    )
+
+
+def latency_curve(engine: SweepEngine) -> list[tuple[int, float]]:
+    """(records per second, p99 in ms) by rising rate, of what was measured to its end; of a rate, the last attempt."""
+    by_rate: dict[int, float] = {}
+    for each in engine.attempts:
+        if each.latency_ms and not any(reason.startswith("broken off") for reason in each.reasons):
+            by_rate[each.rate_records_per_s] = each.latency_ms.p99
+    return sorted(by_rate.items())
