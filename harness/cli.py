@@ -6,12 +6,15 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from harness.errors import RingbenchError, UsageError
+
+if TYPE_CHECKING:
+    from harness.result import Result
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +51,7 @@ class _Settings:
 
 @app.command(
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
-    "`ringbench run my.yaml --seed 7 --rate 20000 --json`"
+    "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json`"
 )
 def run(
     scenario: Annotated[str, typer.Argument(help="A built-in scenario (main, smoke) or a YAML file.")] = "main",
@@ -57,6 +60,9 @@ def run(
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Warm-up in seconds, sent before the measured time.")] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
+    ] = 1,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -72,9 +78,10 @@ def run(
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
     from harness.backing import External
-    from harness.run import RunOptions, exit_code
+    from harness.run import exit_code
     from harness.run import run as run_scenario
     from harness.scenario import load_scenario
+    from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
     from reports.render import write_reports
     from reports.terminal import final_table
@@ -86,23 +93,32 @@ def run(
     external = External(
         kafka=kafka, redis=redis, s3=s3, ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port}
     )
-    options = RunOptions(
+    options = SessionOptions(
         runs_dir=runs_dir,
         engine_paths=engine_path or [],
         external=external,
-        command=["ringbench", *map(_without_password, sys.argv[1:])],
+        command=_command(),
         keep_logs=keep_logs,
     )
     with ConsoleWatcher(console) as watcher:
-        result, directory = run_scenario(load_scenario(scenario, chosen), options, watcher)
+        result, directory = run_scenario(load_scenario(scenario, chosen), trials, options, watcher)
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
-    for path in (directory / "result.json", *(each for each in reports if each.parent == directory)):
-        console.print(f"  {path}", highlight=False, soft_wrap=True)
+    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))
+
+
+def _show_paths(paths: list[Path]) -> None:
+    for path in paths:
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def _command() -> list[str]:
+    """The arguments that repeat this command."""
+    return ["ringbench", *map(_without_password, sys.argv[1:])]
 
 
 def _without_password(argument: str) -> str:
@@ -115,22 +131,175 @@ def _number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
+@app.command(epilog="Examples: `ringbench calibrate` | `ringbench calibrate --case constant --case loss --json`")
+def calibrate(
+    case: Annotated[list[str] | None, typer.Option(help="Run only this case; can be repeated.")] = None,
+    rate: Annotated[int, typer.Option(min=100, help="Records per second.")] = 6000,
+    duration: Annotated[int, typer.Option(min=10, max=600, help="Measured time of each case in seconds.")] = 15,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Prove the probe: inject known delays, losses, miscounts and stalls, and compare what is reported."""
+    from harness.calibrate import CASES
+    from harness.calibrate import calibrate as run_calibration
+    from harness.session import SessionOptions
+    from harness.watch import ConsoleWatcher
+    from reports.calibration import calibration_table, write_calibration
+
+    names = [each.name for each in CASES]
+    if unknown := [name for name in case or [] if name not in names]:
+        raise UsageError(f"unknown case {unknown[0]!r}", fix=f"give one or more of: {', '.join(names)}")
+    options = SessionOptions(runs_dir=runs_dir, command=_command(), keep_logs=keep_logs)
+    with ConsoleWatcher(console) as watcher:
+        found, directory = run_calibration(rate, duration, case or [], options, watcher)
+    console.print(calibration_table(found))
+    _show_paths([directory / "calibration.json", *write_calibration(found, directory)])
+    if json:
+        print(found.model_dump_json(indent=2))
+    raise typer.Exit(0 if found.passed else 1)
+
+
+@app.command(
+    epilog="Examples: `ringbench sweep` | `ringbench sweep --engine flink --p99-bound-ms 1000` | "
+    "run it again after a crash, and it goes on where it stopped"
+)
+def sweep(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "sweep",
+    engine: Annotated[list[str] | None, typer.Option(help="Search only this engine; can be repeated.")] = None,
+    start_rate: Annotated[int | None, typer.Option(min=1, help="The first rate to try, records per second.")] = None,
+    lowest_rate: Annotated[int, typer.Option(min=1, help="Give up below this rate.")] = 1000,
+    highest_rate: Annotated[int, typer.Option(min=1, help="Try no higher rate.")] = 2_000_000,
+    p99_bound_ms: Annotated[float, typer.Option(min=1, help="A rate with a greater p99 is not sustained.")] = 5000.0,
+    resolution: Annotated[
+        float, typer.Option(min=1.01, max=2.0, help="Stop when the failed rate is at most this many times the other.")
+    ] = 1.2,
+    warmup: Annotated[int | None, typer.Option(help="Warm-up of each attempt in seconds.")] = None,
+    duration: Annotated[int | None, typer.Option(help="Measured time of each attempt in seconds.")] = None,
+    confirm_duration: Annotated[int, typer.Option(min=10, help="Measured time of the confirming run.")] = 40,
+    fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished sweep could go on.")] = False,
+    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the sweep as JSON on standard output.")] = False,
+) -> None:
+    """Find each engine's highest sustainable rate, and draw latency against load."""
+    from harness.scenario import load_scenario
+    from harness.session import SessionOptions
+    from harness.sweep import SweepOptions
+    from harness.sweep import sweep as run_sweep
+    from harness.watch import ConsoleWatcher
+    from reports.sweep import sweep_table, write_sweep
+
+    overrides = {"rate_records_per_s": start_rate, "duration_s": duration, "warmup_s": warmup, "engines": engine}
+    chosen = {key: value for key, value in overrides.items() if value is not None}
+    search = SweepOptions(
+        p99_bound_ms=p99_bound_ms,
+        resolution=resolution,
+        lowest=lowest_rate,
+        highest=highest_rate,
+        confirm_duration_s=confirm_duration,
+        fresh=fresh,
+    )
+    options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
+    with ConsoleWatcher(console) as watcher:
+        found, directory = run_sweep(load_scenario(scenario, chosen), search, options, watcher)
+    console.print(sweep_table(found))
+    _show_paths([directory / "sweep.json", *write_sweep(found, directory)])
+    if json:
+        print(found.model_dump_json(indent=2))
+    confirmed = all(each.answer and each.answer.rate_records_per_s for each in found.engines)
+    raise typer.Exit(0 if confirmed else 1)
+
+
+@app.command(
+    epilog="Examples: `ringbench compare runs/OLD runs/NEW` | "
+    "`ringbench compare runs/OLD runs/NEW --max-regression 10 --format md --junit gate.xml`"
+)
+def compare(
+    old: Annotated[Path, typer.Argument(help="The directory of the run to compare with.")],
+    new: Annotated[Path, typer.Argument(help="The directory of the run to judge.")],
+    max_regression: Annotated[float, typer.Option(min=0, help="Allowed change for the worse, in per cent.")] = 5.0,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of all figures together.")] = 0.95,
+    point_estimates: Annotated[
+        bool, typer.Option("--point-estimates", help="Judge bare ratios where there are too few trials for intervals.")
+    ] = False,
+    allow_different_host: Annotated[
+        bool, typer.Option("--allow-different-host", help="Compare runs of different machines all the same.")
+    ] = False,
+    allow_different_workload: Annotated[
+        bool, typer.Option("--allow-different-workload", help="Compare runs of different workloads all the same.")
+    ] = False,
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option(help="What to print on standard output: text, md (for a pull request) or json.")
+    ] = "text",
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML file, for a CI server.")] = None,
+    benchmark_json: Annotated[
+        Path | None, typer.Option(help="Write the JSON array that github-action-benchmark reads (smaller is better).")
+    ] = None,
+) -> None:
+    """Compare two runs, and exit with 1 if the second is worse by more than allowed."""
+    from harness.gate import check_comparable, gate
+    from reports import gate as report
+
+    if format not in ("text", "md", "json"):
+        raise UsageError(f"--format: {format!r} is no format", fix="give text, md or json")
+    before, after = _load(old), _load(new)
+    notes = check_comparable(
+        before,
+        after,
+        allow_different_host=allow_different_host,
+        allow_different_workload=allow_different_workload,
+    )
+    found = gate(
+        before,
+        after,
+        max_regression_percent=max_regression,
+        confidence=confidence,
+        point_estimates=point_estimates,
+        notes=notes,
+    )
+    for path, text in ((junit, report.junit_xml), (benchmark_json, report.benchmark_json)):
+        if path:
+            path.write_text(text(found), encoding="utf-8")
+    if format == "text":
+        Console().print(report.gate_table(found))
+    else:
+        print(report.gate_markdown(found) if format == "md" else found.model_dump_json(indent=2))
+    raise typer.Exit(0 if found.passed else 1)
+
+
 @app.command(epilog="Example: `ringbench report runs/20260101T000000-abc123`")
 def report(
     run: Annotated[Path, typer.Argument(help="A run's directory.")],
 ) -> None:
     """Write a run's report.md and report.html anew from its result.json."""
-    from pydantic import ValidationError
-
-    from harness.result import load_result
     from reports.render import write_reports
 
+    _show_paths(write_reports(_load(run), run if run.is_dir() else run.parent))
+
+
+def _load(run: Path) -> "Result":
+    """The result of a run, given its directory or the file.
+
+    Raises:
+        UsageError: there is none, or it is of another version; the message says which, and what was wrong.
+    """
+    from pydantic import ValidationError
+
+    from harness.result import SCHEMA_VERSION, load_result
+
+    fix = "give the directory of a run, runs/RUN_ID"
     try:
-        result = load_result(run)
-    except (OSError, ValidationError) as error:
-        raise UsageError(f"{run}: no result of this version: {error}", fix="give the directory of a run") from error
-    for path in write_reports(result, run if run.is_dir() else run.parent):
-        console.print(f"  {path}", highlight=False, soft_wrap=True)
+        return load_result(run)
+    except OSError as error:
+        raise UsageError(f"{run}: no result: {error.strerror}", fix=fix) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise UsageError(
+            f"{run}: no result of version {SCHEMA_VERSION}: {where}: {first['msg']}", fix=f"{fix}, made by this version"
+        ) from error
 
 
 @app.command(epilog="Example: `ringbench doctor`")

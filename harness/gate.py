@@ -1,0 +1,470 @@
+"""Whether a run is worse than an earlier one of the same workload on the same host: what fails a build, and why.
+
+The two runs are called OLD and NEW, as on the command line. Pure functions; `reports/gate.py` shows what they find.
+
+**What the intervals know.** They are made of the noise between the trials of one run. What changed on the host from one
+run to the other is part of the ratio, as if the engine had caused it. The allowed regression has to leave room for it:
+compare two runs of the same commit to see how much that is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import InvalidRun, UsageError
+from harness.headline import HEADLINES, Headline, figures, headline
+from harness.result import Confidence, EngineResult, Result, Verdict
+from harness.statistics import MIN_TRIALS, Interval, adjusted, typical, unpaired_ratio
+
+OLD, NEW = "OLD", "NEW"
+MAX_REGRESSION_PERCENT = 5.0
+CONFIDENCE = 0.95
+NO_INTERVALS = (
+    "NO INTERVALS: there are too few trials, so that bare ratios were judged. "
+    "Noise alone can fail this build, and can hide a regression."
+)
+ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
+ALLOW_DIFFERENT_HOST = "--allow-different-host"
+
+# Keys of a scenario that do not decide what is sent and how every engine is driven.
+_NOT_WORKLOAD = {"name", "description", "engines", "engine_settings", "limits"}
+_HOST = ("host", "cpu_model", "cpu_count")
+_SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
+# A new kernel keeps another part of the same memory for itself.
+_SAME_MEMORY = 0.01
+# Below this, a change beyond the allowed one is an error of floating-point arithmetic.
+_ROUNDING_PERCENT = 1e-9
+
+
+class Status(StrEnum):
+    """What became of a figure.
+
+    `unchanged` means that no change was shown, not that there is none: the interval says how large it may be.
+    """
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Change(_Part):
+    """A headline figure of one engine in both runs."""
+
+    engine: str
+    figure: str
+    old: float | None = Field(description="geometric mean of the trials; null if any lacks the figure or has a 0")
+    new: float | None
+    new_interval: Confidence | None = Field(description="of `new` taken by itself; null without intervals")
+    ratio: Confidence | None = Field(description="new / old, at the confidence adjusted for the number of ratios")
+    change_percent: float | None = Field(description="of the estimates; positive is worse")
+    status: Status
+    reason: str = Field(description="why it fails the build; empty if it does not")
+
+    @property
+    def interval_percent(self) -> tuple[float, float] | None:
+        """The ends of the ratio's interval as changes in percent, the better one first; positive is worse."""
+        if self.ratio is None:
+            return None
+        lower_is_better = headline(self.figure).lower_is_better
+        ends = [_worse_percent(end, lower_is_better=lower_is_better) for end in (self.ratio.low, self.ratio.high)]
+        return min(ends), max(ends)
+
+
+class VerdictChange(_Part):
+    """The verdicts on an engine of OLD in both runs."""
+
+    engine: str
+    old: Verdict
+    new: Verdict | None = Field(description="null if the engine is not in NEW")
+    reason: str = Field(description="why it fails the build; empty if it does not")
+
+
+class Gate(_Part):
+    """Two runs compared: whether NEW passes, and what that rests on."""
+
+    old_run_id: str
+    new_run_id: str
+    max_regression_percent: float
+    confidence: float = Field(description="of all ratios together")
+    passed: bool
+    reasons: list[str] = Field(description="why it did not pass: those of the verdicts and of the changes")
+    verdicts: list[VerdictChange]
+    changes: list[Change]
+    notes: list[str]
+    has_intervals: bool
+
+
+# Can they be compared at all?
+
+
+def check_comparable(
+    old: Result, new: Result, *, allow_different_host: bool = False, allow_different_workload: bool = False
+) -> list[str]:
+    """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
+
+    The workload is every key of the scenario but its name, description, engines, engine settings and limits. Engines
+    may differ in their settings, since to compare settings is a use of this. The host is its identity, its CPU model,
+    the number of its CPUs and, to 1 %, its memory.
+
+    Raises:
+        UsageError: workload or host differ, and that is not allowed. The message names every key with both values.
+    """
+    found = [
+        ("workload", _workload_differences(old, new), ALLOW_DIFFERENT_WORKLOAD, allow_different_workload),
+        ("host", _host_differences(old, new), ALLOW_DIFFERENT_HOST, allow_different_host),
+    ]
+    refused = [(what, keys, option) for what, keys, option, allowed in found if keys and not allowed]
+    if refused:
+        raise UsageError(
+            "the runs cannot be compared: "
+            + "; ".join(f"the {what} differs ({', '.join(keys)})" for what, keys, _ in refused),
+            fix="give runs of the same workload on the same host, or compare them all the same with "
+            + " ".join(option for _, _, option in refused),
+        )
+    overridden = [f"the {what} differs, allowed by {option}: {key}" for what, keys, option, _ in found for key in keys]
+    return overridden + list(_other_differences(old, new))
+
+
+def _workload_differences(old: Result, new: Result) -> list[str]:
+    keys = [key for key in {**old.scenario, **new.scenario} if key not in _NOT_WORKLOAD]
+    return _differences(old.scenario, new.scenario, keys)
+
+
+def _host_differences(old: Result, new: Result) -> list[str]:
+    one, other = old.environment.model_dump(), new.environment.model_dump()
+    same_memory = math.isclose(one["memory_bytes"], other["memory_bytes"], rel_tol=_SAME_MEMORY)
+    return _differences(one, other, [*_HOST, *([] if same_memory else ["memory_bytes"])])
+
+
+def _other_differences(old: Result, new: Result) -> Iterator[str]:
+    if old.run_id == new.run_id:
+        yield f"OLD and NEW are the same run, {old.run_id}"
+    one, other = old.environment, new.environment
+    yield from _differences(one.model_dump(), other.model_dump(), _SOFTWARE)
+    yield from _differences(one.services, other.services, {**one.services, **other.services})
+    yield from _differences(_flat(old.scenario), _flat(new.scenario), _limits(old, new))
+    archives = {run.truth.archive_sha256 for run in (old, new) if run.truth}
+    if len(archives) > 1 and not _workload_differences(old, new):
+        yield "the archives of the same workload differ: other bytes were sent, or another library wrote them"
+    for before, after in _in_both(old, new):
+        yield from _engine_differences(before, after, _settings(old, before.name), _settings(new, before.name))
+
+
+def _engine_differences(
+    old: EngineResult, new: EngineResult, old_settings: Mapping[str, Any], new_settings: Mapping[str, Any]
+) -> Iterator[str]:
+    kinds = [
+        ("", {"version": old.version}, {"version": new.version}),
+        ("setting ", _flat(old_settings), _flat(new_settings)),
+        ("configuration ", _flat(old.config), _flat(new.config)),
+    ]
+    for kind, one, other in kinds:
+        yield from (f"{old.name} {kind}{each}" for each in _differences(one, other, {**one, **other}))
+
+
+def _settings(result: Result, engine: str) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = (result.scenario.get("engine_settings") or {}).get(engine) or {}
+    return settings
+
+
+def _limits(old: Result, new: Result) -> list[str]:
+    return [key for key in {**_flat(old.scenario), **_flat(new.scenario)} if key.startswith("limits.")]
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """Every one of `keys` whose values differ, with both of them."""
+    return [
+        f"{key}: {_shown(old.get(key))} in {OLD}, {_shown(new.get(key))} in {NEW}"
+        for key in keys
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a nested mapping by their dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _in_both(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]]:
+    after = {engine.name: engine for engine in new.engines}
+    return [(engine, after[engine.name]) for engine in old.engines if engine.name in after]
+
+
+# Is the new one worse?
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A headline figure of one engine: the figure of each trial, shape (trials,); None if it was not measured."""
+
+    engine: str
+    of: Headline
+    old: list[float] | None
+    new: list[float] | None
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How to judge.
+
+    Attributes:
+        confidence: of a figure by itself, and of all ratios together.
+        ratio_confidence: of each ratio.
+    """
+
+    max_regression_percent: float
+    confidence: float
+    ratio_confidence: float
+    has_intervals: bool
+
+
+def gate(
+    old: Result,
+    new: Result,
+    *,
+    max_regression_percent: float = MAX_REGRESSION_PERCENT,
+    confidence: float = CONFIDENCE,
+    point_estimates: bool = False,
+    notes: Sequence[str] = (),
+) -> Gate:
+    """Judge NEW by OLD. The runs must be comparable (`check_comparable`, whose notes can be handed on as `notes`).
+
+    Every headline figure of every engine in both runs is judged by the ratio NEW / OLD of the geometric means of its
+    trials. A change counts as positive where the figure got worse: latency p99 from 10 to 11 ms is +10 %, and so is
+    throughput from 100 to 90 records/s. The first of these that holds is its status:
+
+    * `not measured`: a trial of either run lacks the figure, or its figure is not above 0.
+    * `unchanged`: the estimates differ by no more than the figure's resolution.
+    * `regression`: the whole interval lies beyond `max_regression_percent`.
+    * `inconclusive`: the estimate lies beyond it, but not the whole interval. More trials may decide.
+    * `improvement`: the whole interval lies below 0.
+    * `unchanged`: none of these.
+
+    NEW fails with a regression; if it lacks an engine that OLD has; if it lacks a figure that OLD has; and if the
+    verdict on an engine is `pass` in OLD and anything else in NEW. Engines that only NEW has are named in a note.
+
+    The intervals hold with `confidence` all together (Bonferroni). So if nothing changed but the noise from trial to
+    trial, a build fails for a regression with a probability of 1 - `confidence` at most, as far as `unpaired_ratio`
+    keeps what it promises; see `harness.statistics`. The allowed regression makes that rarer by far.
+
+    Intervals need `MIN_TRIALS` trials of each compared engine in both runs. With fewer, `point_estimates` lets the
+    estimates alone decide (then `regression` is any change beyond the allowed one, and `improvement` any below
+    minus the allowed one), and a note says so. It changes nothing where there are intervals.
+
+    Args:
+        max_regression_percent: the change for the worse that is allowed, in percent.
+        confidence: of all intervals together, between 0.5 and 1.
+
+    Raises:
+        InvalidRun: a run is invalid; the message says which, and its first reason.
+        UsageError: too few trials for intervals; or an argument makes no sense.
+    """
+    _check_arguments(max_regression_percent, confidence)
+    _check_valid(old, new)
+    both = _in_both(old, new)
+    has_intervals = _has_intervals(both, point_estimates=point_estimates)
+    pairs = [_pair(before, after, of) for before, after in both for of in HEADLINES]
+    changes = judge(pairs, max_regression_percent, confidence, has_intervals=has_intervals)
+    verdicts = [_verdict_change(engine, new) for engine in old.engines]
+    reasons = [each.reason for each in verdicts if each.reason] + [each.reason for each in changes if each.reason]
+    if not both and not reasons:
+        reasons = ["no engine is in both runs: nothing was compared"]
+    loud = [NO_INTERVALS] if changes and not has_intervals else []
+    return Gate(
+        old_run_id=old.run_id,
+        new_run_id=new.run_id,
+        max_regression_percent=max_regression_percent,
+        confidence=confidence,
+        passed=not reasons,
+        reasons=reasons,
+        verdicts=verdicts,
+        changes=changes,
+        notes=[*loud, *notes, *_engine_notes(old, new), *_figure_notes(changes)],
+        has_intervals=has_intervals,
+    )
+
+
+def judge(
+    pairs: Sequence[Pair], max_regression_percent: float, confidence: float, *, has_intervals: bool
+) -> list[Change]:
+    """What became of each of `pairs`, in their order, by the rules of `gate`. `confidence` is that of all together."""
+    tested = sum(pair.old is not None and pair.new is not None for pair in pairs)
+    rule = _Rule(max_regression_percent, confidence, adjusted(confidence, max(1, tested)), has_intervals)
+    return [_change(pair, rule) for pair in pairs]
+
+
+def _check_arguments(max_regression_percent: float, confidence: float) -> None:
+    if not (math.isfinite(max_regression_percent) and max_regression_percent >= 0):
+        raise UsageError(
+            f"an allowed regression of {max_regression_percent:g} % makes no sense", fix="give a percentage from 0 on"
+        )
+    if not 0.5 < confidence < 1:
+        raise UsageError(f"a confidence of {confidence:g} makes no sense", fix="give one between 0.5 and 1, like 0.95")
+
+
+def _check_valid(old: Result, new: Result) -> None:
+    invalid = [
+        f"{name} ({run.run_id}) is an invalid run: {(run.invalid_reasons or ['no reason was recorded'])[0]}"
+        for name, run in ((OLD, old), (NEW, new))
+        if not run.valid
+    ]
+    if invalid:
+        raise InvalidRun("; ".join(invalid), fix="compare valid runs only: repeat the run")
+
+
+def _has_intervals(both: list[tuple[EngineResult, EngineResult]], *, point_estimates: bool) -> bool:
+    old = min((len(engine.trials) for engine, _ in both), default=0)
+    new = min((len(engine.trials) for _, engine in both), default=0)
+    if min(old, new) >= MIN_TRIALS:
+        return True
+    if both and not point_estimates:
+        raise UsageError(
+            f"too few trials for intervals: {OLD} has {old}, {NEW} has {new}",
+            fix=f"run both with --trials {MIN_TRIALS}, or give --point-estimates to judge by the bare ratios",
+        )
+    return False
+
+
+def _pair(old: EngineResult, new: EngineResult, of: Headline) -> Pair:
+    return Pair(old.name, of, _measured(old, of), _measured(new, of))
+
+
+def _measured(engine: EngineResult, of: Headline) -> list[float] | None:
+    """The figure of each trial; None if any lacks it. What is not above 0 has no ratio, and counts as lacking."""
+    found = figures(engine.trials, of)
+    return found if found and all(math.isfinite(value) and value > 0 for value in found) else None
+
+
+def _change(pair: Pair, rule: _Rule) -> Change:
+    if pair.old is None or pair.new is None:
+        return _not_measured(pair, rule)
+    old, new = _mean(pair.old), _mean(pair.new)
+    ratio = unpaired_ratio(pair.new, pair.old, rule.ratio_confidence) if rule.has_intervals else None
+    change = Change(
+        engine=pair.engine,
+        figure=pair.of.name,
+        old=old,
+        new=new,
+        new_interval=_new_interval(pair.new, rule),
+        ratio=_model(ratio),
+        change_percent=_worse_percent(new / old, lower_is_better=pair.of.lower_is_better),
+        status=Status.UNCHANGED,
+        reason="",
+    )
+    status = _status(change, pair.of, rule.max_regression_percent)
+    reason = _regression(change, pair.of, rule.max_regression_percent) if status is Status.REGRESSION else ""
+    return change.model_copy(update={"status": status, "reason": reason})
+
+
+def _not_measured(pair: Pair, rule: _Rule) -> Change:
+    reason = f"{pair.engine}: {pair.of.label} was measured in {OLD}, but not in every trial of {NEW}"
+    return Change(
+        engine=pair.engine,
+        figure=pair.of.name,
+        old=_mean(pair.old) if pair.old else None,
+        new=_mean(pair.new) if pair.new else None,
+        new_interval=_new_interval(pair.new, rule) if pair.new else None,
+        ratio=None,
+        change_percent=None,
+        status=Status.NOT_MEASURED,
+        reason=reason if pair.old else "",
+    )
+
+
+def _status(change: Change, of: Headline, allowed_percent: float) -> Status:
+    assert change.old is not None and change.new is not None and change.change_percent is not None
+    if abs(change.new - change.old) <= of.resolution:
+        return Status.UNCHANGED
+    beyond = allowed_percent + _ROUNDING_PERCENT
+    # Without an interval, the allowed change stands for the noise, for the better as for the worse.
+    least, greatest = change.interval_percent or (change.change_percent, change.change_percent + beyond)
+    if least > beyond:
+        return Status.REGRESSION
+    if change.change_percent > beyond:
+        return Status.INCONCLUSIVE
+    return Status.IMPROVEMENT if greatest < 0 else Status.UNCHANGED
+
+
+def _regression(change: Change, of: Headline, allowed_percent: float) -> str:
+    assert change.old is not None and change.new is not None
+    least = f", by {change.interval_percent[0]:.1f} % at least" if change.interval_percent else ""
+    return (
+        f"{change.engine}: {of.label} is {change.change_percent:.1f} % worse{least} "
+        f"(from {_number(change.old)} to {_number(change.new)} {of.unit}); {allowed_percent:g} % is allowed"
+    )
+
+
+def _verdict_change(engine: EngineResult, new: Result) -> VerdictChange:
+    verdict = next((each.verdict for each in new.engines if each.name == engine.name), None)
+    reason = ""
+    if verdict is None:
+        reason = f"{engine.name} is in {OLD}, but not in {NEW}"
+    elif engine.verdict is Verdict.PASS and verdict is not Verdict.PASS:
+        reason = f"{engine.name}: the verdict was pass in {OLD}, and is {verdict.value} in {NEW}"
+    return VerdictChange(engine=engine.name, old=engine.verdict, new=verdict, reason=reason)
+
+
+def _engine_notes(old: Result, new: Result) -> Iterator[str]:
+    known = {engine.name for engine in old.engines}
+    yield from (f"{each.name} is in {NEW} only, and was not compared" for each in new.engines if each.name not in known)
+    for before, after in _in_both(old, new):
+        if before.verdict is not Verdict.PASS:
+            yield (
+                f"{before.name}: the verdict was {before.verdict.value} in {OLD} already, and is {after.verdict.value} "
+                f"in {NEW}; what an engine costs that does not count right says little"
+            )
+
+
+def _figure_notes(changes: list[Change]) -> Iterator[str]:
+    inconclusive = sum(change.status is Status.INCONCLUSIVE for change in changes)
+    if inconclusive:
+        yield f"{inconclusive} of {len(changes)} figures are inconclusive; with more trials, intervals are narrower"
+    lacking = [change for change in changes if change.status is Status.NOT_MEASURED and not change.reason]
+    for each in lacking:
+        also = "" if each.new is not None else f", nor in {NEW}"
+        yield f"{each.engine}: {headline(each.figure).label} was not measured in every trial of {OLD}{also}"
+
+
+def _worse_percent(ratio: float, *, lower_is_better: bool) -> float:
+    return (ratio - 1) * 100 if lower_is_better else (1 - ratio) * 100
+
+
+def _mean(values: list[float]) -> float:
+    """The geometric mean of positive figures."""
+    return math.exp(math.fsum(map(math.log, values)) / len(values))
+
+
+def _new_interval(new: list[float], rule: _Rule) -> Confidence | None:
+    return _model(typical(new, rule.confidence)) if rule.has_intervals else None
+
+
+def _model(interval: Interval | None) -> Confidence | None:
+    if interval is None:
+        return None
+    return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,0 +1,504 @@
+"""Two runs compared: what fails a build and what must not, and that tools can read what they are told of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from harness.errors import InvalidRun, UsageError
+from harness.gate import NO_INTERVALS, Change, Gate, Pair, Status, check_comparable, gate, judge
+from harness.headline import HEADLINES, headline
+from harness.result import EngineResult, Result, TrialResult, Verdict
+from harness.statistics import MIN_TRIALS
+from reports.gate import benchmark_json, gate_markdown, gate_table, junit_xml
+from tests.unit.results import make_engine, make_result
+
+ATTACK = "<script>alert(1)</script> | [x](http://example.com) [bold]`$x_1$"
+NOISE = 0.02
+#: What each figure is about, in its unit; so much that no resolution hides a change of a few percent.
+TYPICAL = {
+    "latency_ms_p50": 180.0,
+    "latency_ms_p99": 410.0,
+    "latency_ms_p999": 530.0,
+    "latency_ms_mean": 195.0,
+    "throughput_records_per_s_sustained": 5990.0,
+    "cpu_s_per_million_records": 104.0,
+    "rss_bytes_peak": 4.4e8,
+}
+SCENARIO = {"name": "nightly", "seed": 42, "rate_records_per_s": 6000, "parallelism": 2, "limits": {"quiet_s": 15.0}}
+
+
+def noisy(about: float, seed: int, *, trials: int = MIN_TRIALS, noise: float = NOISE) -> list[float]:
+    """Log-normal figures whose geometric mean is exactly `about`."""
+    logs = np.random.default_rng(seed).normal(0, noise, trials)
+    return [about * math.exp(each) for each in logs - logs.mean()]
+
+
+def with_figure(trial: TrialResult, name: str, value: float | None) -> TrialResult:
+    """`trial` with one of its headline figures replaced; None takes away the part that holds it."""
+    part, field = {
+        "throughput_records_per_s_sustained": ("throughput_records_per_s", "sustained"),
+        "cpu_s_per_million_records": ("cost", "cpu_s_per_million_records"),
+        "rss_bytes_peak": ("cost", "rss_bytes_peak"),
+    }.get(name, ("latency_ms", name.removeprefix("latency_ms_")))
+    found = getattr(trial, part)
+    if found is None or value is None:
+        return trial.model_copy(update={part: None})
+    return trial.model_copy(update={part: found.model_copy(update={field: value})})
+
+
+def engine_with(figures: Mapping[str, Sequence[float | None]], base: EngineResult) -> EngineResult:
+    """`base` with the figures of its trials replaced."""
+    trials = list(base.trials)
+    for name, values in figures.items():
+        trials = [with_figure(trial, name, value) for trial, value in zip(trials, values, strict=True)]
+    return base.model_copy(update={"trials": trials})
+
+
+def run(
+    factors: Mapping[str, float] | None = None,
+    *,
+    seed: int = 1,
+    trials: int = MIN_TRIALS,
+    name: str = "flink",
+    noise: float = NOISE,
+    **figures: Sequence[float | None],
+) -> Result:
+    """A run of one engine with `TYPICAL` figures times `factors`, or exactly the given figures."""
+    drawn = {
+        of: noisy(about * (factors or {}).get(of, 1), seed * 100 + place, trials=trials, noise=noise)
+        for place, (of, about) in enumerate(TYPICAL.items())
+    }
+    engine = engine_with(drawn | figures, make_engine("flink", 180, trials=trials)).model_copy(update={"name": name})
+    return make_result(engines=[engine]).model_copy(update={"run_id": f"run-{seed}", "scenario": dict(SCENARIO)})
+
+
+def of(found: Gate, figure: str) -> Change:
+    return next(change for change in found.changes if change.figure == figure)
+
+
+def statuses(found: Gate) -> dict[str, Status]:
+    return {change.figure: change.status for change in found.changes}
+
+
+def with_engines(result: Result, *engines: EngineResult) -> Result:
+    return result.model_copy(update={"engines": list(engines)})
+
+
+def with_verdict(result: Result, verdict: Verdict) -> Result:
+    return with_engines(result, result.engines[0].model_copy(update={"verdict": verdict}))
+
+
+def with_environment(result: Result, **fields: Any) -> Result:
+    return result.model_copy(update={"environment": result.environment.model_copy(update=fields)})
+
+
+def with_scenario(result: Result, **keys: Any) -> Result:
+    return result.model_copy(update={"scenario": result.scenario | keys})
+
+
+OLD_RUN = run()
+
+
+# What fails, and what does not
+
+
+def test_a_regression_of_twenty_percent_fails() -> None:
+    found = gate(OLD_RUN, run({"latency_ms_p99": 1.2}, seed=2))
+    change = of(found, "latency_ms_p99")
+    assert not found.passed and found.has_intervals
+    assert change.status is Status.REGRESSION
+    assert change.change_percent == pytest.approx(20)
+    assert change.old == pytest.approx(410) and change.new == pytest.approx(492)
+    assert change.ratio and change.ratio.low > 1.05
+    assert change.ratio.confidence == pytest.approx(1 - 0.05 / len(HEADLINES))
+    assert found.reasons == [change.reason]
+    assert "flink: latency p99 is 20.0 % worse" in change.reason
+    assert {each.status for each in found.changes if each is not change} == {Status.UNCHANGED}
+
+
+def test_noise_alone_fails_a_build_no_more_often_than_stated() -> None:
+    # No regression at all is allowed here, so that the intervals alone protect the build.
+    random, pairs, failed = np.random.default_rng(7), 200, 0
+    for _ in range(pairs):
+        drawn = np.exp(random.normal(0, 0.04, (len(HEADLINES), 2, MIN_TRIALS)))
+        both = [
+            Pair("flink", each, *(TYPICAL[each.name] * values).tolist())
+            for each, values in zip(HEADLINES, drawn, strict=True)
+        ]
+        failed += any(change.reason for change in judge(both, 0, 0.95, has_intervals=True))
+    error = 0.05
+    assert failed / pairs <= error + 3 * math.sqrt(error * (1 - error) / pairs)
+
+
+def test_two_runs_of_the_same_pass() -> None:
+    found = gate(OLD_RUN, run(seed=2))
+    assert found.passed and found.reasons == [] and found.notes == []
+    assert set(statuses(found).values()) == {Status.UNCHANGED}
+
+
+def test_an_improvement_is_no_failure() -> None:
+    found = gate(OLD_RUN, run({"cpu_s_per_million_records": 0.7}, seed=2))
+    assert found.passed
+    assert of(found, "cpu_s_per_million_records").status is Status.IMPROVEMENT
+    assert of(found, "cpu_s_per_million_records").change_percent == pytest.approx(-30)
+
+
+@pytest.mark.parametrize(
+    ("factor", "status", "percent"), [(0.8, Status.REGRESSION, 20), (1.25, Status.IMPROVEMENT, -25)]
+)
+def test_throughput_is_worse_if_it_is_lower(factor: float, status: Status, percent: float) -> None:
+    change = of(
+        gate(OLD_RUN, run({"throughput_records_per_s_sustained": factor}, seed=2)), "throughput_records_per_s_sustained"
+    )
+    assert change.status is status
+    assert change.change_percent == pytest.approx(percent)
+    assert change.interval_percent
+    assert change.interval_percent[0] < percent < change.interval_percent[1]
+
+
+def test_a_change_within_the_resolution_is_unchanged() -> None:
+    before, after = noisy(4.0, 1), noisy(4.9, 2)
+    found = gate(run(latency_ms_p50=before), run(seed=2, latency_ms_p50=after))
+    assert of(found, "latency_ms_p50").change_percent == pytest.approx(22.5)
+    assert of(found, "latency_ms_p50").status is Status.UNCHANGED
+    assert found.passed
+
+
+def test_a_change_that_is_shown_but_allowed_is_unchanged() -> None:
+    factors = {"latency_ms_p50": 1.04}
+    found = gate(run(noise=0.001), run(factors, seed=2, noise=0.001))
+    least, _ = of(found, "latency_ms_p50").interval_percent or (0, 0)
+    assert least > 0
+    assert of(found, "latency_ms_p50").status is Status.UNCHANGED
+    assert not gate(run(noise=0.001), run(factors, seed=2, noise=0.001), max_regression_percent=3).passed
+
+
+def test_a_change_that_noise_could_explain_is_inconclusive_and_passes_with_a_note() -> None:
+    found = gate(run(noise=0.3), run({"latency_ms_p99": 1.2}, seed=2, noise=0.3))
+    assert of(found, "latency_ms_p99").status is Status.INCONCLUSIVE
+    assert found.passed
+    assert any("1 of 7 figures are inconclusive" in note for note in found.notes)
+
+
+def test_an_engine_missing_in_the_new_run_fails_and_an_additional_one_is_noted() -> None:
+    two = with_engines(OLD_RUN, *OLD_RUN.engines, make_engine("baseline", 6, trials=MIN_TRIALS))
+    lost, gained = gate(two, run(seed=2)), gate(run(seed=2), two)
+    assert not lost.passed and lost.reasons == ["baseline is in OLD, but not in NEW"]
+    assert gained.passed and gained.notes == ["baseline is in NEW only, and was not compared"]
+    assert {change.engine for change in lost.changes + gained.changes} == {"flink"}
+
+
+def test_runs_without_a_common_engine_fail() -> None:
+    found = gate(OLD_RUN, run(name="spark", trials=1), point_estimates=True)
+    assert not found.passed and found.changes == [] and len(found.reasons) == 1
+    nothing = gate(with_engines(OLD_RUN), OLD_RUN)
+    assert not nothing.passed and "nothing was compared" in nothing.reasons[0]
+
+
+@pytest.mark.parametrize("last", [None, 0.0, math.nan])
+def test_a_figure_that_the_new_run_lacks_fails(last: float | None) -> None:
+    found = gate(OLD_RUN, run(seed=2, cpu_s_per_million_records=[*noisy(104, 1)[:-1], last]))
+    change = of(found, "cpu_s_per_million_records")
+    assert change.status is Status.NOT_MEASURED and change.new is None and change.ratio is None
+    assert not found.passed
+    assert "CPU per million records was measured in OLD, but not in every trial of NEW" in change.reason
+
+
+def test_a_figure_that_the_old_run_lacks_is_noted() -> None:
+    lacking = run(cpu_s_per_million_records=[0.0] * MIN_TRIALS)
+    gained, neither = gate(lacking, run(seed=2)), gate(lacking, lacking)
+    assert gained.passed and statuses(gained)["cpu_s_per_million_records"] is Status.NOT_MEASURED
+    assert gained.notes == ["flink: CPU per million records was not measured in every trial of OLD"]
+    assert neither.passed and neither.notes == [gained.notes[0] + ", nor in NEW"]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNKNOWN])
+def test_a_verdict_that_was_pass_and_is_not_any_more_fails(verdict: Verdict) -> None:
+    new = run(seed=2)
+    found = gate(OLD_RUN, with_verdict(new, verdict))
+    assert found.reasons == [f"flink: the verdict was pass in OLD, and is {verdict.value} in NEW"]
+    assert not found.passed
+
+
+def test_a_verdict_that_was_not_pass_before_is_noted() -> None:
+    old = with_verdict(OLD_RUN, Verdict.FAIL)
+    found = gate(old, run(seed=2))
+    assert found.passed
+    assert any("was fail in OLD already" in note for note in found.notes)
+
+
+# Too few trials, and what makes no sense
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 1), (6, 5), (5, 6)])
+def test_too_few_trials_are_refused_with_both_ways_out(old: int, new: int) -> None:
+    with pytest.raises(UsageError) as caught:
+        gate(run(trials=old), run(seed=2, trials=new))
+    assert caught.value.message == f"too few trials for intervals: OLD has {old}, NEW has {new}"
+    assert "--trials 6" in caught.value.fix and "--point-estimates" in caught.value.fix
+
+
+def test_point_estimates_are_judged_as_they_are_and_loudly() -> None:
+    found = gate(run(trials=1), run({"latency_ms_p99": 1.06, "latency_ms_p50": 0.9}, trials=1), point_estimates=True)
+    assert not found.passed and not found.has_intervals
+    assert statuses(found)["latency_ms_p99"] is Status.REGRESSION
+    assert statuses(found)["latency_ms_p50"] is Status.IMPROVEMENT
+    assert all(change.ratio is None and change.new_interval is None for change in found.changes)
+    assert found.notes[0] == NO_INTERVALS
+    assert NO_INTERVALS in gate_markdown(found) and NO_INTERVALS in shown(found)
+
+
+def test_exactly_the_allowed_change_passes() -> None:
+    old, new = run(trials=1, latency_ms_p99=[400.0]), run(trials=1, latency_ms_p99=[420.0])
+    found = gate(old, new, point_estimates=True)
+    assert found.passed and statuses(found)["latency_ms_p99"] is Status.UNCHANGED
+
+
+def test_point_estimates_change_nothing_where_there_are_intervals() -> None:
+    new = run({"latency_ms_p99": 1.2}, seed=2)
+    assert gate(OLD_RUN, new, point_estimates=True) == gate(OLD_RUN, new)
+
+
+def test_an_invalid_run_is_refused_by_name() -> None:
+    invalid = OLD_RUN.model_copy(update={"valid": False, "invalid_reasons": ["the clock moved", "and more"]})
+    with pytest.raises(InvalidRun, match=r"^OLD \(run-1\) is an invalid run: the clock moved\n"):
+        gate(invalid, OLD_RUN)
+    with pytest.raises(InvalidRun, match=r"^NEW \(run-1\) is an invalid run: the clock moved\n"):
+        gate(OLD_RUN, invalid)
+    with pytest.raises(InvalidRun, match=r"OLD .*; NEW "):
+        gate(invalid, invalid)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"max_regression_percent": -1}, {"max_regression_percent": math.nan}, {"confidence": 95}, {"confidence": 0.5}],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="makes no sense"):
+        gate(OLD_RUN, OLD_RUN, **arguments)
+
+
+def test_a_gate_survives_json() -> None:
+    found = gate(OLD_RUN, run({"latency_ms_p99": 1.2}, seed=2), notes=["java: 17 in OLD, 21 in NEW"])
+    assert Gate.model_validate_json(found.model_dump_json()) == found
+    assert found.notes == ["java: 17 in OLD, 21 in NEW"]
+
+
+# Comparable
+
+
+def test_runs_alike_are_comparable_without_a_note() -> None:
+    other = with_scenario(run(seed=2), name="pull-request", description="the same", engines=["flink", "spark"])
+    assert check_comparable(OLD_RUN, other) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("host", "ffff"), ("cpu_model", "Other CPU"), ("cpu_count", 64), ("memory_bytes", 2**30)]
+)
+def test_another_host_is_refused_unless_allowed(key: str, value: Any) -> None:
+    other = with_environment(run(seed=2), **{key: value})
+    expected = f"{key}: {getattr(OLD_RUN.environment, key)} in OLD, {value} in NEW"
+    with pytest.raises(UsageError, match="the host differs") as caught:
+        check_comparable(OLD_RUN, other, allow_different_workload=True)
+    assert expected in caught.value.message
+    assert "--allow-different-host" in caught.value.fix and "--allow-different-workload" not in caught.value.fix
+    notes = check_comparable(OLD_RUN, other, allow_different_host=True)
+    assert notes == [f"the host differs, allowed by --allow-different-host: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "before"), [("seed", 43, 42), ("parallelism", 4, 2), ("key_to_come", "x", "none")]
+)
+def test_another_workload_is_refused_unless_allowed(key: str, value: Any, before: Any) -> None:
+    other = with_scenario(run(seed=2), **{key: value})
+    expected = f"{key}: {before} in OLD, {value} in NEW"
+    with pytest.raises(UsageError, match="the workload differs") as caught:
+        check_comparable(OLD_RUN, other, allow_different_host=True)
+    assert expected in caught.value.message
+    assert "--allow-different-workload" in caught.value.fix and "--allow-different-host" not in caught.value.fix
+    notes = check_comparable(OLD_RUN, other, allow_different_workload=True)
+    assert notes == [f"the workload differs, allowed by --allow-different-workload: {expected}"]
+
+
+def test_all_that_differs_is_named_at_once() -> None:
+    other = with_scenario(with_environment(run(seed=2), host="ffff", cpu_count=3), seed=43, parallelism=4)
+    with pytest.raises(UsageError) as caught:
+        check_comparable(OLD_RUN, other)
+    for key in ("host: ", "cpu_count: ", "seed: ", "parallelism: "):
+        assert key in caught.value.message
+    assert "--allow-different-host" in caught.value.fix and "--allow-different-workload" in caught.value.fix
+
+
+def test_memory_that_another_kernel_keeps_for_itself_makes_no_other_host() -> None:
+    other = with_environment(run(seed=2), memory_bytes=OLD_RUN.environment.memory_bytes - 2**24, kernel="6.2")
+    assert check_comparable(OLD_RUN, other) == ["kernel: 6.1 in OLD, 6.2 in NEW"]
+
+
+def test_software_that_differs_is_noted() -> None:
+    services = OLD_RUN.environment.services | {"kafka": "4.3.0"}
+    other = with_environment(run(seed=2), java="17", python="3.12.1", commit=None, services=services)
+    other = with_engines(other, other.engines[0].model_copy(update={"version": "1.1.0"}))
+    assert check_comparable(OLD_RUN, with_scenario(other, limits={"quiet_s": 30.0})) == [
+        "java: 21.0.8 in OLD, 17 in NEW",
+        "python: 3.11.7 in OLD, 3.12.1 in NEW",
+        "commit: 48cbd08 in OLD, none in NEW",
+        "kafka: 4.2.0 in OLD, 4.3.0 in NEW",
+        "limits.quiet_s: 15.0 in OLD, 30.0 in NEW",
+        "flink version: 1.0.0 in OLD, 1.1.0 in NEW",
+    ]
+
+
+def test_settings_of_the_compared_engines_are_noted_only() -> None:
+    other = with_scenario(run(seed=2), engine_settings={"flink": {"mini_batch": {"size": 9}}, "spark": {"x": 1}})
+    configured = other.engines[0].model_copy(update={"config": other.engines[0].config | {"parallelism": 3}})
+    assert check_comparable(OLD_RUN, with_engines(other, configured)) == [
+        "flink setting mini_batch.size: none in OLD, 9 in NEW",
+        "flink configuration parallelism: 2 in OLD, 3 in NEW",
+    ]
+
+
+def test_a_run_compared_with_itself_and_other_bytes_are_noted() -> None:
+    assert check_comparable(OLD_RUN, OLD_RUN) == ["OLD and NEW are the same run, run-1"]
+    assert OLD_RUN.truth
+    truth = OLD_RUN.truth.model_copy(update={"archive_sha256": "00" * 32})
+    notes = check_comparable(OLD_RUN, run(seed=2).model_copy(update={"truth": truth}))
+    assert len(notes) == 1 and "archives of the same workload differ" in notes[0]
+
+
+# What is told
+
+
+def shown(found: Gate) -> str:
+    """What the terminal shows, as one line."""
+    return " ".join(terminal(found).split())
+
+
+def terminal(found: Gate) -> str:
+    console = Console(file=StringIO(), width=80)
+    console.print(gate_table(found))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def mixed(name: str = "flink") -> Gate:
+    """A regression, an improvement, a figure lost, one inconclusive, one never measured; and an engine lost."""
+    old = run(name=name, latency_ms_p50=noisy(180, 1, noise=0.3), rss_bytes_peak=[0.0] * MIN_TRIALS)
+    new = run(
+        {"latency_ms_p99": 1.2, "cpu_s_per_million_records": 0.7},
+        seed=2,
+        name=name,
+        latency_ms_p50=noisy(216, 2, noise=0.3),
+        latency_ms_mean=[0.0] * MIN_TRIALS,
+    )
+    lost = make_engine("baseline", 6, trials=MIN_TRIALS)
+    return gate(with_engines(old, *old.engines, lost), new, notes=[f"{name} version: {ATTACK}"])
+
+
+def test_the_table_fits_80_columns_and_leaves_nothing_out() -> None:
+    text = terminal(mixed())
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for word in (*Status, "FAIL: run-2 against run-1", "baseline is in OLD, but not in NEW", "note: 1 of 7 figures"):
+        assert word in text
+    for each in HEADLINES:
+        assert each.label in text
+    assert terminal(gate(OLD_RUN, run(seed=2))).startswith("pass: run-2 against run-1")
+
+
+def test_square_brackets_are_no_markup_in_the_terminal() -> None:
+    assert "[bold]" in shown(mixed(ATTACK))
+
+
+def test_markdown_has_a_row_for_every_figure() -> None:
+    text = gate_markdown(mixed())
+    assert text.startswith("## Ringbench: FAIL: run-2 against run-1\n")
+    assert "| flink | latency p99, ms | 410 | 492 | +20.0 | " in text
+    assert "| flink | latency mean, ms | 195 | - | - | - | not measured |" in text
+    assert "- baseline is in OLD, but not in NEW" in text
+    assert len(re.findall("^[|]", text, flags=re.MULTILINE)) == 2 + len(HEADLINES)
+    assert gate_markdown(gate(OLD_RUN, run(seed=2))).startswith("## Ringbench: pass: ")
+
+
+def test_markdown_is_safe_with_hostile_names() -> None:
+    text = gate_markdown(mixed(ATTACK))
+    assert "&lt;script&gt;" in text
+    assert set(re.findall("<[^>]*>", text)) == {"<details>", "</details>", "<summary>", "</summary>"}
+    for row in re.findall("^[|].*", text, flags=re.MULTILINE):
+        assert len(re.findall(r"(?<!\\)[|]", row)) == 8
+    assert "[x](" not in text.replace(r"\[", "")
+
+
+def parse(found: Gate) -> ElementTree.Element:
+    return ElementTree.fromstring(junit_xml(found).encode())  # noqa: S314 - made by the test itself
+
+
+def test_junit_counts_match_and_every_reason_is_a_failure() -> None:
+    found = mixed()
+    root = parse(found)
+    assert [suite.get("name") for suite in root] == ["flink", "baseline"]
+    for suite in root:
+        assert suite.get("tests") == str(len(suite.findall("testcase")))
+        assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
+        assert suite.get("skipped") == str(len(suite.findall("testcase/skipped")))
+        assert suite.get("errors") == "0"
+    assert root.get("tests") == str(len(root.findall("*/testcase"))) == str(2 + len(HEADLINES))
+    assert root.get("failures") == str(len(found.reasons))
+    assert {each.get("message") for each in root.iter("failure")} == set(found.reasons)
+
+
+def test_junit_says_what_became_of_each_figure() -> None:
+    cases = {case.get("name"): case for case in parse(mixed()).findall("testsuite[@name='flink']/testcase")}
+    assert set(cases) == {"correctness"} | {each.label for each in HEADLINES}
+    assert {case.get("classname") for case in cases.values()} == {"ringbench.flink"}
+    kinds = {name: [(part.tag, part.get("type")) for part in case] for name, case in cases.items()}
+    assert kinds["latency p99"] == [("failure", "regression")]
+    assert kinds["latency mean"] == [("failure", "not measured")]
+    assert kinds["latency p50"] == [("skipped", "inconclusive")]
+    assert kinds["peak memory"] == [("skipped", "not measured")]
+    assert kinds["CPU per million records"] == kinds["correctness"] == []
+
+
+def test_junit_holds_a_lost_verdict_and_any_name() -> None:
+    new = run(seed=2)
+    found = gate(OLD_RUN, with_verdict(new, Verdict.FAIL))
+    assert parse(found).find("testsuite/testcase[@name='correctness']/failure") is not None
+    assert parse(mixed(f"{ATTACK}\x00\x1b"))[0].get("name") == f"{ATTACK}\ufffd\ufffd"
+
+
+def test_the_benchmark_file_has_what_the_action_reads() -> None:
+    entries = json.loads(benchmark_json(mixed()))
+    assert len(entries) == len(HEADLINES) - 1  # one figure was lost
+    for entry in entries:
+        assert set(entry) == {"name", "unit", "value", "range", "extra"}
+        assert entry["value"] > 0
+        found = re.fullmatch(r"± (?P<value>\d.+)", entry["range"])  # the action's own pattern
+        assert found and float(found["value"]) > 0
+    by_name = {entry["name"]: entry for entry in entries}
+    assert by_name["flink: latency p99"]["value"] == pytest.approx(492)
+    assert by_name["flink: latency p99"]["unit"] == headline("latency_ms_p99").unit == "ms"
+
+
+def test_all_of_the_benchmark_file_is_better_if_smaller() -> None:
+    fast, slow = (
+        {each["name"]: each["value"] for each in json.loads(benchmark_json(gate(OLD_RUN, new)))}
+        for new in (run(seed=2), run({"throughput_records_per_s_sustained": 0.5}, seed=2))
+    )
+    name = "flink: sustained seconds per million records"
+    assert fast[name] == pytest.approx(1e6 / 5990)
+    assert slow[name] == pytest.approx(2 * fast[name])
+    assert not [name for name in fast if "throughput" in name]
+
+
+def test_the_benchmark_file_has_no_range_without_intervals() -> None:
+    entries = json.loads(benchmark_json(gate(run(trials=1), run(trials=1, seed=2), point_estimates=True)))
+    assert entries and all(set(entry) == {"name", "unit", "value", "extra"} for entry in entries)
