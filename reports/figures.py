@@ -1,4 +1,4 @@
-"""The pictures of a result: latency, throughput and lag over time, cost, and the operators' volume.
+"""Pictures of a result: latency, throughput and lag over time, cost, and the operators' volume.
 
 Every picture is drawn by matplotlib without its global state. Engines keep one colour in all pictures, of Okabe and
 Ito's palette, which the colour-blind can tell apart; where a sample is missing, so is the line.
@@ -33,6 +33,7 @@ from matplotlib.ticker import (
 from matplotlib.typing import LineStyleType
 from numpy.typing import NDArray
 
+from harness.headline import CLOCK_RESOLUTION_MS
 from harness.result import EngineResult, OperatorVolume, Result, Sample, Verdict
 from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
 
@@ -44,7 +45,7 @@ ENGINE_COLOURS = {"baseline": "#009E73", "flink": "#0072B2", "spark": "#D55E00"}
 OTHER_ENGINE_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 WIDTH_IN = 5.2  # at a phone's 360 px, a point is about a pixel, so 10 points can be read
-CLOCK_RESOLUTION_MS = 1.0
+SEVERAL_ALPHA = "73"  # in hexadecimal: lines of several trials shine through each other
 LONGEST_STEP_S = 1.5  # samples are a second apart; beyond this, one is missing
 LAG_LINEAR_UP_TO_RECORDS = 10
 DOTTED: LineStyleType = (0, (1.5, 1.2))
@@ -84,21 +85,6 @@ class Picture:
     alt: str
     caption: str
     figure: Figure
-
-
-def draw_all(result: Result) -> list[Picture]:
-    """Every picture of `result`, in reading order; each is watermarked if the run is invalid.
-
-    Raises:
-        Exception: what `hdrh` raises of an engine's histogram that is no HdrHistogram.
-    """
-    drawings = (_latency_cdf, _latency_over_time, _throughput, _lag, _cost, _operator_volume)
-    with matplotlib.rc_context(STYLE):
-        pictures = [draw(result) for draw in drawings]
-        if not result.valid:
-            for picture in pictures:
-                _watermark(picture.figure)
-    return pictures
 
 
 def svg_text(picture: Picture) -> str:
@@ -184,8 +170,13 @@ def spread(positions: Sequence[float], gap: float, upper: float) -> list[float]:
 
 
 def engine_colours(engines: Sequence[EngineResult]) -> dict[str, str]:
+    """The colours of `engines`; see `colours_of`."""
+    return colours_of([engine.name for engine in engines])
+
+
+def colours_of(names: Sequence[str]) -> dict[str, str]:
     """One colour per engine's name; the three that come with Ringbench have theirs in every report."""
-    others = sorted({engine.name for engine in engines} - ENGINE_COLOURS.keys())
+    others = sorted(set(names) - ENGINE_COLOURS.keys())
     spare = {name: OTHER_ENGINE_COLOURS[index % len(OTHER_ENGINE_COLOURS)] for index, name in enumerate(others)}
     return ENGINE_COLOURS | spare
 
@@ -193,7 +184,8 @@ def engine_colours(engines: Sequence[EngineResult]) -> dict[str, str]:
 # How it is drawn.
 
 
-def _latency_cdf(result: Result) -> Picture:
+def draw_latency_cdf(result: Result) -> Picture:
+    """The distribution of every engine's latency."""
     figure, axes = _figure("Latency of every record, by percentile", height_in=4.8)
     measured = [(engine, *cdf_points(engine.latency_ms.histogram)) for engine in result.engines if engine.latency_ms]
     curves = [
@@ -204,7 +196,7 @@ def _latency_cdf(result: Result) -> Picture:
     if curves:
         _draw_cdfs(axes, curves, engine_colours(result.engines))
     else:
-        _say_not_measured(axes)
+        say_not_measured(axes)
     said = [
         f"{engine.name}: p50 {milliseconds(engine.latency_ms.p50)}, p99 {milliseconds(engine.latency_ms.p99)}, "
         f"max {milliseconds(engine.latency_ms.max)} ms"
@@ -214,7 +206,7 @@ def _latency_cdf(result: Result) -> Picture:
     return Picture(
         "latency-percentiles",
         "Latency percentiles",
-        f"Cumulative distribution of latency on a logarithmic axis. {_sentence(said)}",
+        f"Cumulative distribution of latency on a logarithmic axis. {sentence(said)}",
         "The higher on the axis, the rarer: each step up is ten times fewer records. A dot marks the slowest record. "
         "Latencies below the clock's resolution are drawn at 1 ms.",
         figure,
@@ -236,7 +228,7 @@ def _draw_cdfs(axes: Axes, curves: list[tuple[EngineResult, Floats, Floats]], co
         axes.step(x_ms, heights, where="post", color=colour, linewidth=2)
         axes.plot(x_ms[-1], heights[-1], "o", color=colour, markersize=5)
         axes.annotate(
-            f"{_label(engine)}\nmax {_short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
+            f"{engine_label(engine)}\nmax {short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
             xy=(x_ms[-1], heights[-1]),
             xytext=(max(place, 0.1), 0.9),
             textcoords="axes fraction",
@@ -251,13 +243,14 @@ def _draw_cdfs(axes: Axes, curves: list[tuple[EngineResult, Floats, Floats]], co
     axes.set_yscale("log")
     axes.set_xlim(CLOCK_RESOLUTION_MS, right_ms)
     axes.set_ylim(1.0, rarest / 10)
-    _label_milliseconds(axes, vertical=False)
-    _label_percentiles(axes, rarest)
+    label_milliseconds(axes, vertical=False)
+    label_percentiles(axes, rarest)
     axes.set_xlabel("latency from intended send to visible in Redis (log scale)")
     axes.set_ylabel("percentile of records")
 
 
-def _label_percentiles(axes: Axes, rarest: float) -> None:
+def label_percentiles(axes: Axes, rarest: float) -> None:
+    """Label the vertical axis, a share of slower records down to `rarest`, with percentiles."""
     decades = int(np.floor(-np.log10(rarest) + 1e-9))
     levels = [0.5, *(10.0**-decade for decade in range(1, decades + 1))]
     names = ["50", "90", "99", *(f"99.{'9' * nines}" for nines in range(1, decades))]
@@ -266,48 +259,47 @@ def _label_percentiles(axes: Axes, rarest: float) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _latency_over_time(result: Result) -> Picture:
-    colours = engine_colours(result.engines)
+def draw_latency_over_time(result: Result) -> Picture:
+    """p50 and p99 of latency, second by second."""
 
-    def panel(axes: Axes, engine: EngineResult) -> None:
-        _line(axes, engine, lambda sample: _at_least_1_ms(sample.latency_ms_p99), colours[engine.name], "-")
-        _line(axes, engine, lambda sample: _at_least_1_ms(sample.latency_ms_p50), colours[engine.name], DOTTED)
+    def panel(axes: Axes, series: Sequence[Sample], colour: str) -> None:
+        _line(axes, series, lambda sample: _at_least_1_ms(sample.latency_ms_p99), colour, "-")
+        _line(axes, series, lambda sample: _at_least_1_ms(sample.latency_ms_p50), colour, DOTTED)
 
     figure = _panels("Latency of what became visible in each second", result, panel)
     for axes in figure.axes:
         axes.set_yscale("log")
-        _label_milliseconds(axes, vertical=True)
+        label_milliseconds(axes, vertical=True)
     _legend(figure, [("p99", [INK], "-"), ("p50", [INK], DOTTED)])
     worst = [
-        (engine.name, [s.latency_ms_p99 for s in engine.series if s.latency_ms_p99 is not None])
+        (engine.name, [s.latency_ms_p99 for s in _samples(engine) if s.latency_ms_p99 is not None])
         for engine in result.engines
     ]
     said = [f"{name}: p99 of the worst second {milliseconds(max(p99s))} ms" for name, p99s in worst if p99s]
     return Picture(
         "latency-over-time",
         "Latency over time",
-        f"Median and 99th percentile of latency in every second of each engine's trial. {_sentence(said)}",
+        f"Median and 99th percentile of latency in every second of each engine's trials. {sentence(said)}",
         "A second in which nothing became visible has no latency, and the line is broken there. "
-        "Warm-up (shaded) is not part of any number in the table.",
+        f"Warm-up (shaded) is not part of any number in the table.{_overlaid(result)}",
         figure,
     )
 
 
-def _throughput(result: Result) -> Picture:
+def draw_throughput(result: Result) -> Picture:
+    """Records sent, acknowledged and visible, second by second."""
     colours = engine_colours(result.engines)
 
-    def panel(axes: Axes, engine: EngineResult) -> None:
-        _steps(axes, engine, lambda sample: sample.visible_records, color=colours[engine.name], linewidth=1.6)
-        _steps(axes, engine, lambda sample: sample.sent_records, color=MUTED, linewidth=1.0)
-        _steps(axes, engine, lambda sample: sample.acked_records, color=INK, linewidth=1.0, linestyle=DOTTED)
-        if engine.throughput_records_per_s:
-            axes.axhline(engine.throughput_records_per_s.offered, color=MUTED, linewidth=0.8, linestyle=":")
+    def panel(axes: Axes, series: Sequence[Sample], colour: str) -> None:
+        _steps(axes, series, lambda sample: sample.visible_records, color=colour, linewidth=1.6)
+        _steps(axes, series, lambda sample: sample.sent_records, color=MUTED, linewidth=1.0)
+        _steps(axes, series, lambda sample: sample.acked_records, color=INK, linewidth=1.0, linestyle=DOTTED)
 
     figure = _panels("Records per second: sent, acknowledged, visible", result, panel)
     for axes in figure.axes:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     _legend(
         figure,
         [
@@ -325,46 +317,47 @@ def _throughput(result: Result) -> Picture:
     return Picture(
         "throughput-over-time",
         "Throughput over time",
-        f"Records sent, acknowledged and visible in every second of each engine's trial. {_sentence(said)}",
+        f"Records sent, acknowledged and visible in every second of each engine's trials. {sentence(said)}",
         "Each step is the mean between two samples; where a sample is missing, nothing is drawn. "
-        "The dotted line is the offered rate. The axes are the same for all engines.",
+        f"The axes are the same for all engines.{_overlaid(result)}",
         figure,
     )
 
 
-def _lag(result: Result) -> Picture:
-    colours = engine_colours(result.engines)
+def draw_lag(result: Result) -> Picture:
+    """Records acknowledged but not yet visible, second by second."""
     figure = _panels(
         "Lag: records acknowledged but not yet visible",
         result,
-        lambda axes, engine: _line(axes, engine, lambda sample: sample.lag_records, colours[engine.name], "-"),
+        lambda axes, series, colour: _line(axes, series, lambda sample: sample.lag_records, colour, "-"),
     )
     for axes in figure.axes:
         axes.set_yscale("symlog", linthresh=LAG_LINEAR_UP_TO_RECORDS)
         axes.set_ylim(bottom=0)
         _label_lag(axes)
     said = [
-        f"{engine.name}: at most {max(sample.lag_records for sample in engine.series):,}"
+        f"{engine.name}: at most {max(sample.lag_records for sample in _samples(engine)):,}"
         for engine in result.engines
-        if engine.series
+        if _samples(engine)
     ]
     return Picture(
         "lag-over-time",
         "Lag over time",
-        f"Records of lag at every second of each engine's trial. {_sentence(said)}",
+        f"Records of lag at every second of each engine's trials. {sentence(said)}",
         f"The axis is linear up to {LAG_LINEAR_UP_TO_RECORDS} records and logarithmic above. "
-        "Lag that keeps growing means that the engine does not keep up.",
+        f"Lag that keeps growing means that the engine does not keep up.{_overlaid(result)}",
         figure,
     )
 
 
-def _cost(result: Result) -> Picture:
-    figure = _new_figure("What each engine used", height_in=1.7 + 0.55 * len(result.engines))
+def draw_cost(result: Result) -> Picture:
+    """CPU time and memory of every engine."""
+    figure = new_figure("What each engine used", height_in=1.7 + 0.55 * len(result.engines))
     cpu, memory = figure.subplots(1, 2, sharey=True)
     costs = [engine.cost for engine in result.engines]
     cpu_s = [cost.cpu_s_per_million_records if cost else None for cost in costs]
     peaks_mib = [cost.rss_bytes_peak / 2**20 if cost else None for cost in costs]
-    names = [_label(engine) for engine in result.engines]
+    names = [engine_label(engine) for engine in result.engines]
     _bars(cpu, result, cpu_s, "CPU-seconds per\nmillion records", decimal)
     _bars(memory, result, peaks_mib, "peak memory,\nMiB", lambda mib: mebibytes(round(mib * 2**20)))
     cpu.set_yticks(range(len(names)), names)
@@ -378,7 +371,7 @@ def _cost(result: Result) -> Picture:
     return Picture(
         "cost",
         "Cost",
-        f"Bars of CPU time and of peak memory. {_sentence(said)}",
+        f"Bars of CPU time and of peak memory. {sentence(said)}",
         "Of the engine's process group, from the kernel's accounting, over the measured time.",
         figure,
     )
@@ -394,16 +387,17 @@ def _bars(axes: Axes, result: Result, lengths: list[float | None], label: str, s
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.set_xlim(0, 1.35 * max((length or 0 for length in lengths), default=0) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.set_xlabel(label)
 
 
-def _operator_volume(result: Result) -> Picture:
-    figure = _new_figure("Operators' volume per minute of event time", height_in=5.0)
+def draw_operator_volume(result: Result) -> Picture:
+    """The operators' records, minute by minute."""
+    figure = new_figure("Operators' volume per minute of event time", height_in=5.0)
     absolute, share = figure.subplots(2, 1, sharex=True)
     minutes_s, operators, records = volume_table(result.truth.operator_volume if result.truth else [])
     if operators:
-        _stack(absolute, records, operators, "records per minute", _short_count)
+        _stack(absolute, records, operators, "records per minute", short_count)
         _hatch_ends(absolute, records.sum(axis=0))
         totals = records.sum(axis=0)
         shares = 100 * np.divide(records, totals, out=np.zeros_like(records), where=totals > 0)
@@ -413,8 +407,8 @@ def _operator_volume(result: Result) -> Picture:
         start = datetime.fromtimestamp(minutes_s[0], UTC)
         share.set_xlabel(f"minutes of event time since {start:%Y-%m-%d %H:%M} UTC")
     else:
-        _say_not_measured(absolute)
-        _say_not_measured(share)
+        say_not_measured(absolute)
+        say_not_measured(share)
     said = [
         f"{operator} {100 * volume / records.sum():.0f} %"
         for operator, volume in zip(operators, records.sum(axis=1), strict=True)
@@ -422,7 +416,7 @@ def _operator_volume(result: Result) -> Picture:
     return Picture(
         "operator-volume",
         "Operators' volume",
-        f"Stacked areas of each operator's records per minute, and of its share. Of all records: {_sentence(said)}",
+        f"Stacked areas of each operator's records per minute, and of its share. Of all records: {sentence(said)}",
         "From the batch job over the archive. The load may begin within the first minute and end within the last (both "
         "hatched): they may hold less than a minute's records, so only their shares can be compared with the others'.",
         figure,
@@ -457,37 +451,50 @@ def _hatch_ends(axes: Axes, totals: Floats) -> None:
 # Parts that several pictures share.
 
 
-def _new_figure(title: str, height_in: float) -> Figure:
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained", facecolor="white")
+def new_figure(title: str, height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """A figure with nothing in it but its title."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     figure.suptitle(title, x=0.02, ha="left")
     return figure
 
 
 def _figure(title: str, height_in: float) -> tuple[Figure, Axes]:
-    figure = _new_figure(title, height_in)
+    figure = new_figure(title, height_in)
     return figure, figure.add_subplot()
 
 
-def _panels(title: str, result: Result, draw: Callable[[Axes, EngineResult], None]) -> Figure:
-    """One panel above the other, an engine each, with the same axes, and the warm-up shaded."""
-    figure = _new_figure(title, height_in=1.2 + 1.35 * max(1, len(result.engines)))
+def _samples(engine: EngineResult) -> list[Sample]:
+    """The samples of all trials."""
+    return [sample for trial in engine.trials for sample in trial.series]
+
+
+def _panels(title: str, result: Result, draw: Callable[[Axes, Sequence[Sample], str], None]) -> Figure:
+    """One panel above the other, an engine each, all its trials in it; with the same axes, and the warm-up shaded."""
+    figure = new_figure(title, height_in=1.2 + 1.35 * max(1, len(result.engines)))
     panels = figure.subplots(max(1, len(result.engines)), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     colours = engine_colours(result.engines)
     if not result.engines:
-        _say_not_measured(panels[0])
+        say_not_measured(panels[0])
     for axes, engine in zip(panels, result.engines, strict=False):
-        axes.set_title(_label(engine), color=colours[engine.name])
-        if engine.series:
-            draw(axes, engine)
-        else:
-            _say_not_measured(axes)
+        axes.set_title(engine_label(engine), color=colours[engine.name])
+        colour = colours[engine.name] if len(engine.trials) < 2 else f"{colours[engine.name]}{SEVERAL_ALPHA}"
+        for trial in engine.trials:
+            if trial.series:
+                draw(axes, trial.series, colour)
+        if not _samples(engine):
+            say_not_measured(axes)
     _shade_warm_up(panels, result)
     panels[-1].set_xlabel("seconds since the measured time began (shaded: warm-up)")
     return figure
 
 
+def _overlaid(result: Result) -> str:
+    several = any(len(engine.trials) > 1 for engine in result.engines)
+    return " An engine's trials lie over each other, a line each." if several else ""
+
+
 def _shade_warm_up(panels: Iterable[Axes], result: Result) -> None:
-    start_s = min((engine.series[0].t_s for engine in result.engines if engine.series), default=0.0)
+    start_s = min((sample.t_s for engine in result.engines for sample in _samples(engine)), default=0.0)
     for axes in panels:
         axes.margins(x=0.01)
         if start_s < 0:
@@ -495,16 +502,16 @@ def _shade_warm_up(panels: Iterable[Axes], result: Result) -> None:
 
 
 def _line(
-    axes: Axes, engine: EngineResult, value: Callable[[Sample], float | None], colour: str, style: LineStyleType
+    axes: Axes, series: Sequence[Sample], value: Callable[[Sample], float | None], colour: str, style: LineStyleType
 ) -> None:
-    times_s = np.array([sample.t_s for sample in engine.series])
-    values = np.array([value(sample) for sample in engine.series], dtype=np.float64)  # None becomes NaN
+    times_s = np.array([sample.t_s for sample in series])
+    values = np.array([value(sample) for sample in series], dtype=np.float64)  # None becomes NaN
     # The small dots show a second whose neighbours are both missing, where there is no line to draw.
     axes.plot(*with_gaps(times_s, values), color=colour, linestyle=style, linewidth=1.4, marker=".", markersize=2)
 
 
-def _steps(axes: Axes, engine: EngineResult, total: Callable[[Sample], int], **style: Any) -> None:
-    edges_s, per_s = rates(engine.series, total)
+def _steps(axes: Axes, series: Sequence[Sample], total: Callable[[Sample], int], **style: Any) -> None:
+    edges_s, per_s = rates(series, total)
     axes.stairs(per_s, edges_s, baseline=None, **style)
 
 
@@ -523,7 +530,8 @@ def _legend(figure: Figure, entries: list[tuple[str, list[str], LineStyleType]])
     )
 
 
-def _watermark(figure: Figure) -> None:
+def watermark(figure: Figure) -> None:
+    """Write across `figure` that it is of an invalid run."""
     width_in, height_in = figure.get_size_inches()
     figure.text(
         0.5,
@@ -540,43 +548,48 @@ def _watermark(figure: Figure) -> None:
     )
 
 
-def _label(engine: EngineResult) -> str:
+def engine_label(engine: EngineResult) -> str:
     """The engine's name, and its verdict unless it passed: a number of a wrong answer must not pass for a result."""
     return engine.name if engine.verdict is Verdict.PASS else f"{engine.name} ({engine.verdict.value})"
 
 
-def _say_not_measured(axes: Axes) -> None:
+def say_not_measured(axes: Axes) -> None:
+    """Say so in a panel that has nothing to show."""
     axes.text(0.5, 0.5, NOT_MEASURED, transform=axes.transAxes, ha="center", va="center", color=MUTED, style="italic")
 
 
-def _label_milliseconds(axes: Axes, *, vertical: bool) -> None:
+def label_milliseconds(axes: Axes, *, vertical: bool) -> None:
+    """Label a logarithmic axis of milliseconds."""
     axis = axes.yaxis if vertical else axes.xaxis
     low, high = axes.get_ylim() if vertical else axes.get_xlim()
     axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 30 else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _short_ms(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_ms(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
 def _label_lag(axes: Axes) -> None:
     decades = range(1, int(np.log10(max(10.0, axes.get_ylim()[1]))) + 1)
     axes.yaxis.set_major_locator(FixedLocator([0, *(10**decade for decade in decades)]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_count(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
 
 
 def _at_least_1_ms(latency_ms: float | None) -> float | None:
     return None if latency_ms is None else max(latency_ms, CLOCK_RESOLUTION_MS)
 
 
-def _short_ms(latency_ms: float) -> str:
+def short_ms(latency_ms: float) -> str:
+    """A latency with its unit, to three digits: a label for an axis or a bar."""
     return f"{latency_ms / 1000:.3g} s" if latency_ms >= 1000 else f"{latency_ms:.3g} ms"
 
 
-def _short_count(count: float) -> str:
+def short_count(count: float) -> str:
+    """`count` to three digits, with a unit of thousands or millions: a label for an axis."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if abs(count) >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:.3g}"
 
 
-def _sentence(parts: Sequence[str]) -> str:
+def sentence(parts: Sequence[str]) -> str:
+    """`parts` in one sentence, for the words that stand for a picture."""
     return "; ".join(parts) + "." if parts else "Not measured."

@@ -12,11 +12,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.result import EngineResult, Result, Truth
+from harness.result import EngineResult, ProcessCost, Result, Truth
 from reports import summary
-from reports.figures import Picture, draw_all, engine_colours, save_png, svg_text
+from reports.comparison import comparison_section
+from reports.figures import Picture, engine_colours, save_png, svg_text
+from reports.pictures import draw_all
+from reports.trials import trials_section
+from reports.waterfall import waterfall_section
 
 FIGURES = "figures"
+SECTIONS = (comparison_section, waterfall_section, trials_section)
 
 
 def write_reports(result: Result, directory: Path) -> list[Path]:
@@ -46,7 +51,7 @@ def html_text(result: Result, pictures: list[Picture]) -> str:
 def markdown_text(result: Result, pictures: list[Picture]) -> str:
     """The Markdown page, which shows the pictures of the ``figures`` folder beside it."""
     # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
-    environment = _environment(autoescape=False, finalize=_escape_markdown)
+    environment = _environment(autoescape=False, finalize=escape_markdown)
     return environment.get_template("report.md.j2").render(_facts(result, pictures))
 
 
@@ -73,7 +78,10 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "figures": FIGURES,
         "colours": engine_colours(result.engines),
         "command": shlex.join(result.command),
-        "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE],
+        "trials": summary.trials_text(result),
+        "unsettled": summary.unsettled_notes(result),
+        "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE, summary.GC_NOTE],
+        "sections": [found for find in SECTIONS if (found := find(result))],
         "environment": _environment_facts(result),
         "truth": _truth_facts(result.truth) if result.truth else [],
         "process_names": _process_names(result.engines),
@@ -83,9 +91,10 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
 
 
 def _environment_facts(result: Result) -> list[tuple[str, str]]:
-    facts = result.environment.model_dump(exclude={"memory_bytes", "services"})
+    facts = result.environment.model_dump(exclude={"memory_bytes", "services", "calibration"})
     facts["memory, GiB"] = f"{result.environment.memory_bytes / 2**30:.1f}"
     facts["services"] = result.environment.services
+    facts["calibration"] = summary.calibration_text(result)
     return summary.flatten(facts)
 
 
@@ -101,18 +110,23 @@ def _truth_facts(truth: Truth) -> list[tuple[str, str]]:
     ]
 
 
-def _process_names(engines: list[EngineResult]) -> list[str]:
-    """The other processes of all trials, each once, in the order of their first appearance."""
-    return list(dict.fromkeys(cost.name for engine in engines for cost in engine.other_costs))
+def _costs(engine: EngineResult) -> list[ProcessCost]:
+    """What the other processes used, in all trials."""
+    return [cost for trial in engine.trials for cost in trial.other_costs]
+
+
+def _process_names(engines: list[EngineResult]) -> dict[str, str]:
+    """The roles of the other processes of all trials by their names, in the order of their first appearance."""
+    return {cost.name: cost.role for engine in engines for cost in _costs(engine)}
 
 
 def _process_cost(engine: EngineResult, name: str) -> str:
-    """What the processes of that name used in the engine's trial; memory is that of the greatest."""
-    costs = [cost for cost in engine.other_costs if cost.name == name]
+    """What the process of that name used in the engine's trials, on average; memory is the greatest."""
+    costs = [cost for cost in _costs(engine) if cost.name == name]
     if not costs:
         return summary.NOT_MEASURED
-    cpu_s = sum(cost.cpu_user_s + cost.cpu_system_s for cost in costs)
-    return f"{cpu_s:.1f} s, {summary.mebibytes(max(cost.rss_bytes_peak for cost in costs))} MiB"
+    cores = sum(cost.cpu_cores for cost in costs) / len(costs)
+    return f"{cores:.3f} cores, {summary.mebibytes(max(cost.rss_bytes_peak for cost in costs))} MiB"
 
 
 def _utc(epoch_s: int) -> str:
@@ -124,7 +138,7 @@ def _data_uri(picture: Picture) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg_text(picture).encode()).decode()
 
 
-def _escape_markdown(value: object) -> str:
+def escape_markdown(value: object) -> str:
     """`value` as it is to be read: no markup, no HTML, no new line, no table cell of its own."""
     if isinstance(value, Markup):
         return str(value)

@@ -15,8 +15,10 @@ from harness.result import (
     Latency,
     Result,
     Throughput,
+    TrialResult,
     Verdict,
 )
+from reports.winner import compared, short_note, winner_sentences
 
 BASELINE = "baseline"
 NOT_MEASURED = "not measured"
@@ -24,6 +26,9 @@ WITHHELD = "withheld"
 
 NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no interval."
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
+NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
+NOT_CALIBRATED = "not calibrated: run ringbench calibrate"
+NO_JVM_LOG = "no JVM log"
 QUANTILES_NOTE = (
     "Latency runs from a record's intended send time to its visibility in Redis. The quantiles are those of "
     "first-in-first-out matching within a cell; the mean is exact."
@@ -33,7 +38,12 @@ CLOCK_NOTE = (
 )
 RATIO_NOTE = (
     "Ratios to the baseline are withheld where the run is invalid or either of the two engines did not pass, because "
-    "the cost of a wrong answer says nothing."
+    "the cost of a wrong answer says nothing. They are of all trials taken together, and have no intervals."
+)
+GC_NOTE = (
+    'GC pauses are those of the engine\'s JVM within the measured time, from its own log; "no JVM log" means that it '
+    "has no JVM, or one that wrote no log. What the harness itself used is the CPU time of all processes that are "
+    "there only to measure, listed by name further down."
 )
 
 P = TypeVar("P")
@@ -42,11 +52,16 @@ Show = Callable[[EngineResult], str]
 
 @dataclass(frozen=True)
 class Headline:
-    """The first thing a reader must know: whether the run counts, why not, and that no winner is named."""
+    """The first thing a reader must know: whether the run counts, why not, and who won, or why nobody is named.
+
+    Attributes:
+        short_winners: the same as `winners`, for a terminal.
+    """
 
     title: str
     reasons: tuple[str, ...]
-    winner: str
+    winners: tuple[str, ...]
+    short_winners: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,13 +81,59 @@ class Group:
 
 
 def headline(result: Result) -> Headline:
-    """Whether the run is valid, and the reasons if it is not."""
+    """Whether the run is valid, the reasons if it is not, and the winners that its comparison names."""
     if not result.valid:
         reasons = tuple(result.invalid_reasons) or ("no reason was recorded",)
-        return Headline("Invalid run: its numbers must not be used", reasons, NO_WINNER_INVALID)
+        nobody = (NO_WINNER_INVALID,)
+        return Headline("Invalid run: its numbers must not be used", reasons, nobody, nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
     title = f"Valid run: {passed} of {len(result.engines)} engines proven to count right"
-    return Headline(title, (), NO_WINNER_SINGLE_TRIAL)
+    comparison = compared(result)
+    if not comparison:
+        nobody = (NO_WINNER_SINGLE_TRIAL if _most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
+        return Headline(title, (), nobody, nobody)
+    brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
+    return Headline(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
+
+
+def trials_text(result: Result) -> str:
+    """How many trials the numbers are of, and how several are put together."""
+    numbers = sorted({len(engine.trials) for engine in result.engines})
+    if not numbers or numbers[-1] < 2:
+        return "One trial per engine."
+    number = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    return (
+        f"{number} trials per engine, taken together: percentiles are of all trials' records, counts and CPU time are "
+        "sums, rates, start-up and bytes are means, drain, memory and maxima are the greatest."
+    )
+
+
+def unsettled_notes(result: Result) -> list[str]:
+    """The engines whose latency had not settled when the measured time began."""
+    notes = []
+    for engine in result.engines:
+        unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
+        if unsettled:
+            of = f"{unsettled} of {len(engine.trials)} trial{'s' * (len(engine.trials) > 1)}"
+            notes.append(f"{engine.name}: latency had not settled by the end of the warm-up in {of}")
+    return notes
+
+
+def calibration_text(result: Result) -> str:
+    """What the last calibration of the harness on this host found."""
+    found = result.environment.calibration
+    if found is None:
+        return NOT_CALIBRATED
+    same = "" if found.commit == result.environment.commit else f", of commit {found.commit or 'unknown'}"
+    return (
+        f"{'passed' if found.passed else 'FAILED'}; harness floor p50 {milliseconds(found.floor_ms_p50)} ms, "
+        f"p99 {milliseconds(found.floor_ms_p99)} ms; greatest error {milliseconds(found.error_ms_max)} ms; "
+        f"{found.calibrated_at}{same}"
+    )
+
+
+def _most_trials(result: Result) -> int:
+    return max((len(engine.trials) for engine in result.engines), default=0)
 
 
 def wrong_cells(correctness: Correctness) -> int:
@@ -109,6 +170,7 @@ def groups(result: Result) -> list[Group]:
         ("Latency, ms", _LATENCY),
         ("Throughput, records/s", _THROUGHPUT),
         ("Cost of the engine", _COST),
+        ("Around the engine", _AROUND),
         ("Course of the trial", _COURSE),
         ("Ratio to the baseline", _ratios(result)),
     ]
@@ -164,6 +226,38 @@ def _generator(show: Callable[[Generator], str]) -> Show:
     return _part(lambda engine: engine.generator, show)
 
 
+def _gc_pauses(engine: EngineResult) -> str:
+    """Count, sum and maximum of the pauses of the engine's own JVM, over all trials."""
+    found = [[each for each in trial.pauses if each.process == "engine"] for trial in engine.trials]
+    if all(found):
+        pauses = [each for trial in found for each in trial]
+        total_ms, max_ms = sum(each.total_ms for each in pauses), max(each.max_ms for each in pauses)
+        return f"{sum(each.count for each in pauses):,} / {milliseconds(total_ms)} / {milliseconds(max_ms)}"
+    was_measured = all(trial.latency_ms for trial in engine.trials)
+    return NO_JVM_LOG if was_measured and not any(found) else NOT_MEASURED
+
+
+def _kafka_mib(engine: EngineResult) -> str:
+    """Input and aggregates in the broker's log, mean over the trials."""
+    stored = [trial.kafka_bytes for trial in engine.trials if trial.kafka_bytes]
+    if len(stored) < len(engine.trials):
+        return NOT_MEASURED
+    totals = (sum(each.input for each in stored), sum(each.aggregates for each in stored))
+    return " / ".join(decimal(total / len(stored) / 2**20) for total in totals)
+
+
+def _measuring_cores(engine: EngineResult) -> str:
+    """What all processes that measure used together, mean over the trials."""
+    cores = [_cores(trial, "measuring") for trial in engine.trials]
+    known = [each for each in cores if each is not None]
+    return f"{sum(known) / len(known):.3f}" if known and len(known) == len(cores) else NOT_MEASURED
+
+
+def _cores(trial: TrialResult, role: str) -> float | None:
+    used = [cost.cpu_cores for cost in trial.other_costs if cost.role == role]
+    return sum(used) if used else None
+
+
 _CORRECTNESS: list[tuple[str, Show]] = [
     ("verdict", lambda engine: engine.verdict.value),
     ("cells expected", _correctness(lambda part: integer(part.expected))),
@@ -196,6 +290,11 @@ _COST: list[tuple[str, Show]] = [
     ("CPU-seconds per million records", _cost(lambda part: decimal(part.cpu_s_per_million_records))),
     ("CPU user / system, s", _cost(lambda part: f"{part.cpu_user_s:.1f} / {part.cpu_system_s:.1f}")),
     ("peak memory, MiB", _cost(lambda part: mebibytes(part.rss_bytes_peak))),
+]
+_AROUND: list[tuple[str, Show]] = [
+    ("GC pauses of the engine: count / sum, ms / max, ms", _gc_pauses),
+    ("in Kafka: input / aggregates, MiB a trial", _kafka_mib),
+    ("the harness itself, CPU cores", _measuring_cores),
 ]
 _COURSE: list[tuple[str, Show]] = [
     ("start-up, s", _part(lambda engine: engine.startup_s, lambda value: f"{value:.1f}")),

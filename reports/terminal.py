@@ -31,7 +31,9 @@ def final_table(result: Result) -> Group:
         for reason in engine.reasons
     ]
     notes = [Text(note, style="dim") for note in (summary.QUANTILES_NOTE, summary.CLOCK_NOTE)]
-    return Group(*lines, _table(result), *reasons, Text(headline.winner), *notes)
+    unsettled = [Text(note, style="yellow") for note in summary.unsettled_notes(result)]
+    winners = [Text(line) for line in headline.short_winners]
+    return Group(*lines, _table(result), *reasons, *unsettled, *winners, *notes)
 
 
 def _table(result: Result) -> Table:
@@ -41,6 +43,8 @@ def _table(result: Result) -> Table:
     for engine in result.engines:
         table.add_column(Text(engine.name), justify="right", overflow="fold")
     table.add_row("verdict", *(Text(each.verdict.value, style=VERDICT_STYLES[each.verdict]) for each in result.engines))
+    if any(len(engine.trials) > 1 for engine in result.engines):
+        table.add_row("trials", *(str(len(engine.trials)) for engine in result.engines))
     for heading, show in _ROWS:
         table.add_row(heading, *(Text(show(engine) or ABSENT) for engine in result.engines))
     return table

@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import cache
 
-from hdrh.histogram import HdrHistogram
+import numpy as np
 
+from harness import histogram
+from harness.comparison import compare_engines
+from harness.hops import Moments, waterfall
+from harness.pool import pool
 from harness.result import (
+    CalibrationSummary,
     CellExample,
     Correctness,
     Cost,
@@ -19,26 +25,45 @@ from harness.result import (
     Generator,
     Latency,
     OperatorVolume,
+    Pauses,
     ProcessCost,
     Result,
     Sample,
+    SteadyState,
     Throughput,
+    TopicBytes,
+    TrialResult,
     Truth,
     Verdict,
+    Waterfall,
 )
 
 RATE_PER_S = 6000
 WARM_UP_S, MEASURED_S = 20, 60
 EPOCH_S = 1_760_000_000 - 1_760_000_000 % 60
 OPERATORS = {"AT&T": 0.36, "Verizon": 0.31, "T-Mobile": 0.24, "US Cellular": 0.06, "Cricket": 0.03}
+#: The standard deviation of what the trials of an engine differ by.
+NOISE = 0.03
+#: Engines that run on a JVM, and so have pauses.
+JVM_ENGINES = {"flink", "spark"}
+#: The other processes: name, role, share of a core, peak memory in MiB.
+PROCESSES = [
+    ("kafka", "pipeline", 0.19, 640),
+    ("redis", "pipeline", 0.085, 48),
+    ("redis writer", "pipeline", 0.11, 62),
+    ("generator", "load", 0.107, 90),
+    ("archiver", "load", 0.08, 130),
+    ("s3", "load", 0.03, 110),
+    ("probe", "measuring", 0.064, 80),
+    ("ringbench", "measuring", 0.02, 160),
+]
 
 
 def encode(samples_ms: Sequence[float]) -> str:
     """An HdrHistogram of `samples_ms`, as a result holds it."""
-    histogram = HdrHistogram(1, 3_600_000_000, 3)
-    for sample_ms in samples_ms:
-        histogram.record_value(round(sample_ms * 1000))
-    return str(histogram.encode().decode())
+    durations = histogram.Durations()
+    durations.record_ns(np.round(np.asarray(samples_ms, dtype=np.float64) * 1e6).astype(np.int64))
+    return histogram.encode(durations.to_histogram())
 
 
 def make_latency(samples_ms: Sequence[float]) -> Latency:
@@ -106,44 +131,81 @@ def make_correctness(*, wrong: bool = False) -> Correctness:
     )
 
 
-def make_engine(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1) -> EngineResult:
-    """An engine that passed, with log-normal latencies about `median_ms`."""
-    dice = random.Random(f"{name} {seed}")
-    samples_ms = [max(0.2, dice.lognormvariate(math.log(median_ms), 0.35)) for _ in range(20_000)]
-    return EngineResult(
-        name=name,
-        version="1.0.0",
+def make_waterfall(samples_ms: Sequence[float], seed: int = 1) -> Waterfall:
+    """The hops of records of exactly these latencies: a few ms each way, and the engine for the rest.
+
+    Where a record was faster than that, the engine's hop is negative, as it is where records overtake each other.
+    """
+    latencies_ms = np.asarray(samples_ms, dtype=np.float64)
+    dice = np.random.default_rng(seed)
+    intended = np.linspace(0, 1000 * MEASURED_S, len(latencies_ms), endpoint=False)
+    produced = intended + dice.gamma(2, 0.15, len(latencies_ms))
+    visible = intended + latencies_ms
+    found = waterfall(
+        Moments(
+            intended=intended,
+            produced=produced,
+            appended=produced + dice.gamma(4, 0.3, len(latencies_ms)),
+            emitted=visible - dice.gamma(4, 0.4, len(latencies_ms)),
+            visible=visible,
+        )
+    )
+    assert found
+    return found
+
+
+def make_trial(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1, number: int = 1) -> TrialResult:
+    """A trial that passed, with log-normal latencies about `median_ms`, in the block of its number."""
+    dice = random.Random(f"{name} {seed} {number}")
+    median_ms *= math.exp(dice.gauss(0, NOISE))
+    cores *= math.exp(dice.gauss(0, NOISE))
+    samples_ms = [max(0.2, dice.lognormvariate(math.log(median_ms), 0.35)) for _ in range(5_000)]
+    return TrialResult(
+        number=number,
+        block=number,
         verdict=Verdict.PASS,
         reasons=[],
-        config={"parallelism": 2, "table": {"exec.mini-batch.enabled": True, "exec.mini-batch.size": 5000}},
         startup_s=median_ms / 30,
         drain_s=median_ms / 400,
+        steady=SteadyState(settled=True, settled_from_s=-8),
+        clock_step_ms=abs(dice.gauss(0, 0.05)),
         correctness=make_correctness(),
         latency_ms=make_latency(samples_ms),
-        throughput_records_per_s=Throughput(offered=RATE_PER_S, sustained=RATE_PER_S - 0.4),
-        cost=Cost(
-            cpu_s_per_million_records=1e6 * cores / RATE_PER_S,
-            cpu_user_s=0.9 * cores * MEASURED_S,
-            cpu_system_s=0.1 * cores * MEASURED_S,
-            rss_bytes_peak=round(600 * 2**20 * (0.1 + cores)),
-        ),
-        generator=Generator(
-            schedule_error_ms_p50=0.31,
-            schedule_error_ms_p99=1.94,
-            schedule_error_ms_max=7.2,
-            sent_records=RATE_PER_S * (WARM_UP_S + MEASURED_S),
-            acked_records=RATE_PER_S * (WARM_UP_S + MEASURED_S),
-            failed_records=0,
-        ),
+        throughput_records_per_s=Throughput(offered=RATE_PER_S, sustained=RATE_PER_S - dice.uniform(0.1, 0.7)),
+        cost=_cost(cores),
+        generator=_generator(dice),
         updates=116_204,
         count_regressions=0,
-        other_costs=[
-            ProcessCost(name="kafka", cpu_user_s=9.1, cpu_system_s=2.2, rss_bytes_peak=640 * 2**20),
-            ProcessCost(name="redis", cpu_user_s=4.0, cpu_system_s=1.1, rss_bytes_peak=48 * 2**20),
-            ProcessCost(name="generator", cpu_user_s=5.5, cpu_system_s=0.9, rss_bytes_peak=90 * 2**20),
-        ],
+        other_costs=[_process(*each) for each in PROCESSES],
+        pauses=_pauses(name, dice),
+        kafka_bytes=TopicBytes(input=31_400_000, aggregates=5_250_000, dead_letter=17_000),
+        waterfall=make_waterfall(samples_ms, dice.getrandbits(32)),
         series=make_series(median_ms, cores, dice),
     )
+
+
+@cache
+def _trials(name: str, median_ms: float, cores: float, seed: int, trials: int) -> list[TrialResult]:
+    return [make_trial(name, median_ms, cores, seed=seed, number=number) for number in range(1, trials + 1)]
+
+
+def make_engine(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1, trials: int = 1) -> EngineResult:
+    """An engine that passed in all of its `trials`, which differ by a few percent."""
+    return make_engine_of(name, [each.model_copy() for each in _trials(name, median_ms, cores, seed, trials)])
+
+
+def make_engine_of(name: str, trials: list[TrialResult]) -> EngineResult:
+    """The engine that did these `trials`."""
+    config = {"parallelism": 2, "table": {"exec.mini-batch.enabled": True, "exec.mini-batch.size": 5000}}
+    return pool(name, "1.0.0", config, trials)
+
+
+def changed(engine: EngineResult, **fields: object) -> EngineResult:
+    """The same engine with `fields` of it changed, or of all its trials where they are a trial's."""
+    of_trials = {name: value for name, value in fields.items() if name in TrialResult.model_fields}
+    trials = [trial.model_copy(update=of_trials) for trial in engine.trials]
+    of_engine = {name: value for name, value in fields.items() if name not in of_trials}
+    return pool(engine.name, engine.version, engine.config, trials).model_copy(update=of_engine)
 
 
 def make_truth() -> Truth:
@@ -166,9 +228,44 @@ def make_truth() -> Truth:
     )
 
 
-def make_result(*, invalid_reasons: Sequence[str] = (), engines: Sequence[EngineResult] | None = None) -> Result:
-    """A run of `engines` (the baseline, Flink and Spark unless given), valid unless there are `invalid_reasons`."""
-    usual = [make_engine("baseline", 6, 0.11), make_engine("flink", 18, 0.62), make_engine("spark", 403, 0.81)]
+def make_environment() -> Environment:
+    """A host on which `ringbench calibrate` has been run, and passed."""
+    return Environment(
+        host="2f6c0a91d4be",
+        cpu_model="Example CPU",
+        cpu_count=2,
+        memory_bytes=24 * 2**30,
+        operating_system="Debian GNU/Linux 12",
+        kernel="6.1",
+        python="3.11.7",
+        java="21.0.8",
+        ringbench="0.1.0",
+        commit="48cbd08",
+        services={"kafka": "4.2.0", "redis": "7.0.15", "s3": "moto 5.2"},
+        calibration=CalibrationSummary(
+            calibrated_at="2025-10-08T17:02:44+00:00",
+            commit="48cbd08",
+            passed=True,
+            floor_ms_p50=2.31,
+            floor_ms_p99=6.87,
+            error_ms_max=0.42,
+        ),
+    )
+
+
+def make_result(
+    *, invalid_reasons: Sequence[str] = (), engines: Sequence[EngineResult] | None = None, trials: int = 1
+) -> Result:
+    """A run of `engines`, valid unless there are `invalid_reasons`; its trials take turns, block by block.
+
+    Unless given, the engines are the baseline, Flink and Spark, with `trials` trials each.
+    """
+    usual = [
+        make_engine("baseline", 6, 0.11, trials=trials),
+        make_engine("flink", 18, 0.62, trials=trials),
+        make_engine("spark", 403, 0.81, trials=trials),
+    ]
+    ran = _in_turn(list(usual if engines is None else engines))
     return Result(
         run_id="20251009-085320-smoke",
         valid=not invalid_reasons,
@@ -177,21 +274,70 @@ def make_result(*, invalid_reasons: Sequence[str] = (), engines: Sequence[Engine
         finished_at="2025-10-09T08:59:02Z",
         command=["ringbench", "run", "smoke", "--seed", "42"],
         scenario={"name": "smoke", "seed": 42, "load": {"rate_records_per_s": RATE_PER_S, "profile": "constant"}},
-        environment=Environment(
-            cpu_model="Example CPU",
-            cpu_count=2,
-            memory_bytes=24 * 2**30,
-            operating_system="Debian GNU/Linux 12",
-            kernel="6.1",
-            python="3.11.7",
-            java="21.0.8",
-            ringbench="0.1.0",
-            commit="48cbd08",
-            services={"kafka": "4.2.0", "redis": "7.0.15", "s3": "moto 5.2"},
-        ),
+        environment=make_environment(),
         truth=make_truth(),
-        engines=list(usual if engines is None else engines),
+        engines=ran,
+        comparison=compare_engines(ran) if len(ran) > 1 and not invalid_reasons else None,
     )
+
+
+def _in_turn(engines: list[EngineResult]) -> list[EngineResult]:
+    """The engines with their trials numbered as a run does them: all in each block, forwards and backwards in turn."""
+    places = [(trial.block, place) for place, engine in enumerate(engines) for trial in engine.trials]
+    order = sorted(places, key=lambda each: (each[0], each[1] if each[0] % 2 else -each[1]))
+    return [
+        engine.model_copy(
+            update={
+                "trials": [
+                    trial.model_copy(update={"number": 1 + order.index((trial.block, place))})
+                    for trial in engine.trials
+                ]
+            }
+        )
+        for place, engine in enumerate(engines)
+    ]
+
+
+def _cost(cores: float) -> Cost:
+    return Cost(
+        records=RATE_PER_S * MEASURED_S,
+        cpu_s_per_million_records=1e6 * cores / RATE_PER_S,
+        cpu_user_s=0.9 * cores * MEASURED_S,
+        cpu_system_s=0.1 * cores * MEASURED_S,
+        rss_bytes_peak=round(600 * 2**20 * (0.1 + cores)),
+    )
+
+
+def _generator(dice: random.Random) -> Generator:
+    errors_ms = sorted(dice.lognormvariate(math.log(0.31), 0.8) for _ in range(500))
+    return Generator(
+        schedule_error_ms_p50=errors_ms[249],
+        schedule_error_ms_p99=errors_ms[494],
+        schedule_error_ms_max=errors_ms[-1],
+        schedule_error_histogram=encode(errors_ms),
+        sent_records=RATE_PER_S * (WARM_UP_S + MEASURED_S),
+        acked_records=RATE_PER_S * (WARM_UP_S + MEASURED_S),
+        failed_records=0,
+    )
+
+
+def _process(name: str, role: str, cores: float, rss_mib: int) -> ProcessCost:
+    return ProcessCost(
+        name=name,
+        role=role,
+        cpu_cores=cores,
+        cpu_user_s=0.8 * cores * MEASURED_S,
+        cpu_system_s=0.2 * cores * MEASURED_S,
+        rss_bytes_peak=rss_mib * 2**20,
+    )
+
+
+def _pauses(name: str, dice: random.Random) -> list[Pauses]:
+    found = []
+    for process in ["engine"] * (name in JVM_ENGINES) + ["kafka"]:
+        lengths_ms = [dice.uniform(1.5, 14) for _ in range(dice.randrange(8, 15))]
+        found.append(Pauses(process=process, count=len(lengths_ms), total_ms=sum(lengths_ms), max_ms=max(lengths_ms)))
+    return found
 
 
 def _example(expected: int | None, observed: int | None) -> CellExample:

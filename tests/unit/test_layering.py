@@ -56,5 +56,7 @@ def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports
     assert roots & {"pyspark", "pyflink", "apache_flink"} == set()
 
 
-def test_reports_read_results_only() -> None:
-    assert {name for _, name in _ours("reports") if not name.startswith("reports")} <= {"harness.result"}
+def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
+    allowed = {"result", "headline", "calibration", "gate", "sweep_result", "histogram"}
+    found = {name for _, name in _ours("reports") if not name.startswith("reports")}
+    assert found <= {f"harness.{name}" for name in allowed}

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.result import EngineResult, OperatorVolume, Result, Verdict
+from harness.result import Confidence, Cost, Drift, EngineResult, OperatorVolume, Result, SteadyState, Verdict
 from reports import summary
+from reports.comparison import comparison_section
+from reports.comparison_figure import draw_comparison
 from reports.figures import (
     cdf_points,
-    draw_all,
     engine_colours,
     rates,
     save_png,
@@ -28,14 +29,19 @@ from reports.figures import (
     volume_table,
     with_gaps,
 )
+from reports.pictures import draw_all
 from reports.render import html_text, markdown_text, write_reports
 from reports.terminal import final_table
-from tests.unit.results import EPOCH_S, encode, make_correctness, make_engine, make_result
+from reports.waterfall import HOPS, pooled_bands, waterfall_section
+from reports.waterfall_figure import draw_waterfall
+from reports.winner import confidence_text, percent_text, ratio_texts
+from tests.unit.results import EPOCH_S, changed, encode, make_correctness, make_engine, make_result
 
 ATTACK = "<script>alert(1)</script> | [x](http://example.com) [bold]`$x_1$"
 INVALID = "generator: schedule error p99 was 184 ms, above the bound of 20 ms"
 PICTURES = [
     "latency-percentiles",
+    "latency-waterfall",
     "latency-over-time",
     "throughput-over-time",
     "lag-over-time",
@@ -73,10 +79,6 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def changed(engine: EngineResult, **fields: object) -> EngineResult:
-    return engine.model_copy(update=fields)
-
-
 def failed() -> EngineResult:
     return changed(
         make_engine("flink", 18), verdict=Verdict.FAIL, reasons=[ATTACK], correctness=make_correctness(wrong=True)
@@ -95,12 +97,14 @@ def unmeasured() -> EngineResult:
             "throughput_records_per_s",
             "cost",
             "generator",
+            "steady",
+            "kafka_bytes",
+            "waterfall",
         )
     )
+    empty: dict[str, object] = {name: [] for name in ("series", "other_costs", "pauses")}
     engine = make_engine("spark", 403)
-    return changed(
-        engine, verdict=Verdict.UNKNOWN, reasons=["never ready"], series=[], other_costs=[], config={}, **nothing
-    )
+    return changed(engine, verdict=Verdict.UNKNOWN, reasons=["never ready"], config={}, **nothing, **empty)
 
 
 @cache
@@ -111,6 +115,23 @@ def troubled() -> Result:
 @cache
 def valid() -> Result:
     return make_result()
+
+
+@cache
+def obvious() -> Result:
+    """Six trials of each engine, one of which is far better in all that is ranked."""
+    return make_result(engines=[make_engine("flink", 18, 0.3, trials=6), make_engine("spark", 403, 0.8, trials=6)])
+
+
+@cache
+def alike() -> Result:
+    """The same engine against itself."""
+    return make_result(engines=[make_engine("alpha", 18, trials=6), make_engine("beta", 18, trials=6)])
+
+
+@cache
+def invalid_in_spite_of_a_comparison() -> Result:
+    return obvious().model_copy(update={"valid": False, "invalid_reasons": [INVALID]})
 
 
 @cache
@@ -153,7 +174,7 @@ def test_cdf_of_an_empty_histogram_has_no_points() -> None:
 
 
 def test_rates_are_missing_where_a_sample_is() -> None:
-    series = make_engine("flink", 18).series
+    series = make_engine("flink", 18).trials[0].series
     edges_s, per_s = rates(series[:5] + series[8:10], lambda sample: sample.sent_records)
     assert edges_s.tolist() == [-20, -19, -18, -17, -16, -12, -11]
     assert np.array_equal(per_s, [6000, 6000, 6000, 6000, np.nan, 6000], equal_nan=True)
@@ -229,7 +250,7 @@ def test_reports_are_written(tmp_path: Path) -> None:
         assert (tmp_path / target).is_file()
 
 
-@pytest.mark.parametrize("result", [valid, troubled])
+@pytest.mark.parametrize("result", [valid, troubled, obvious])
 def test_html_is_self_contained_and_accessible(result: Callable[[], Result]) -> None:
     page = html_of(result)
     assert not {"script", "iframe", "object", "embed", "base"} & set(page.tags)
@@ -237,7 +258,7 @@ def test_html_is_self_contained_and_accessible(result: Callable[[], Result]) -> 
         in_page = reference.startswith("#") and reference[1:] in page.ids
         assert in_page or re.match(r"data:(,|image/svg\+xml;base64,)", reference), reference[:80]
     assert len(page.ids) == len(set(page.ids))
-    assert len(page.alts) == len(PICTURES)
+    assert len(page.alts) == len(PICTURES) + (comparison_section(result()) is not None)
     assert all(page.alts)
     assert page.tags.count("caption") == page.tags.count("table")
     assert not re.search(r"url\(|@import", pages(result)[0])
@@ -272,6 +293,17 @@ def test_what_an_engine_says_is_escaped() -> None:
     assert ATTACK.split("[x]")[0].strip() in terminal_of(troubled())
 
 
+def test_names_of_engines_are_escaped_in_the_sections_on_several_trials() -> None:
+    engines = [make_engine(name, 18, trials=6) for name in (ATTACK, "flink")]
+    result = make_result(engines=engines)
+    assert comparison_section(result) and waterfall_section(result)
+    page = Page(html_text(result, []))
+    assert "script" not in page.tags
+    assert f"{' '.join(ATTACK.split())} / flink" in page.text
+    markdown = markdown_text(result, [])
+    assert "<script>" not in markdown and "[x](" not in markdown
+
+
 def test_the_command_is_shown_as_it_must_be_typed() -> None:
     result = make_result().model_copy(update={"command": ["ringbench", "run", "my file", "```\n# no"]})
     assert "````\nringbench run 'my file' '```\n# no'\n````" in markdown_text(result, [])
@@ -291,7 +323,19 @@ def test_what_was_not_measured_is_never_a_number() -> None:
 
 
 def test_ratios_are_to_the_baseline_and_only_among_engines_that_passed() -> None:
-    baseline, spark = make_engine("baseline", 6, 0.1), make_engine("spark", 403, 0.8)
+    costs = [
+        Cost(
+            records=10**6,
+            cpu_s_per_million_records=cpu_s,
+            cpu_user_s=cpu_s - 1,
+            cpu_system_s=1,
+            rss_bytes_peak=2**30,
+        )
+        for cpu_s in (16, 128)
+    ]
+    baseline, spark = (
+        changed(make_engine(name, 6), cost=cost) for name, cost in zip(("baseline", "spark"), costs, strict=True)
+    )
     result = make_result(engines=[baseline, spark, failed()])
     assert row(result, "CPU-seconds per million") == ("1.00 x", "8.00 x", summary.WITHHELD)
     assert set(row(make_result(engines=[spark]), "latency p99")) == {"no baseline"}
@@ -302,3 +346,270 @@ def test_the_terminal_table_fits_100_columns_with_a_minute_of_latency() -> None:
     text = terminal_of(make_result(engines=[slow, unmeasured()]))
     assert "…" not in text
     assert summary.milliseconds(slow.latency_ms.p99 if slow.latency_ms else math.nan) in text
+
+
+# Several trials.
+
+
+def said_of(result: Callable[[], Result]) -> list[str]:
+    """HTML, Markdown and terminal, each on one line."""
+    texts = (html_of(result).text, markdown_of(result), terminal_of(result()))
+    return [" ".join(text.split()) for text in texts]
+
+
+def cells_of(section: object, caption: str) -> tuple[tuple[str, ...], ...]:
+    return next(table.rows for table in section.tables if table.caption.startswith(caption))  # type: ignore[attr-defined]
+
+
+def test_a_winner_is_named_by_all_outputs_if_the_comparison_names_it() -> None:
+    comparison = obvious().comparison
+    assert comparison and {ratio.winner for ratio in comparison.ratios} == {"flink"}
+    for text in said_of(obvious):
+        for figure in ("Latency p50", "Latency p99", "CPU per million records"):
+            assert f"{figure}: flink is lower than spark" in text
+        assert "No winner" not in text and "no winner" not in text
+    html, markdown, _ = said_of(obvious)
+    for text in (html, markdown):
+        assert re.search(
+            r"Latency p99: flink is lower than spark by 9\d % \(ratio 0\.0\d+, 98\.3 % interval 0\.0\d+ to", text
+        )
+
+
+def test_no_output_names_a_winner_if_the_comparison_names_none() -> None:
+    comparison = alike().comparison
+    assert comparison and not any(ratio.winner for ratio in comparison.ratios)
+    for text in said_of(alike):
+        assert "No winner is named by any figure: the interval of the ratio holds 1." in text
+        assert not re.search(r"is (lower|higher) than", text)
+
+
+def test_a_winner_that_the_comparison_withholds_is_not_named_although_its_interval_excludes_1() -> None:
+    result = obvious().model_copy(deep=True)
+    assert result.comparison
+    result.comparison.ratios[1].winner = None
+    result.comparison.ratios[1].why_not = "flink reached no steady state in 4 of 6 trials"
+    for winners in (summary.headline(result).winners, summary.headline(result).short_winners):
+        assert winners[0].startswith("Latency p50: flink is lower")
+        assert winners[1] == (
+            "Latency p99: no winner between flink and spark: flink reached no steady state in 4 of 6 trials"
+        )
+    picture = draw_comparison(result)
+    assert picture
+    dots = [next(line for line in axes.lines if line.get_marker() == "o") for axes in picture.figure.axes]
+    assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True, False]
+    assert dots[0].get_color() == engine_colours(result.engines)["flink"] != dots[1].get_color()
+
+
+def test_a_winner_that_comes_second_is_told_by_the_inverse_ratio() -> None:
+    result = make_result(engines=obvious().engines[::-1])
+    assert result.comparison and result.comparison.ratios[1].ratio and result.comparison.ratios[1].ratio.estimate > 1
+    assert re.match(
+        r"Latency p99: flink is lower than spark by 9\d % \(ratio 0\.0", summary.headline(result).winners[1]
+    )
+
+
+def test_an_invalid_run_shows_no_winner_and_no_comparison_whatever_its_result_holds() -> None:
+    of = invalid_in_spite_of_a_comparison
+    assert of().comparison
+    assert comparison_section(of()) is draw_comparison(of()) is None
+    assert "comparison" not in {picture.name for picture in draw_all(of())}
+    for text in said_of(of):
+        assert summary.NO_WINNER_INVALID in text
+        assert "is lower than" not in text and "Ratios of figures" not in text
+
+
+def test_a_single_trial_is_not_compared() -> None:
+    assert valid().comparison
+    assert comparison_section(valid()) is draw_comparison(valid()) is None
+    assert summary.headline(make_result(engines=[make_engine("flink", 18, trials=2)])).winners == (
+        summary.NO_WINNER_ONE_ENGINE,
+    )
+
+
+def test_too_few_trials_give_the_reason_and_no_picture() -> None:
+    result = make_result(trials=2)
+    assert summary.headline(result).winners == ("No winner is named by any figure: too few trials for an interval.",)
+    assert draw_comparison(result) is None
+    section = comparison_section(result)
+    assert section and [table.caption.split()[0] for table in section.tables] == ["Estimate", "Ratios"]
+    assert all("no interval" in cell for row in cells_of(section, "Estimate") for cell in row[1:])
+
+
+def test_the_forest_plot_has_a_row_for_each_figure_and_pair_and_a_line_at_1() -> None:
+    result = make_result(trials=6)
+    picture = draw_comparison(result)
+    assert picture and result.comparison
+    assert [axes.get_title() for axes in picture.figure.axes] == [
+        "latency p50",
+        "latency p99",
+        "CPU per million records",
+    ]
+    drawn = [line.get_xdata()[0] for axes in picture.figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert drawn == [ratio.ratio.estimate for ratio in result.comparison.ratios if ratio.ratio]
+    low, high = picture.figure.axes[-1].get_xlim()
+    for axes in picture.figure.axes:
+        assert axes.get_xscale() == "log"
+        assert list(axes.lines[0].get_xdata()) == [1, 1]
+    assert all(low < each.ratio.low <= each.ratio.high < high for each in result.comparison.ratios if each.ratio)
+
+
+@pytest.mark.parametrize("result", [obvious(), alike()], ids=["obvious", "alike"])
+def test_pictures_of_several_trials_are_drawn(result: Result, tmp_path: Path) -> None:
+    pictures = draw_all(result)
+    assert [picture.name for picture in pictures] == [PICTURES[0], "comparison", *PICTURES[1:]]
+    for picture in pictures:
+        assert matplotlib.image.imread(save_png(picture, tmp_path))[..., :3].std() > 0.05
+
+
+def test_hops_of_all_bands_add_up_in_the_picture_too() -> None:
+    result = make_result(
+        engines=[make_engine("baseline", 2, trials=2), make_engine("flink", 18, trials=2), unmeasured()],
+        invalid_reasons=[INVALID],  # engines that differ in the number of trials cannot be compared
+    )
+    picture = draw_waterfall(result)
+    assert "A negative mean is drawn to the left of 0" in picture.caption
+    for engine, axes in zip(result.engines, picture.figure.axes, strict=True):
+        bands = pooled_bands(engine)
+        bars = [bar.get_width() for bar in axes.patches]
+        assert len(bars) == len(HOPS) * len(bands)
+        for place, band in enumerate(bands):
+            assert sum(bars[place * len(HOPS) : (place + 1) * len(HOPS)]) == pytest.approx(band.latency_ms)
+            assert f"{summary.milliseconds(band.latency_ms)} ms" in [text.get_text() for text in axes.texts]
+    assert summary.NOT_MEASURED in [text.get_text() for text in picture.figure.axes[-1].texts]
+
+
+def test_bands_of_several_trials_are_weighted_by_their_records() -> None:
+    engine = make_engine("flink", 18, trials=2)
+    one, other = (trial.waterfall for trial in engine.trials)
+    assert one and other
+    other.bands[0].records = 3 * one.bands[0].records
+    expected = (one.bands[0].latency_ms + 3 * other.bands[0].latency_ms) / 4
+    assert pooled_bands(engine)[0].latency_ms == pytest.approx(expected)
+
+
+def test_means_of_hops_add_up_in_the_table_and_percentiles_are_not_averaged() -> None:
+    section = waterfall_section(obvious())
+    assert section
+    rows = [row for row in cells_of(section, "Hops") if row[0] == "flink"]
+    assert [row[1] for row in rows] == [*HOPS, "all"]
+    assert sum(float(row[3]) for row in rows[:-1]) == pytest.approx(float(rows[-1][3]), abs=0.25)
+    low, high = map(float, rows[2][5].split(" to "))
+    p99s = [hop.p99_ms for trial in obvious().engines[0].trials if trial.waterfall for hop in trial.waterfall.hops]
+    assert low < high and {low, high} <= {round(p99, 1) for p99 in p99s}
+    assert waterfall_section(make_result(engines=[unmeasured()])) is None
+
+
+def test_trials_are_listed_in_their_order_if_there_are_several() -> None:
+    for page in (html_of(obvious).text, markdown_of(obvious).replace("|", " ")):
+        words = " ".join(page.split())
+        assert re.search(r"1 1 flink pass [\d. ]+ yes [\d.]+ 2 1 spark pass [\d. ]+ yes [\d.]+ 3 2 spark pass", words)
+        assert "6 trials per engine, taken together" in words
+    assert "Clock step" not in html_of(valid).text
+    assert "One trial per engine." in html_of(valid).text and "One trial per engine." in markdown_of(valid)
+
+
+def test_latency_that_had_not_settled_is_told() -> None:
+    engine = make_engine("flink", 18, trials=3)
+    engine.trials[1].steady = SteadyState(settled=False, settled_from_s=None)
+    engine.trials[2].steady = SteadyState(settled=None, settled_from_s=None)
+    result = make_result(engines=[engine])
+    note = "flink: latency had not settled by the end of the warm-up in 1 of 3 trials"
+    assert note in terminal_of(result)
+    for text in (Page(html_text(result, [])).text, markdown_text(result, [])):
+        assert note in text and "too short to tell" in text
+    assert summary.unsettled_notes(valid()) == []
+
+
+def test_drift_is_warned_of_only_where_it_is_significant() -> None:
+    result = obvious().model_copy(deep=True)
+    assert result.comparison
+    names = [drift.figure for drift in result.comparison.drifts]
+    result.comparison.drifts = [
+        Drift(figure=names[0], percent_per_trial=1.25, p_value=0.051),
+        Drift(figure=names[1], percent_per_trial=-2.5, p_value=0.0002),
+    ]
+    section = comparison_section(result)
+    assert section
+    (warning,) = (text for text in section.warnings if "drifted" in text)
+    assert warning.startswith("Latency p99 drifted by -2.5 % from one trial to the next (p < 0.001)")
+    assert warning in Page(html_text(result, [])).text
+    assert cells_of(section, "Drift")[0] == ("latency p50", "+1.2 %", "p = 0.051")
+
+
+# What surrounds an engine.
+
+
+def test_pauses_are_summed_up_over_trials_and_never_made_up() -> None:
+    engine = make_engine("flink", 18, trials=2)
+    pauses = [each for trial in engine.trials for each in trial.pauses if each.process == "engine"]
+    count, total_ms = sum(each.count for each in pauses), sum(each.total_ms for each in pauses)
+    partly = make_engine("spark", 403, trials=2)
+    partly.trials[0].pauses = []
+    result = make_result(engines=[engine, partly, make_engine("baseline", 6, trials=2), unmeasured()])
+    expected = f"{count} / {summary.milliseconds(total_ms)} / {max(each.max_ms for each in pauses):.1f}"
+    assert row(result, "GC pauses of the engine: count / sum, ms / max, ms") == (
+        expected,
+        summary.NOT_MEASURED,
+        summary.NO_JVM_LOG,
+        summary.NOT_MEASURED,
+    )
+
+
+def test_bytes_in_kafka_and_the_harness_itself_are_means_over_trials() -> None:
+    engine = make_engine("flink", 18, trials=2)
+    bytes_of_first = engine.trials[0].kafka_bytes
+    assert bytes_of_first
+    engine.trials[0].kafka_bytes = bytes_of_first.model_copy(update={"input": 0, "aggregates": 0})
+    engine.trials[0].other_costs = [
+        cost.model_copy(update={"cpu_cores": 0.4 if cost.name == "probe" else cost.cpu_cores})
+        for cost in engine.trials[0].other_costs
+    ]
+    result = make_result(engines=[engine, unmeasured()])
+    assert row(result, "in Kafka: input / aggregates, MiB a trial") == ("15.0 / 2.50", summary.NOT_MEASURED)
+    # The probe's 0.4 and 0.064, and twice the harness's own 0.02.
+    assert row(result, "the harness itself, CPU cores") == ("0.252", summary.NOT_MEASURED)
+
+
+def test_the_environment_says_whether_the_harness_was_calibrated() -> None:
+    assert "passed; harness floor p50 2.3 ms, p99 6.9 ms" in html_of(valid).text
+    assert "2025-10-08" in markdown_of(valid)
+    environment = valid().environment.model_copy(update={"calibration": None})
+    result = valid().model_copy(update={"environment": environment})
+    for text in (Page(html_text(result, [])).text, markdown_text(result, [])):
+        assert "not calibrated: run ringbench calibrate" in text
+
+
+# Numbers in words.
+
+
+@pytest.mark.parametrize(
+    ("low", "estimate", "high", "expected"),
+    [
+        (0.063, 0.0712, 0.0815, ("0.071", "0.063", "0.082")),
+        (0.70, 0.74, 0.77, ("0.74", "0.70", "0.77")),
+        (0.95, 0.97, 0.9991, ("0.97000", "0.95000", "0.99910")),
+        (0.95, 1.0, 1.07, ("1.000", "0.950", "1.070")),
+        (12.04, 14.2, 1600.0, ("14.2", "12.0", "1,600.0")),
+    ],
+)
+def test_an_end_of_an_interval_never_seems_to_be_1(
+    low: float, estimate: float, high: float, expected: tuple[str, str, str]
+) -> None:
+    assert ratio_texts(Confidence(estimate=estimate, low=low, high=high, confidence=0.95)) == expected
+
+
+def test_shares_and_confidences_are_never_rounded_up_to_all() -> None:
+    assert [percent_text(share) for share in (0.0042, 0.042, 0.93, 0.9899, 0.9997, 1.5)] == [
+        "0.42",
+        "4.2",
+        "93",
+        "99",
+        "99.9",
+        "150",
+    ]
+    assert [confidence_text(share) for share in (0.95, 1 - 0.05 / 3, 1 - 0.05 / 9, 0.99997)] == [
+        "95",
+        "98.3",
+        "99.4",
+        "99.9",
+    ]

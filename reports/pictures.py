@@ -1,0 +1,45 @@
+"""All pictures of a result, in reading order."""
+
+from __future__ import annotations
+
+import matplotlib
+
+from harness.result import Result
+from reports.comparison_figure import draw_comparison
+from reports.figures import (
+    STYLE,
+    Picture,
+    draw_cost,
+    draw_lag,
+    draw_latency_cdf,
+    draw_latency_over_time,
+    draw_operator_volume,
+    draw_throughput,
+    watermark,
+)
+from reports.waterfall_figure import draw_waterfall
+
+DRAWINGS = (
+    draw_latency_cdf,
+    draw_comparison,
+    draw_waterfall,
+    draw_latency_over_time,
+    draw_throughput,
+    draw_lag,
+    draw_cost,
+    draw_operator_volume,
+)
+
+
+def draw_all(result: Result) -> list[Picture]:
+    """Every picture that `result` has something for; each is watermarked if the run is invalid.
+
+    Raises:
+        Exception: what `hdrh` raises of an engine's histogram that is no HdrHistogram.
+    """
+    with matplotlib.rc_context(STYLE):
+        pictures = [picture for draw in DRAWINGS if (picture := draw(result))]
+        if not result.valid:
+            for picture in pictures:
+                watermark(picture.figure)
+    return pictures

@@ -1,0 +1,56 @@
+"""The single trials of a run, in their order."""
+
+from __future__ import annotations
+
+from harness.result import EngineResult, Result, SteadyState, TrialResult
+from reports.summary import NOT_MEASURED, decimal, milliseconds
+from reports.tables import Section, Table
+
+COLUMNS = (
+    "trial",
+    "block",
+    "engine",
+    "verdict",
+    "p50, ms",
+    "p99, ms",
+    "CPU-s per million",
+    "settled",
+    "clock step, ms",
+)
+
+
+def trials_section(result: Result) -> Section | None:
+    """The section on the trials; None if no engine has more than one."""
+    if all(len(engine.trials) < 2 for engine in result.engines):
+        return None
+    trials = [(engine, trial) for engine in result.engines for trial in engine.trials]
+    rows = tuple(_row(*each) for each in sorted(trials, key=lambda each: each[1].number))
+    caption = (
+        "Trials in their order; in each block, every engine has one. Settled: whether latency was steady by the end of "
+        "the warm-up (MSER). Clock step: how far the wall clock moved against the monotonic clock."
+    )
+    return Section("Trials", "trials", (Table(caption, COLUMNS, rows, words=frozenset({0, 2, 3, 7})),))
+
+
+def _row(engine: EngineResult, trial: TrialResult) -> tuple[str, ...]:
+    latency, cost = trial.latency_ms, trial.cost
+    return (
+        str(trial.number),
+        str(trial.block),
+        engine.name,
+        trial.verdict.value,
+        milliseconds(latency.p50) if latency else NOT_MEASURED,
+        milliseconds(latency.p99) if latency else NOT_MEASURED,
+        decimal(cost.cpu_s_per_million_records) if cost else NOT_MEASURED,
+        _settled(trial.steady),
+        # Processes are read from the start of the load on, and so is the clock.
+        NOT_MEASURED if trial.clock_step_ms is None else f"{trial.clock_step_ms:.2f}",
+    )
+
+
+def _settled(steady: SteadyState | None) -> str:
+    if steady is None:
+        return NOT_MEASURED
+    if steady.settled is None:
+        return "too short to tell"
+    return "yes" if steady.settled else "no"
