@@ -1,0 +1,115 @@
+"""Repeated trials: an engine does not beat itself, and beats a copy that takes a fifth more; builds fail on it."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.ringbench import FIXTURE_ENGINES, RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+CPU = "cpu_s_per_million_records"
+ENGINES = ["baseline", "twin", "slowed"]
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """Six interleaved trials of the baseline, the baseline under another name, and a slowed copy."""
+    directory = tmp_path_factory.mktemp("trials")
+    scenario = write_scenario(directory, engines=ENGINES, rate_records_per_s=4000, warmup_s=2, duration_s=8)
+    arguments = ["run", scenario, "--trials", "6", "--engine-path", str(FIXTURE_ENGINES), "--json"]
+    with Ringbench(directory, *arguments) as run:
+        yield outcome(run)
+
+
+def _ratio(found: Outcome, a: str, b: str, figure: str = CPU) -> dict[str, Any]:
+    return next(
+        each
+        for each in found.result["comparison"]["ratios"]
+        if (each["a"], each["b"], each["figure"]) == (a, b, figure)
+    )
+
+
+def test_the_trials_are_interleaved_and_all_pass(trials: Outcome) -> None:
+    assert trials.code == 0, trials.stderr
+    by_number = {trial["number"]: each["name"] for each in trials.result["engines"] for trial in each["trials"]}
+    assert [by_number[number] for number in range(1, 19)] == (ENGINES + ENGINES[::-1]) * 3
+    assert {trial["verdict"] for each in trials.result["engines"] for trial in each["trials"]} == {"pass"}
+
+
+def test_an_engine_does_not_beat_itself(trials: Outcome) -> None:
+    ratios = [each for each in trials.result["comparison"]["ratios"] if {each["a"], each["b"]} == {"baseline", "twin"}]
+    assert [each["winner"] for each in ratios] == [None, None, None], ratios
+
+
+def test_a_copy_slowed_by_a_fifth_loses(trials: Outcome) -> None:
+    for reference in ("baseline", "twin"):
+        found = _ratio(trials, reference, "slowed")
+        assert found["winner"] == reference, found
+        assert 1 / 1.4 < found["ratio"]["estimate"] < 1 / 1.05
+    for report in ("report.md", "report.html"):
+        assert "baseline" in (trials.directory / report).read_text(encoding="utf-8")
+
+
+def test_every_trial_has_its_waterfall_its_bytes_and_a_share_of_the_harness(trials: Outcome) -> None:
+    for engine in trials.result["engines"]:
+        for trial in engine["trials"]:
+            (whole, *_) = trial["waterfall"]["bands"]
+            assert sum(whole["hops_ms"].values()) == pytest.approx(whole["latency_ms"])
+            assert whole["latency_ms"] == pytest.approx(trial["latency_ms"]["mean"], abs=1.0)
+            assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
+            assert {cost["role"] for cost in trial["other_costs"]} == {"pipeline", "load", "measuring"}
+            assert [each["process"] for each in trial["pauses"]] == ["kafka"]
+            assert trial["steady"]["settled"] is None, "8 s are too short to tell"
+
+
+# Comparing runs
+
+
+def _compare(directory: Path, *arguments: str) -> tuple[int, str, str]:
+    with Ringbench(directory, "compare", *arguments) as run:
+        return run.end(), run.stdout, run.stderr
+
+
+def _as_if(result: dict[str, Any], engine: str, other: str, directory: Path) -> str:
+    """The run as if `engine` had done what `other` did. Returns its directory."""
+    changed = json.loads(json.dumps(result))
+    places = {each["name"]: at for at, each in enumerate(changed["engines"])}
+    changed["engines"][places[engine]] = changed["engines"][places[other]] | {"name": engine}
+    directory.mkdir()
+    (directory / "result.json").write_text(json.dumps(changed), encoding="utf-8")
+    return str(directory)
+
+
+def test_an_engine_that_grew_slower_fails_the_build(trials: Outcome, tmp_path: Path) -> None:
+    slower = _as_if(trials.result, "baseline", "slowed", tmp_path / "new")
+    junit, benchmark = tmp_path / "junit.xml", tmp_path / "benchmark.json"
+    files = ["--junit", str(junit), "--benchmark-json", str(benchmark), "--format", "md"]
+    code, text, errors = _compare(tmp_path / "run", str(trials.directory), slower, *files)
+    assert code == 1, errors
+    assert "regression" in text and "baseline" in text
+    cases = ET.parse(junit).iter("testcase")  # noqa: S314 - our own
+    failures = [case.get("name", "") for case in cases if case.find("failure") is not None]
+    assert any("CPU" in name or "cpu" in name for name in failures)
+    assert {"name", "unit", "value"} <= set(json.loads(benchmark.read_text(encoding="utf-8"))[0])
+
+
+def test_an_engine_that_stayed_the_same_does_not(trials: Outcome, tmp_path: Path) -> None:
+    same = _as_if(trials.result, "baseline", "twin", tmp_path / "new")
+    code, text, errors = _compare(tmp_path / "run", str(trials.directory), same, "--format", "json")
+    assert code == 0, errors + text
+    assert json.loads(text)["passed"]
+
+
+def test_another_workload_is_refused(trials: Outcome, tmp_path: Path) -> None:
+    changed = trials.result | {"scenario": trials.result["scenario"] | {"rate_records_per_s": 5000}}
+    directory = tmp_path / "new"
+    directory.mkdir()
+    (directory / "result.json").write_text(json.dumps(changed), encoding="utf-8")
+    code, _, errors = _compare(tmp_path / "run", str(trials.directory), str(directory))
+    assert code == 2
+    assert "rate_records_per_s" in errors and "--allow-different-workload" in errors
