@@ -39,6 +39,7 @@ class Scenario(_Section):
     seed: int = Field(1, ge=0, lt=2**64)
     rate_records_per_s: PositiveInt = Field(6000, le=10_000_000)
     warmup_s: int = Field(20, ge=1, le=3600, description="sent and verified, but left out of latency and cost")
+    warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
     duration_s: int = Field(60, ge=1, le=86_400, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     profile: str = "constant"
@@ -66,6 +67,7 @@ class Scenario(_Section):
             duration_s=self.duration_s,
             partitions=self.partitions,
             profile=self.profile,
+            warmup_rate_records_per_s=self.warmup_rate_records_per_s,
             malformed_per_million=self.malformed_per_million,
         )
 

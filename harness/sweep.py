@@ -147,7 +147,9 @@ def _attempt(
     session: Session, engine: SweepEngine, step: Next, scenario: Scenario, search: SweepOptions
 ) -> tuple[SweepAttempt, Trial]:
     duration_s = search.confirm_duration_s if step.kind is Kind.CONFIRM else scenario.duration_s
-    scenario = scenario.model_copy(update={"rate_records_per_s": step.rate, "duration_s": duration_s})
+    warmup_rate = min(scenario.warmup_rate_records_per_s, step.rate)
+    rates = {"rate_records_per_s": step.rate, "warmup_rate_records_per_s": warmup_rate}
+    scenario = scenario.model_copy(update=rates | {"duration_s": duration_s})
     workload = Workload(scenario.workload())
     session.watcher.note(f"{engine.name}: {step.kind.value} at {step.rate:,} records/s for {duration_s} s")
     expected = expected_counts(workload)

@@ -38,5 +38,27 @@ class ConstantRate:
         return max(0, -(-offset_ns * self._rate // NANOSECONDS_PER_S))
 
 
+class Step:
+    """One profile up to a whole second, and another one from then on, which starts anew there."""
+
+    def __init__(self, before: Profile, until_s: int, after: Profile) -> None:
+        self._before, self._after = before, after
+        self._until_ns = until_s * NANOSECONDS_PER_S
+        self._records_before = before.due_before(self._until_ns)
+
+    def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
+        """See `Profile.offsets_ns`."""
+        border = min(max(self._records_before, first), last)
+        before = self._before.offsets_ns(first, border)
+        after = self._after.offsets_ns(border - self._records_before, last - self._records_before)
+        return np.concatenate([before, self._until_ns + after]) if len(after) else before
+
+    def due_before(self, offset_ns: int) -> int:
+        """See `Profile.due_before`."""
+        if offset_ns <= self._until_ns:
+            return self._before.due_before(offset_ns)
+        return self._records_before + self._after.due_before(offset_ns - self._until_ns)
+
+
 #: Profiles by the name a scenario gives them, each made from the scenario's rate in records per second.
 PROFILES = {"constant": ConstantRate}

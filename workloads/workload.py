@@ -23,7 +23,7 @@ from workloads.california import (
     OPERATOR_SHARES,
 )
 from workloads.malformed import spoil
-from workloads.profiles import NANOSECONDS_PER_S, PROFILES
+from workloads.profiles import NANOSECONDS_PER_S, PROFILES, Profile, Step
 
 CALL = TYPES.index("call")
 
@@ -46,6 +46,7 @@ class WorkloadSpecification:
         warmup_s, duration_s: length of the warm-up and of the measured time after it; both whole seconds.
         partitions: of the input topic.
         profile: a name in `workloads.profiles.PROFILES`.
+        warmup_rate_records_per_s: the profile's rate in the first two thirds of the warm-up; 0 for no other rate.
         malformed_per_million: how many lines in a million are malformed, on average.
         epoch_s: event time of offset 0, in seconds since the Unix epoch. Fixed, so that a seed gives the same bytes
             whenever it is run; event time runs beside wall-clock time at a constant distance.
@@ -57,6 +58,7 @@ class WorkloadSpecification:
     duration_s: int
     partitions: int
     profile: str = "constant"
+    warmup_rate_records_per_s: int = 0
     malformed_per_million: int = 0
     epoch_s: int = 1_767_225_600  # 2026-01-01T00:00:00Z
 
@@ -90,7 +92,7 @@ class Workload:
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
-        self._profile = PROFILES[specification.profile](specification.rate_records_per_s)
+        self._profile = _profile(specification)
         self._malformed_below = specification.malformed_per_million * 2**32 // 1_000_000
         self.total_s = specification.warmup_s + specification.duration_s
         self.total_records = self._profile.due_before(self.total_s * NANOSECONDS_PER_S)
@@ -152,6 +154,15 @@ class Workload:
         for at in np.flatnonzero(columns.malformed).tolist():
             lines[at] = spoil(lines[at], int(columns.malformed_choices[at]))
         return lines
+
+
+def _profile(specification: WorkloadSpecification) -> Profile:
+    make = PROFILES[specification.profile]
+    measured = make(specification.rate_records_per_s)
+    step_s = specification.warmup_s * 2 // 3
+    if not specification.warmup_rate_records_per_s or not step_s:
+        return measured
+    return Step(make(specification.warmup_rate_records_per_s), step_s, measured)
 
 
 def cell_of(window_s: int, number: int) -> Cell:

@@ -6,6 +6,7 @@ for three standard errors of the simulation. The seeds are fixed, so that a test
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from harness.statistics import (
     unpaired_ratio,
 )
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def _log_normal(random: np.random.Generator, deviation: float, trials: int) -> Floats:
@@ -150,13 +151,14 @@ def test_two_runs_of_six_trials_show_a_difference_of_20_percent() -> None:
 
 
 def test_two_runs_are_not_resampled_in_step() -> None:
-    """If they were, two runs with the same figures would differ by nothing at all in each resample."""
-    figures = _log_normal(np.random.default_rng(17), 0.1, 8)
-    interval = unpaired_ratio(figures, figures)
+    """If they were, equal runs would not differ in any resample, and the interval would be Student's."""
+    logs = 0.01 * np.arange(6)
+    interval = unpaired_ratio(np.exp(logs), np.exp(logs))
     assert interval
-    deviation = math.sqrt(2 / 8) * np.log(figures).std(ddof=1)
     assert interval.estimate == 1
-    assert 2 * deviation < math.log(interval.high) < 3.5 * deviation
+    student = stats.t.ppf(0.975, 10) * math.sqrt(2 / 6) * logs.std(ddof=1)
+    assert 1.01 * student < math.log(interval.high) < 1.1 * student
+    assert 1.01 * student < -math.log(interval.low) < 1.1 * student
 
 
 def test_pairing_cancels_a_drift_that_misleads_unpaired_runs() -> None:

@@ -13,7 +13,7 @@ from engines.contract.aggregate import Cell
 from engines.contract.record import OPERATORS, parse
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
 from workloads.malformed import KINDS
-from workloads.profiles import NANOSECONDS_PER_S, ConstantRate
+from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Step
 from workloads.truth import expected_counts
 from workloads.workload import CELLS, Workload, WorkloadSpecification
 
@@ -112,3 +112,25 @@ def test_due_before_inverts_offsets(rate: int, seconds: float) -> None:
     (offset,) = profile.offsets_ns(index, index + 1).tolist()
     assert profile.due_before(offset) <= index < profile.due_before(offset + 1)
     assert offset == index * NANOSECONDS_PER_S // rate
+
+
+@given(before=st.integers(1, 5000), after=st.integers(1, 5000), until_s=st.integers(1, 20), at=st.integers(0, 200_000))
+def test_a_step_is_one_rate_and_then_the_other(before: int, after: int, until_s: int, at: int) -> None:
+    step = Step(ConstantRate(before), until_s, ConstantRate(after))
+    offsets = step.offsets_ns(at, at + 300)
+    assert (np.diff(offsets) >= 0).all()
+    whole = step.offsets_ns(0, at + 300) if at < 3000 else None
+    assert whole is None or whole[at:].tolist() == offsets.tolist(), "any range is part of the whole"
+    for index in (0, 150, 299):
+        assert step.due_before(int(offsets[index])) <= at + index < step.due_before(int(offsets[index]) + 1)
+    assert step.due_before(until_s * NANOSECONDS_PER_S) == before * until_s
+    assert step.due_before((until_s + 7) * NANOSECONDS_PER_S) == before * until_s + after * 7
+
+
+def test_a_warmup_at_another_rate_takes_its_first_two_thirds() -> None:
+    workload = Workload(replace(SPECIFICATION, warmup_s=6, warmup_rate_records_per_s=100))
+    seconds = [np.diff(workload.second(second))[0] for second in range(workload.total_s)]
+    assert seconds == [100] * 4 + [3000] * 7
+    assert expected_counts(workload).counts.keys() <= {
+        Cell(SPECIFICATION.epoch_s + second, *cell) for second in range(11) for cell in CELLS
+    }
