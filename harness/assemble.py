@@ -33,7 +33,10 @@ PIPELINE, LOAD = ("kafka", "redis", "redis_writer"), ("generator", "archiver", "
 def trial_result(
     trial: Trial, number: int, block: int, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts
 ) -> TrialResult:
-    """The result of one trial. Without `truth`, or if the trial broke off, the counts are not verified."""
+    """The result of one trial. Without `truth`, or if the trial broke off, the counts are not verified.
+
+    Of one that was broken off on purpose, what needs the whole measured time is not measured: throughput and cost.
+    """
     correctness = None
     if truth and trial.is_complete and trial.observed is not None:
         correctness = compare(
@@ -121,6 +124,8 @@ def _measured_records(workload: Workload) -> int:
 
 
 def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Latency | None:
+    if trial.broken_off:
+        return None
     total = Durations()
     for slot, durations in _slots(trial).items():
         if slot >= 0:
@@ -146,7 +151,7 @@ def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Late
 
 
 def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
-    if not trial.measured:
+    if not trial.measured or trial.broken_off:
         return None
     warmup_s, duration_s = workload.specification.warmup_s, workload.specification.duration_s
     by_second = trial.measured["by_second"].items()
@@ -155,7 +160,7 @@ def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
 
 
 def _cost(trial: Trial, workload: Workload) -> Cost | None:
-    if not trial.measured:
+    if not trial.measured or trial.broken_off:
         return None
     usage = trial.readings["engine"].between(0, workload.specification.duration_s)
     records = _measured_records(workload)

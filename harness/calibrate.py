@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from engines.contract.aggregate import encode_key
 from harness.assemble import invalid_reasons, trial_result
 from harness.calibration import (
+    FLOOR,
     Calibration,
     CaseResult,
     CountRow,
@@ -46,7 +47,6 @@ from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import CELLS, Workload, cell_of
 
 ENGINE = "synthetic"
-FLOOR = "floor"
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 #: First-in-first-out matching within a cell can be off by the length of a window.
 MATCHING_BOUND_MS = 1000.0
@@ -221,8 +221,8 @@ def calibrate(
         save_calibration_result(calibration, directory)
         if options.keep_logs or not calibration.passed:
             session.keep_logs(directory / "logs")
-    if not names:
-        save_calibration(summarise(calibration, next(case for case in found if case.name == FLOOR)))
+    if not names and (summary := summarise(calibration)):
+        save_calibration(summary)
     return calibration, directory
 
 
@@ -273,6 +273,7 @@ def _nothing(case: Case, reasons: list[str]) -> CaseResult:
     return CaseResult(
         name=case.name,
         description=case.description,
+        exact_quantiles=case.exact_quantiles,
         passed=False,
         reasons=reasons,
         floor_ms_p50=None,
@@ -315,6 +316,7 @@ def judge_case(
     return CaseResult(
         name=case.name,
         description=case.description,
+        exact_quantiles=case.exact_quantiles,
         passed=not reasons,
         reasons=reasons,
         floor_ms_p50=true.floor_ms(50) if true else None,

@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Benchmark stream processors over call-detail records, and prove their counts right.",
-    epilog="Exit codes: 0 pass, 1 a verdict failed, 2 bad usage or configuration, 3 the run is invalid, "
+    epilog="Exit codes: 0 pass, 1 a verdict or gate failed, 2 bad usage or configuration, 3 the run is invalid, "
     "4 a service could not start, 130 Ctrl-C.",
 )
 services_app = typer.Typer(no_args_is_help=True, help="Kafka, Redis and S3 for interactive use.")
@@ -54,7 +54,7 @@ class _Settings:
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json`"
 )
 def run(
-    scenario: Annotated[str, typer.Argument(help="A built-in scenario (main, smoke) or a YAML file.")] = "main",
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario (main, smoke, sweep) or a YAML file.")] = "main",
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
@@ -261,7 +261,7 @@ def compare(
     )
     for path, text in ((junit, report.junit_xml), (benchmark_json, report.benchmark_json)):
         if path:
-            path.write_text(text(found), encoding="utf-8")
+            _write(path, text(found))
     if format == "text":
         Console().print(report.gate_table(found))
     else:
@@ -279,6 +279,15 @@ def report(
     _show_paths(write_reports(_load(run), run if run.is_dir() else run.parent))
 
 
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"
+        ) from error
+
+
 def _load(run: Path) -> "Result":
     """The result of a run, given its directory or the file.
 
@@ -287,9 +296,9 @@ def _load(run: Path) -> "Result":
     """
     from pydantic import ValidationError
 
-    from harness.result import SCHEMA_VERSION, load_result
+    from harness.result import load_result
 
-    fix = "give the directory of a run, runs/RUN_ID"
+    fix = "give the directory of a run, runs/RUN_ID, made by this version"
     try:
         return load_result(run)
     except OSError as error:
@@ -297,9 +306,7 @@ def _load(run: Path) -> "Result":
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise UsageError(
-            f"{run}: no result of version {SCHEMA_VERSION}: {where}: {first['msg']}", fix=f"{fix}, made by this version"
-        ) from error
+        raise UsageError(f"{run}: no result of this version: {where}: {first['msg']}", fix=fix) from error
 
 
 @app.command(epilog="Example: `ringbench doctor`")

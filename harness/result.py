@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Literal[2] = 2
 
 
 class Verdict(StrEnum):
@@ -312,6 +312,7 @@ class CalibrationSummary(_Part):
     calibrated_at: str = Field(description="ISO 8601, UTC")
     commit: str | None
     passed: bool
+    rate_records_per_s: int
     floor_ms_p50: float = Field(description="latency of an engine that passes each record on at once")
     floor_ms_p99: float
     error_ms_max: float = Field(description="greatest distance of a reported percentile from the true one")
@@ -338,7 +339,7 @@ class Environment(_Part):
 class Result(_Part):
     """A whole run."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run_id: str
     valid: bool
     invalid_reasons: list[str]

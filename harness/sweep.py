@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from harness.assemble import invalid_reasons, trial_result
 from harness.environment import commit, host_id
+from harness.errors import UsageError
 from harness.result import TrialResult
 from harness.scenario import Scenario
 from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
@@ -62,8 +63,15 @@ def sweep(
     Returns: the sweep, and its directory.
 
     Raises:
+        UsageError: the rates make no sense.
         RingbenchError: an attempt could not take place.
     """
+    if not search.lowest <= scenario.rate_records_per_s <= search.highest:
+        raise UsageError(
+            f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "
+            f"and the highest, {search.highest:,}",
+            fix="change --start-rate, --lowest-rate or --highest-rate",
+        )
     key = _key(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
@@ -196,9 +204,9 @@ def _answer(engine: SweepEngine, answer: Answer) -> SweepAnswer:
 
 
 def latency_curve(engine: SweepEngine) -> list[tuple[int, float]]:
-    """(records per second, p99 in ms) by rising rate, of what was measured to its end; of a rate, the last attempt."""
+    """(records per second, p99 in ms) by rising rate, of what was not broken off; of a rate, the last attempt."""
     by_rate: dict[int, float] = {}
     for each in engine.attempts:
-        if each.latency_ms and not any(reason.startswith("broken off") for reason in each.reasons):
+        if each.latency_ms:
             by_rate[each.rate_records_per_s] = each.latency_ms.p99
     return sorted(by_rate.items())

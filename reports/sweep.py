@@ -6,8 +6,9 @@ import shlex
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -109,11 +110,12 @@ def draw_sweep(sweep: Sweep) -> Picture:
         axes.set_xscale("log")
         axes.set_yscale("log")
         label_milliseconds(axes, vertical=True)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("offered records/s (log scale)")
         axes.set_ylabel("latency (log scale)")
-        axes.legend(fontsize=9)
+        figure.legend(loc="outside lower left", fontsize=9)
     said = "; ".join(f"{engine.name}: {answer_text(engine.answer)}" for engine in sweep.engines)
     return Picture(
         "latency-against-load",
@@ -126,13 +128,15 @@ def draw_sweep(sweep: Sweep) -> Picture:
 
 
 def _draw_engine(axes: Axes, engine: SweepEngine, colour: str) -> None:
-    measured = [attempt for attempt in _by_rate(engine) if attempt.latency_ms and attempt.drain_s is not None]
-    rates = [attempt.rate_records_per_s for attempt in measured]
-    p99s_ms = [attempt.latency_ms.p99 for attempt in measured if attempt.latency_ms]
-    axes.plot(rates, p99s_ms, color=colour, label=f"{engine.name}: {answer_text(engine.answer)}")
-    p50s_ms = [attempt.latency_ms.p50 for attempt in measured if attempt.latency_ms]
-    axes.plot(rates, p50s_ms, color=colour, linestyle=":")
-    for attempt, rate, p99_ms in zip(measured, rates, p99s_ms, strict=True):
-        axes.plot(rate, p99_ms, "o", color=colour, markerfacecolor=colour if attempt.sustained else "white")
+    measured = [attempt for attempt in _by_rate(engine) if attempt.latency_ms]
+    # Of a rate that was tried twice, the lines go through the last attempt: the longer one.
+    latencies = {each.rate_records_per_s: each.latency_ms for each in measured if each.latency_ms}
+    p99s_ms = [latency.p99 for latency in latencies.values()]
+    axes.plot(list(latencies), p99s_ms, color=colour, label=f"{engine.name}: {answer_text(engine.answer)}")
+    axes.plot(list(latencies), [latency.p50 for latency in latencies.values()], color=colour, linestyle=":")
+    for attempt in measured:
+        p99_ms = attempt.latency_ms.p99 if attempt.latency_ms else np.nan
+        filling = colour if attempt.sustained else "white"
+        axes.plot(attempt.rate_records_per_s, p99_ms, "o", color=colour, markerfacecolor=filling)
     if engine.answer and engine.answer.rate_records_per_s:
         axes.axvline(engine.answer.rate_records_per_s, color=colour, linewidth=0.8, alpha=0.6)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.result import save_result
 from tests.integration.ringbench import Ringbench, write_scenario
+from tests.unit.results import make_engine, make_result
 
 pytestmark = pytest.mark.integration
 
@@ -72,3 +74,37 @@ def test_a_too_old_java_is_named(tmp_path: Path) -> None:
     code, message = _refused(tmp_path, env={"RINGBENCH_JAVA_HOME": str(tmp_path / "old")})
     assert code == 2
     assert "11.0.2" in message and "17 or 21" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sweep", "--start-rate", "100", "--lowest-rate", "1000"), ("100 records/s", "1,000", "--lowest-rate")),
+        (("sweep", "--start-rate", "3000000"), ("3,000,000", "2,000,000", "--highest-rate")),
+        (("calibrate", "--case", "los"), ("unknown case 'los'", "loss")),
+        (("compare", "nowhere", "nowhere"), ("nowhere", "No such file", "runs/RUN_ID")),
+        (("compare", "nowhere", "nowhere", "--format", "xml"), ("'xml'", "text, md or json")),
+    ],
+)
+def test_what_makes_no_sense_to_other_commands_exits_2(
+    tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    with Ringbench(tmp_path, *arguments) as run:
+        assert run.end() == 2
+        assert "Traceback" not in run.stderr
+        assert [word for word in words if word not in run.stderr] == []
+        assert not run.runs.exists()
+        run.wait_until_gone()
+
+
+def test_a_file_that_cannot_be_written_exits_2_and_not_1_as_a_regression_would(tmp_path: Path) -> None:
+    result = make_result(engines=[make_engine("flink", 18, trials=6)])
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        save_result(result, tmp_path / name)
+    runs = [str(tmp_path / "old"), str(tmp_path / "new")]
+    with Ringbench(tmp_path / "good", "compare", *runs, "--junit", str(tmp_path / "junit.xml")) as run:
+        assert run.end() == 0, run.stderr
+    with Ringbench(tmp_path / "bad", "compare", *runs, "--junit", str(tmp_path / "no" / "junit.xml")) as run:
+        assert run.end() == 2
+        assert "junit.xml" in run.stderr and "cannot be written" in run.stderr and "Traceback" not in run.stderr

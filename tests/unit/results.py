@@ -246,6 +246,7 @@ def make_environment() -> Environment:
             calibrated_at="2025-10-08T17:02:44+00:00",
             commit="48cbd08",
             passed=True,
+            rate_records_per_s=6000,
             floor_ms_p50=2.31,
             floor_ms_p99=6.87,
             error_ms_max=0.42,

@@ -129,6 +129,12 @@ def test_a_trial_that_broke_off_has_nulls_and_no_verdict() -> None:
     assert result.correctness is result.latency_ms is result.cost is result.throughput_records_per_s is None
 
 
+def test_of_a_trial_that_was_broken_off_nothing_stands_for_the_whole_measured_time() -> None:
+    result = _result(_trial(broken_off="too slow", is_complete=False), TRUTH)
+    assert result.latency_ms is result.cost is result.throughput_records_per_s is result.correctness is None
+    assert result.verdict is Verdict.UNKNOWN
+
+
 def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:
     observed = dict(EXPECTED.counts)
     observed.pop(next(iter(observed)))

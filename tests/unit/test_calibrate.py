@@ -11,11 +11,12 @@ from engines.contract.aggregate import encode_key
 from harness.accounting import Readings, Usage
 from harness.assemble import trial_result
 from harness.calibrate import CASES, Case, Stall, judge_case, true_latencies, wrong_validity
-from harness.calibration import CaseResult
+from harness.calibration import FLOOR, Calibration, CaseResult, summarise
 from harness.histogram import Durations
 from harness.scenario import Scenario
 from harness.trial import JOURNAL, Trial, View
 from harness.truth import truth_from_seed
+from tests.unit.results import make_environment
 from workloads.truth import expected_counts
 from workloads.workload import Workload, cell_of
 
@@ -145,6 +146,28 @@ def test_faults_must_be_reported_exactly_and_must_have_been_injected(
     trial.observed[cell] -= lost
     found = _judge(next(case for case in CASES if case.name == "loss"), trial, account)
     assert found.passed is passed
+
+
+def test_the_summary_tells_the_floor_and_the_greatest_error_and_nothing_without_a_floor(tmp_path: Path) -> None:
+    account, latencies_ns = _pipeline(tmp_path, 100.0)
+    floor = Case(name=FLOOR, description="")
+    cases = [
+        _judge(floor, _trial(tmp_path, latencies_ns), account),
+        _judge(CONSTANT, _trial(tmp_path, latencies_ns + 7_000_000), account),
+    ]
+    calibration = Calibration.model_construct(
+        finished_at="2026-01-01T00:00:00+00:00",
+        rate_records_per_s=400,
+        passed=False,
+        cases=cases,
+        environment=make_environment(),
+    )
+    found = summarise(calibration)
+    assert found is not None and not found.passed
+    assert found.floor_ms_p50 == pytest.approx(104, rel=1e-2)
+    assert found.error_ms_max == pytest.approx(7, abs=0.2)
+    calibration.cases = cases[1:]
+    assert summarise(calibration) is None
 
 
 def test_a_trial_that_must_be_invalid_and_is_not_is_a_fault() -> None:

@@ -52,6 +52,14 @@ def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
         load_result(path)
 
 
+@pytest.mark.parametrize("version", [1, 3, "2"])
+def test_another_version_is_refused(tmp_path: Path, version: object) -> None:
+    path = save_result(make_result(), tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": version}))
+    with pytest.raises(ValidationError, match="schema_version"):
+        load_result(path)
+
+
 def test_the_published_schema_is_the_generated_one() -> None:
     assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m reports.schema"
 
