@@ -17,6 +17,8 @@ from workloads.workload import Workload
 ENGINE, HARNESS = "engine", "harness"
 #: Growth of the lag below this share of the rate is not growth: it would take minutes to show in latency.
 TOLERATED_GROWTH = 0.01
+#: What a trial knows of its workers is up to half a second old, and as old again when it looks.
+NEWS_AGE_S = 1.0
 #: So many readings in a row must be out of bound before a trial is broken off: more than 1 % of any measured time here.
 READINGS_OUT_OF_BOUND = 8
 
@@ -40,18 +42,18 @@ class Overload:
 
     def __call__(self, view: View) -> str:
         """Why to break the trial off, or "". A lag of more records than come within the bound means p99 beyond it."""
-        rate = self.workload.specification.rate_records_per_s
+        rate, longest_s = self.workload.specification.rate_records_per_s, self.bound_s + NEWS_AGE_S
         due_ns = int((view.t_s + self.workload.specification.warmup_s) * NANOSECONDS_PER_S)
         behind = {
             ENGINE: view.acked_records * (1 - self.malformed_share) - view.visible_records,
             HARNESS: self.workload.due_before(due_ns) - view.acked_records,
         }
         for who, records in behind.items():
-            self._out[who] = self._out[who] + 1 if view.t_s >= 0 and records > self.bound_s * rate else 0
+            self._out[who] = self._out[who] + 1 if view.t_s >= 0 and records > longest_s * rate else 0
             if self._out[who] >= READINGS_OUT_OF_BOUND:
                 self.blamed = who
                 what = "the engine's lag" if who == ENGINE else "what the generator could not send"
-                return f"broken off: {what} was {records:,.0f} records, over {self.bound_s:g} s of load"
+                return f"broken off: {what} was {records:,.0f} records, over {longest_s:g} s of load"
         return ""
 
 

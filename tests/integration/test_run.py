@@ -77,7 +77,7 @@ def test_every_record_of_the_measured_time_has_a_latency(first: Outcome, name: s
     assert engine["latency_ms"]["never_visible_count"] == engine["latency_ms"]["negative_count"] == 0
     assert engine["throughput_records_per_s"]["offered"] == SMALL["rate_records_per_s"]
     assert engine["cost"]["cpu_user_s"] > 0
-    assert engine["series"][-1]["visible_records"] == first.result["truth"]["records"]
+    assert engine["trials"][0]["series"][-1]["visible_records"] == first.result["truth"]["records"]
     assert engine["config"]
 
 

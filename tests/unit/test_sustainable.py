@@ -112,14 +112,14 @@ def _due(t_s: float) -> float:
 
 
 def test_a_lag_beyond_the_bound_breaks_off_but_not_at_once() -> None:
-    out = [_view(at / 4, _due(at / 4), _due(at / 4) - 2.1 * RATE) for at in range(READINGS_OUT_OF_BOUND)]
+    out = [_view(at / 4, _due(at / 4), _due(at / 4) - 3.1 * RATE) for at in range(READINGS_OUT_OF_BOUND)]
     reason, blamed = _looks(*out)
-    assert blamed == ENGINE and "the engine's lag was 21,000 records" in reason
+    assert blamed == ENGINE and "the engine's lag was 31,000 records" in reason
     assert _looks(*out[:-1]) == ("", "")
 
 
 def test_a_lag_that_comes_and_goes_does_not_break_off() -> None:
-    out = [_view(at / 4, _due(at / 4), _due(at / 4) - (0 if at % 7 == 6 else 2.1) * RATE) for at in range(40)]
+    out = [_view(at / 4, _due(at / 4), _due(at / 4) - (0 if at % 7 == 6 else 3.1) * RATE) for at in range(40)]
     assert _looks(*out) == ("", "")
 
 
@@ -128,7 +128,14 @@ def test_a_lag_in_the_warmup_does_not_break_off() -> None:
     assert _looks(*out) == ("", "")
 
 
+def test_news_that_are_a_little_old_do_not_break_off_however_tight_the_bound() -> None:
+    overload = Overload(WORKLOAD, bound_s=0.001)
+    for at in range(40):
+        t_s = at / 4
+        assert overload(_view(t_s, _due(t_s) - 0.8 * RATE, _due(t_s) - 1.6 * RATE)) == ""
+
+
 def test_a_generator_that_cannot_send_is_blamed_on_the_harness() -> None:
-    out = [_view(at / 4, _due(at / 4) - 2.1 * RATE, _due(at / 4) - 2.1 * RATE) for at in range(READINGS_OUT_OF_BOUND)]
+    out = [_view(at / 4, _due(at / 4) - 3.1 * RATE, _due(at / 4) - 3.1 * RATE) for at in range(READINGS_OUT_OF_BOUND)]
     reason, blamed = _looks(*out)
     assert blamed == HARNESS and "what the generator could not send" in reason
