@@ -73,6 +73,9 @@ def run(
     redis_port: Annotated[int | None, typer.Option(help="Port for the Redis that is started here.")] = None,
     s3_port: Annotated[int | None, typer.Option(help="Port for the S3 server that is started here.")] = None,
     runs_dir: RunsDir = Path("runs"),
+    view: Annotated[
+        bool, typer.Option("--view", help="Serve the live map while it runs, and print where it is.")
+    ] = False,
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
@@ -99,6 +102,7 @@ def run(
         external=external,
         command=_command(),
         keep_logs=keep_logs,
+        view=view,
     )
     with ConsoleWatcher(console) as watcher:
         result, directory = run_scenario(load_scenario(scenario, chosen), trials, options, watcher)
@@ -267,6 +271,37 @@ def compare(
     else:
         print(report.gate_markdown(found) if format == "md" else found.model_dump_json(indent=2))
     raise typer.Exit(0 if found.passed else 1)
+
+
+@app.command(
+    epilog="Examples: `ringbench view --redis redis://127.0.0.1:6379/0` | `ringbench run --view` shows the map of a run"
+)
+def view(
+    redis: Annotated[
+        str, typer.Option(help="The Redis that holds the counts, redis://host:port/0.", envvar="RINGBENCH_REDIS")
+    ],
+    namespace: Annotated[
+        str, typer.Option(help="What the counts' keys begin with; cdr:RUN_ID in your own Redis.")
+    ] = "cdr",
+    host: Annotated[
+        str, typer.Option(help="What to listen on; other than loopback needs a token in RINGBENCH_VIEW_TOKEN.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 0,
+    max_rate: Annotated[float, typer.Option(min=1, max=60, help="Frames a second at the most.")] = 4.0,
+) -> None:
+    """Show California's counties as a live map in the browser, until Ctrl-C."""
+    from harness.view import keep_viewing
+
+    def tell(url: str) -> None:
+        console.print(f"  the live map is at {url}", highlight=False, soft_wrap=True)
+        console.print("  Ctrl-C ends it.", highlight=False)
+
+    token = os.environ.get("RINGBENCH_VIEW_TOKEN", "")
+    if not token and host not in ("127.0.0.1", "::1", "localhost"):
+        raise UsageError(
+            f"--host {host}: others could see the map, and no token is set", fix="set RINGBENCH_VIEW_TOKEN to a secret"
+        )
+    keep_viewing(redis, tell, namespace=namespace, host=host, port=port, token=token, max_rate_hz=max_rate)
 
 
 @app.command(epilog="Example: `ringbench report runs/20260101T000000-abc123`")

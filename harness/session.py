@@ -16,6 +16,7 @@ from harness.provision.java import Java, ensure_java
 from harness.result import Environment
 from harness.scenario import Scenario
 from harness.trial import Trial, TrialOptions, TrialRunner
+from harness.view import start_viewer, viewer_url
 from harness.watch import ConsoleWatcher
 
 
@@ -29,6 +30,7 @@ class SessionOptions:
         external: the user's own services, in place of started ones.
         command: the arguments that repeat the command.
         keep_logs: keep the logs of what went well, too.
+        view: serve the live map meanwhile.
     """
 
     runs_dir: Path
@@ -36,6 +38,7 @@ class SessionOptions:
     external: External = field(default_factory=External)
     command: list[str]
     keep_logs: bool = False
+    view: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,9 @@ def open_session(
         prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
         watcher.phase("starting Kafka, Redis and S3")
         backing = stack.enter_context(start_backing(options.external, run_id, work, watcher.note))
+        if options.view:
+            viewer = start_viewer(work, redis_url=backing.redis_url, namespace=backing.namespace, title=run_id)
+            watcher.note(f"the live map is at {viewer_url(stack.enter_context(viewer))}")
         yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work))
 
 

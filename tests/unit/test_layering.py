@@ -60,3 +60,15 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
     allowed = {"result", "headline", "calibration", "gate", "sweep_result", "histogram"}
     found = {name for _, name in _ours("reports") if not name.startswith("reports")}
     assert found <= {f"harness.{name}" for name in allowed}
+
+
+def test_the_viewer_knows_of_the_harness_its_keys_its_result_and_how_counts_are_read_only() -> None:
+    allowed = ("engines.contract", "viewer", "workloads")
+    found = {name for _, name in _ours("viewer") if not name.startswith(allowed)}
+    assert found <= {"harness.keys", "harness.result", "harness.store"}
+
+
+def test_only_the_command_line_imports_the_viewer() -> None:
+    folders = ("engines", "harness", "reports", "workloads")
+    importing = {file for folder in folders for file, name in _ours(folder) if name.split(".")[0] == "viewer"}
+    assert importing <= {"cli.py"}

@@ -1,0 +1,154 @@
+"""One side of the map: a stream's counts and scores, and the frames that are made of them.
+
+Live, there is one side. A replay may have two, to put engines side by side.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewer.cells import ALL_TYPES, by_county_and_operator, type_of
+from viewer.state import Counts
+from viewer.zscore import Anomaly, Detector
+
+#: Scores are sent no more often than this; they change once a second of event time.
+SCORES_INTERVAL_S = 1.0
+
+_NOTHING: tuple[int | None, int] = (None, 0)
+
+
+class Frame(NamedTuple):
+    """An encoded frame: all but the one field that is not the same for all clients.
+
+    Attributes:
+        head: the JSON object's beginning, up to that field.
+        whole: the object for a client that has lost nothing, as nearly all have.
+    """
+
+    head: str
+    whole: str
+
+    def text(self, dropped: int) -> str:
+        """The frame for a client for which so many frames have been dropped."""
+        return self.whole if dropped == 0 else f'{self.head}"dropped":{dropped}}}'
+
+
+class Side:
+    """Counts, scores and the state of their source.
+
+    Attributes:
+        counts: what the source says.
+        detector: what stands out among them.
+        is_up: whether the source answers.
+        seq: number of the newest frame.
+    """
+
+    def __init__(self, number: int, name: str, extra: Callable[[], dict[str, Any]] = dict) -> None:
+        """Make an empty side.
+
+        Args:
+            number: 0 or 1.
+            name: for people.
+            extra: further fields for each frame.
+        """
+        self.number, self.name = number, name
+        self.counts, self.detector = Counts(), Detector()
+        self.is_up = False
+        self.seq = 0
+        self._extra = extra
+        self._scores_due_s = 0.0
+        #: The window whose scores were sent last, and the version of the anomalies that were.
+        self._told = _NOTHING
+
+    def restart(self) -> None:
+        """Forget the scores: another history begins."""
+        self.detector = Detector()
+        self._told = _NOTHING
+
+    def swap(self, counts: Counts, detector: Detector) -> None:
+        """Put others in the place of counts and scores."""
+        counts.generation = self.counts.generation + 1
+        self.counts, self.detector = counts, detector
+        self._told = _NOTHING
+
+    def judge(self) -> None:
+        """Score the windows that have finished since this was called last."""
+        oldest_s = self.counts.oldest_s
+        if oldest_s is None:
+            return
+        last_s = self.detector.last_s
+        if last_s is not None and last_s + 1 < oldest_s:
+            self.restart()
+            last_s = None
+        window_s = oldest_s if last_s is None else last_s + 1
+        while self.counts.is_finished(window_s):
+            self.detector.add(window_s, by_county_and_operator(self.counts.window(window_s)))
+            window_s += 1
+
+    def next_delta(self, clients: int) -> dict[str, Any]:
+        """The next frame, a delta of all that has changed since the one before."""
+        self.judge()
+        self.seq += 1
+        fields = self._fields("delta", self.counts.take_delta(), clients)
+        now_s = time.monotonic()
+        if now_s >= self._scores_due_s and self._told[0] != self.detector.last_s:
+            self._scores_due_s = now_s + SCORES_INTERVAL_S
+            fields |= self._scores()
+        told_s, told_version = self._told
+        if told_version != self.detector.version:
+            fields |= self._events()
+        self._told = (self.detector.last_s if "z" in fields else told_s, self.detector.version)
+        return fields
+
+    def snapshot(self, clients: int) -> dict[str, Any]:
+        """All there is, with the number of the newest frame: the next delta goes on from here."""
+        return self._fields("snapshot", self.counts.snapshot(), clients) | self._scores() | self._events()
+
+    def _fields(self, kind: str, cells: list[int], clients: int) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "seq": self.seq,
+            "side": self.number,
+            "sent_ms": time.time_ns() // 1_000_000,
+            "updated_ms": self.counts.updated_ms,
+            "now_s": self.counts.now_s,
+            "cells": cells,
+            "redis": "up" if self.is_up else "down",
+            "clients": clients,
+            **self._extra(),
+        }
+
+    def _scores(self) -> dict[str, Any]:
+        return {"z": _rounded(self.detector.z), "county_z": _rounded(self.detector.county_z)}
+
+    def _events(self) -> dict[str, Any]:
+        return {"events": [_event(each) for each in self.detector.anomalies]}
+
+
+def encode(fields: dict[str, Any], types: frozenset[int]) -> Frame:
+    """Encode a frame for clients that want cells of these types, by number."""
+    cells = fields["cells"]
+    if types != ALL_TYPES:
+        triples = zip(cells[::3], cells[1::3], cells[2::3], strict=True)
+        cells = [part for triple in triples if type_of(triple[1]) in types for part in triple]
+    head = json.dumps(fields | {"cells": cells}, separators=(",", ":"))[:-1] + ","
+    return Frame(head, head + '"dropped":0}')
+
+
+def _rounded(scores: NDArray[np.float64]) -> list[float | None]:
+    return [None if math.isnan(each) else each for each in np.round(scores, 2).ravel().tolist()]
+
+
+def _event(anomaly: Anomaly) -> dict[str, Any]:
+    return {
+        "county": anomaly.county,
+        "since_s": anomaly.since_s,
+        "until_s": anomaly.until_s,
+        "peak_z": round(anomaly.peak_z, 2),
+        "factor": None if math.isnan(anomaly.factor) else round(anomaly.factor, 2),
+    }

@@ -1,0 +1,73 @@
+/** What is said about the connection and the stream, above the map. */
+
+import { UNKNOWN, formatSecond, formatSpan, formatWhole } from "./format.js";
+import { byId, setText } from "./ui.js";
+
+/** The stream is called idle when it has brought nothing new for so long, in seconds. */
+const IDLE_S = 3;
+
+/** Attempts to connect are counted from here on. */
+const MANY_ATTEMPTS = 2;
+
+const CONNECTION_TEXTS = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Connection lost, trying again",
+  "redis down": "Redis is down",
+};
+
+/** A recording's times are as old as the recording. */
+const NOT_MEASURED = "not in a replay";
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * @param {{state: string, sinceMs: number, attempt: number, problem: string | null}} connection `state` is a key of
+ *   CONNECTION_TEXTS
+ */
+export function showConnection({ state, sinceMs, attempt, problem }) {
+  byId("connection").dataset.state = state;
+  document.body.classList.toggle("stale", state !== "live");
+  setText(byId("connection-state"), CONNECTION_TEXTS[state]);
+  const attempts = attempt >= MANY_ATTEMPTS ? `, ${attempt} attempts` : "";
+  setText(byId("connection-since"), `for ${formatSpan((Date.now() - sinceMs) / 1000)}${attempts}`);
+  byId("problem").hidden = problem === null;
+  setText(byId("problem"), problem ?? "");
+}
+
+function freshnessText(side, meter) {
+  const idleS = (Date.now() - side.updatedMs) / 1000;
+  if (side.updatedMs !== null && idleS > IDLE_S) return `nothing new for ${formatSpan(idleS)}`;
+  if (meter.latestMs === null) return UNKNOWN;
+  return `${formatWhole(meter.latestMs)} ms (median ${formatWhole(meter.medianMs())} ms)`;
+}
+
+/**
+ * @param {object} hello
+ * @param {Side[]} sides that have had a frame
+ * @param {FreshnessMeter[]} freshness by side
+ * @param {number | null} framesPerS for each side
+ */
+export function showStream(hello, sides, freshness, framesPerS) {
+  const say = (text) => {
+    const texts = sides.map(text);
+    return texts.length === 1 ? texts[0] : texts.map((each, index) => `${hello.sides[index]} ${each}`).join(" · ");
+  };
+  const atMost = `push, at most ${hello.max_rate_hz}${sides.length > 1 ? " for each side" : ""}`;
+  setText(byId("frames"), framesPerS === null ? atMost : `${framesPerS.toFixed(1)} frames/s, ${atMost}`);
+  const isLive = hello.mode === "live";
+  setText(byId("freshness"), isLive ? say((side, index) => freshnessText(side, freshness[index])) : NOT_MEASURED);
+  setText(byId("newest"), say((side) => (side.nowS === null ? UNKNOWN : `${formatSecond(side.nowS)} UTC`)));
+  setText(byId("dropped"), formatWhole(sides[0].dropped));
+  setText(byId("clients"), formatWhole(sides[0].clients));
+}
+
+/** Say what freshness is, and by whose clocks. */
+export function showClocks(hello) {
+  byId("clocks").hidden = hello.mode !== "live";
+  const what = "Freshness: when a frame has arrived, less the time in the ID of the newest stream entry in it. ";
+  const clocks = LOOPBACK.test(location.hostname)
+    ? "Page and server are on one host, unless there is a tunnel between them, and share a clock."
+    : "The two times are those of two clocks, this device's and the store's: it is wrong by as much as they differ.";
+  setText(byId("clocks"), what + clocks);
+}
