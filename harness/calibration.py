@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.result import CalibrationSummary, Environment
+from harness.result import CalibrationSummary, Environment, save_whole
 
 SCHEMA_VERSION = 1
 #: The case without any delay.
@@ -110,8 +110,5 @@ def summarise(calibration: Calibration) -> CalibrationSummary | None:
 
 def save_calibration_result(calibration: Calibration, directory: Path) -> Path:
     """Write ``calibration.json`` in `directory`; the file appears whole or not at all. Returns its path."""
-    path, part = directory / "calibration.json", directory / ".calibration.json.part"
     directory.mkdir(parents=True, exist_ok=True)
-    part.write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
-    return path
+    return save_whole(calibration, directory / "calibration.json")

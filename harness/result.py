@@ -353,13 +353,17 @@ class Result(_Part):
     comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
 
 
-def save_result(result: Result, directory: Path) -> Path:
-    """Write `result` to ``result.json`` in `directory`; the file appears whole or not at all. Returns its path."""
-    path = directory / "result.json"
-    part = directory / ".result.json.part"
-    part.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+def save_whole(model: BaseModel, path: Path) -> Path:
+    """Write `model` to `path` as JSON; the file appears whole or not at all. Returns `path`."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
     part.replace(path)
     return path
+
+
+def save_result(result: Result, directory: Path) -> Path:
+    """Write `result` to ``result.json`` in `directory`, see `save_whole`. Returns its path."""
+    return save_whole(result, directory / "result.json")
 
 
 def load_result(path: Path) -> Result:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.result import Cost, Environment, Generator, Latency, Verdict
+from harness.result import Cost, Environment, Generator, Latency, Verdict, save_whole
 from harness.search import Kind
 
 SCHEMA_VERSION = 1
@@ -83,10 +83,7 @@ class Sweep(_Part):
 def save_sweep(sweep: Sweep, directory: Path) -> Path:
     """Write ``sweep.json`` in `directory`; the file appears whole or not at all. Returns its path."""
     directory.mkdir(parents=True, exist_ok=True)
-    path, part = directory / "sweep.json", directory / ".sweep.json.part"
-    part.write_text(sweep.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
-    return path
+    return save_whole(sweep, directory / "sweep.json")
 
 
 def load_sweep(path: Path) -> Sweep:
