@@ -27,7 +27,7 @@ from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
 
 #: What records pass through besides the engine; what makes and keeps them. The rest is there to measure.
-PIPELINE, LOAD = ("kafka", "redis", "redis_writer"), ("generator", "archiver", "s3")
+PIPELINE, LOAD = ("kafka", "redis", "redis_writer", "viewer"), ("generator", "archiver", "s3", "load test")
 
 
 def trial_result(
@@ -68,6 +68,7 @@ def trial_result(
         pauses=trial.pauses,
         kafka_bytes=trial.kafka_bytes,
         waterfall=trial.waterfall,
+        recording=trial.recording.name if trial.recording.exists() else None,
         series=list(_series(trial, workload, expected)) if trial.measured else [],
     )
 
@@ -101,14 +102,19 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
 
 
 def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
-    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot."""
+    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot before any surge.
+
+    What a surge does to latency says nothing of the warm-up.
+    """
     if not trial.measured.get("slots"):
         return None
-    slot_s = slot_length_s(workload.specification.duration_s)
-    warmup_slots = -(-workload.specification.warmup_s // slot_s)
-    means_ms = np.full(warmup_slots + workload.specification.duration_s // slot_s, np.nan)
+    spec = workload.specification
+    slot_s = slot_length_s(spec.duration_s)
+    warmup_slots = -(-spec.warmup_s // slot_s)
+    quiet_s = min([spec.duration_s, *(surge.at_s for surge in spec.surges)])
+    means_ms = np.full(warmup_slots + quiet_s // slot_s, np.nan)
     for slot, durations in _slots(trial).items():
-        if slot + warmup_slots < len(means_ms):  # the last slot may be a shorter one
+        if slot + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
             means_ms[slot + warmup_slots] = durations.mean_ms
     settled = has_settled(means_ms, warmup_slots)
     first = steady_from(means_ms)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.errors import InvalidRun, UsageError
 from harness.headline import HEADLINES, Headline, figures, headline
 from harness.result import Confidence, EngineResult, Result, Verdict
+from harness.scenario import Scenario
 from harness.statistics import MIN_TRIALS, Interval, adjusted, typical, unpaired_ratio
 
 OLD, NEW = "OLD", "NEW"
@@ -34,6 +35,8 @@ ALLOW_DIFFERENT_HOST = "--allow-different-host"
 
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
 _NOT_WORKLOAD = {"name", "description", "engines", "engine_settings", "limits"}
+# A run from before there was a key was driven as the key's default says.
+_DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()}
 _HOST = ("host", "cpu_model", "cpu_count")
 _SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
 # A new kernel keeps another part of the same memory for itself.
@@ -139,7 +142,7 @@ def check_comparable(
 
 def _workload_differences(old: Result, new: Result) -> list[str]:
     keys = [key for key in {**old.scenario, **new.scenario} if key not in _NOT_WORKLOAD]
-    return _differences(old.scenario, new.scenario, keys)
+    return _differences(_DEFAULTS | old.scenario, _DEFAULTS | new.scenario, keys)
 
 
 def _host_differences(old: Result, new: Result) -> list[str]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from harness.errors import ConfigurationError
+from workloads.california import COUNTIES
 from workloads.profiles import PROFILES
+from workloads.surges import Surge
 from workloads.workload import WorkloadSpecification
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SCENARIO = "main"
+
+#: Counties' names, by what a scenario may call them, in lower case.
+_COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
 
 
 class _Section(BaseModel):
@@ -31,6 +38,32 @@ class Limits(_Section):
     quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")
 
 
+class SurgeSection(_Section):
+    """A surge of one county: see `workloads.surges.Surge`."""
+
+    county: str
+    at_s: int = Field(ge=0, le=86_400, description="after the start of the measured time")
+    duration_s: int = Field(ge=1, le=86_400)
+    factor: float = Field(gt=0, le=100, description="by which the county's rate is multiplied")
+
+    @field_validator("county", mode="before")
+    @classmethod
+    def _known_county(cls, county: object) -> str:
+        name = _COUNTIES.get(str(county).strip().lower())
+        # YAML takes 06037 without quotes for an octal number: what is no text is no code.
+        if not isinstance(county, str) or name is None:
+            close = _did_you_mean(str(county).strip().title(), list(_COUNTIES.values()))
+            raise ValueError(f"unknown county{close}; give a name, or a FIPS code in quotes")
+        return name
+
+    @field_validator("factor")
+    @classmethod
+    def _changes_something(cls, factor: float) -> float:
+        if factor == 1:
+            raise ValueError("a factor of 1 changes nothing")
+        return factor
+
+
 class Scenario(_Section):
     """One benchmark: a workload and the engines to drive with it."""
 
@@ -43,6 +76,7 @@ class Scenario(_Section):
     duration_s: int = Field(60, ge=1, le=86_400, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     profile: str = "constant"
+    surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     malformed_per_million: int = Field(0, ge=0, le=1_000_000)
     allowed_lateness_ms: int = Field(10_000, ge=0)
     parallelism: PositiveInt = Field(2, le=1000)
@@ -58,6 +92,14 @@ class Scenario(_Section):
             raise ValueError(f"unknown profile {name!r}; known: {', '.join(sorted(PROFILES))}")
         return name
 
+    @field_validator("surges")
+    @classmethod
+    def _surges_are_in_place(cls, sections: list[SurgeSection], info: ValidationInfo) -> list[SurgeSection]:
+        problems = dict(_misplaced(_surges(sections), info.data.get("duration_s")))
+        if problems:
+            raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
+        return sections
+
     def workload(self) -> WorkloadSpecification:
         """The workload this scenario sends to each engine."""
         return WorkloadSpecification(
@@ -68,8 +110,27 @@ class Scenario(_Section):
             partitions=self.partitions,
             profile=self.profile,
             warmup_rate_records_per_s=self.warmup_rate_records_per_s,
+            surges=_surges(self.surges),
             malformed_per_million=self.malformed_per_million,
         )
+
+
+def _surges(sections: list[SurgeSection]) -> tuple[Surge, ...]:
+    return tuple(Surge(**section.model_dump()) for section in sections)
+
+
+def _misplaced(surges: Sequence[Surge], measured_s: int | None) -> Iterator[tuple[int, str]]:
+    """The numbers of the surges that cannot be where they are, and why; `measured_s` is None if it is wrong itself."""
+    for number, surge in enumerate(surges):
+        overlapped = [
+            f"surges.{earlier}"
+            for earlier, other in enumerate(surges[:number])
+            if other.county == surge.county and other.at_s < surge.end_s and surge.at_s < other.end_s
+        ]
+        if overlapped:
+            yield number, f"overlaps {', '.join(overlapped)}, of the same county"
+        elif measured_s is not None and surge.end_s > measured_s:
+            yield number, f"ends {surge.end_s} s after the start of the measured time, which has {measured_s} s"
 
 
 def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
@@ -109,12 +170,17 @@ def _find(name_or_path: str) -> Path:
     return SCENARIOS / f"{name_or_path}.yaml"
 
 
+_SECTIONS: dict[str, type[_Section]] = {"limits": Limits, "surges": SurgeSection}
+
+
 def _explain(path: Path, problem: Any) -> str:
-    """One line for one of pydantic's errors: the file, the key, and what was expected."""
+    """A line for one of pydantic's errors, or several: the file, the key, and what was expected."""
     *parents, key = problem["loc"]
     where = f"scenario {path}: {'.'.join(map(str, problem['loc']))}"
+    if problem["type"] == "misplaced":
+        return "\n".join(f"{where}.{number}: {what}" for number, what in problem["ctx"]["problems"].items())
     if problem["type"] == "extra_forbidden":
-        section = Limits if parents == ["limits"] else Scenario
+        section = _SECTIONS.get(parents[0], Scenario) if parents else Scenario
         known = list(section.model_fields)
         return f"{where}: unknown key{_did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
     if problem["type"] == "missing":

@@ -63,7 +63,7 @@ def sweep(
     Returns: the sweep, and its directory.
 
     Raises:
-        UsageError: the rates make no sense.
+        UsageError: the rates make no sense, or the scenario has surges.
         RingbenchError: an attempt could not take place.
     """
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
@@ -72,6 +72,8 @@ def sweep(
             f"and the highest, {search.highest:,}",
             fix="change --start-rate, --lowest-rate or --highest-rate",
         )
+    if scenario.surges:
+        raise UsageError("the scenario has surges, and a sweep looks for one constant rate", fix="leave `surges` out")
     key = _key(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

@@ -1,5 +1,8 @@
 """Arrival profiles: when each record is due, as a pure function of its index."""
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise, takewhile
 from typing import Protocol
 
 import numpy as np
@@ -38,26 +41,49 @@ class ConstantRate:
         return max(0, -(-offset_ns * self._rate // NANOSECONDS_PER_S))
 
 
-class Step:
-    """One profile up to a whole second, and another one from then on, which starts anew there."""
+class Pieces:
+    """Profiles one after the other. Each starts anew at a whole second, and holds until the next one does."""
 
-    def __init__(self, before: Profile, until_s: int, after: Profile) -> None:
-        self._before, self._after = before, after
-        self._until_ns = until_s * NANOSECONDS_PER_S
-        self._records_before = before.due_before(self._until_ns)
+    def __init__(self, pieces: Sequence[tuple[int, Profile]]) -> None:
+        """Put profiles together.
+
+        Args:
+            pieces: when each starts, in seconds, ascending from 0, and the profile.
+        """
+        self._profiles = [profile for _, profile in pieces]
+        self._starts_ns = [start_s * NANOSECONDS_PER_S for start_s, _ in pieces]
+        lengths_ns = [after_ns - start_ns for start_ns, after_ns in pairwise(self._starts_ns)]
+        records = (profile.due_before(ns) for profile, ns in zip(self._profiles, lengths_ns, strict=False))
+        self._firsts = list(accumulate(records, initial=0))  # index of each piece's first record
+
+    def parts(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Divide the records `first` to `last` - 1 among the pieces; there is one part at least, if an empty one.
+
+        Returns: for each part, the number of its piece, and its first and past-the-last index.
+        """
+        number = bisect_right(self._firsts, first) - 1
+        for border in takewhile(lambda border: border < last, self._firsts[number + 1 :]):
+            yield number, first, border
+            number, first = number + 1, border
+        yield number, first, last
 
     def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
         """See `Profile.offsets_ns`."""
-        border = min(max(self._records_before, first), last)
-        before = self._before.offsets_ns(first, border)
-        after = self._after.offsets_ns(border - self._records_before, last - self._records_before)
-        return np.concatenate([before, self._until_ns + after]) if len(after) else before
+        return join([self._part_offsets_ns(*part) for part in self.parts(first, last)])
+
+    def _part_offsets_ns(self, number: int, first: int, last: int) -> NDArray[np.int64]:
+        before = self._firsts[number]
+        return self._starts_ns[number] + self._profiles[number].offsets_ns(first - before, last - before)
 
     def due_before(self, offset_ns: int) -> int:
         """See `Profile.due_before`."""
-        if offset_ns <= self._until_ns:
-            return self._before.due_before(offset_ns)
-        return self._records_before + self._after.due_before(offset_ns - self._until_ns)
+        number = max(0, bisect_right(self._starts_ns, offset_ns) - 1)
+        return self._firsts[number] + self._profiles[number].due_before(offset_ns - self._starts_ns[number])
+
+
+def join(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """`parts` one after the other. Most ranges lie in one piece, and are not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 #: Profiles by the name a scenario gives them, each made from the scenario's rate in records per second.

@@ -6,9 +6,12 @@ any order. Only raw 64-bit words are drawn and everything else is integer arithm
 promises to keep its bit generators' streams, but not its distributions', from version to version.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from fractions import Fraction
+from itertools import accumulate, product
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +26,8 @@ from workloads.california import (
     OPERATOR_SHARES,
 )
 from workloads.malformed import spoil
-from workloads.profiles import NANOSECONDS_PER_S, PROFILES, Profile, Step
+from workloads.profiles import NANOSECONDS_PER_S, PROFILES, Pieces, join
+from workloads.surges import Surge, county_weights, total_rate
 
 CALL = TYPES.index("call")
 
@@ -47,6 +51,8 @@ class WorkloadSpecification:
         partitions: of the input topic.
         profile: a name in `workloads.profiles.PROFILES`.
         warmup_rate_records_per_s: the profile's rate in the first two thirds of the warm-up; 0 for no other rate.
+        surges: of counties, in the measured time; those of one county do not overlap. While there are any, the rate
+            is that of all counties together, and counted anew from each second on in which a surge begins or ends.
         malformed_per_million: how many lines in a million are malformed, on average.
         epoch_s: event time of offset 0, in seconds since the Unix epoch. Fixed, so that a seed gives the same bytes
             whenever it is run; event time runs beside wall-clock time at a constant distance.
@@ -59,8 +65,14 @@ class WorkloadSpecification:
     partitions: int
     profile: str = "constant"
     warmup_rate_records_per_s: int = 0
+    surges: tuple[Surge, ...] = ()
     malformed_per_million: int = 0
     epoch_s: int = 1_767_225_600  # 2026-01-01T00:00:00Z
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "WorkloadSpecification":
+        """The specification that `dataclasses.asdict` has made `found` of, also after a way through JSON."""
+        return cls(**found | {"surges": tuple(Surge(**each) for each in found["surges"])})
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,9 @@ class Workload:
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
-        self._profile = _profile(specification)
+        make, pieces = PROFILES[specification.profile], _pieces(specification)
+        self._profile = Pieces([(piece.start_s, make(piece.rate_records_per_s)) for piece in pieces])
+        self._county_bounds = [piece.county_bounds for piece in pieces]
         self._malformed_below = specification.malformed_per_million * 2**32 // 1_000_000
         self.total_s = specification.warmup_s + specification.duration_s
         self.total_records = self._profile.due_before(self.total_s * NANOSECONDS_PER_S)
@@ -121,7 +135,7 @@ class Workload:
         words = bits.random_raw(_WORDS_PER_RECORD * count).reshape(count, _WORDS_PER_RECORD)
         low, high = (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
         offsets_ns = self.offsets_ns(first, last)
-        county = _choose(low[:, 0], _COUNTY_BOUNDS)
+        county = self._counties(first, low[:, 0])
         operator = _choose(high[:, 0], _OPERATOR_BOUNDS)
         kind = _choose(low[:, 1], _TYPE_BOUNDS)
         destination = _choose(high[:, 1], _COUNTY_BOUNDS)
@@ -136,6 +150,11 @@ class Workload:
             malformed=low[:, 3] < self._malformed_below,
             malformed_choices=high[:, 3],
         )
+
+    def _counties(self, first: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the counties that the records from `first` on come from, as their 32-bit `numbers` choose."""
+        parts, bounds = self._profile.parts(first, first + len(numbers)), self._county_bounds
+        return join([_choose(numbers[at - first : end - first], bounds[piece]) for piece, at, end in parts])
 
     def lines(self, columns: Columns) -> list[bytes]:
         """The lines of `columns`, without line ends, the malformed ones spoilt."""
@@ -156,13 +175,25 @@ class Workload:
         return lines
 
 
-def _profile(specification: WorkloadSpecification) -> Profile:
-    make = PROFILES[specification.profile]
-    measured = make(specification.rate_records_per_s)
-    step_s = specification.warmup_s * 2 // 3
-    if not specification.warmup_rate_records_per_s or not step_s:
-        return measured
-    return Step(make(specification.warmup_rate_records_per_s), step_s, measured)
+@dataclass(frozen=True)
+class _Piece:
+    """Seconds of a workload, from `start_s` after its start on, in which its rate and its counties' shares stay."""
+
+    start_s: int
+    rate_records_per_s: int
+    county_bounds: NDArray[np.int64]
+
+
+def _pieces(specification: WorkloadSpecification) -> list[_Piece]:
+    spec = specification
+    step_s = spec.warmup_s * 2 // 3 if spec.warmup_rate_records_per_s else 0
+    borders_s = {spec.warmup_s + border for surge in spec.surges for border in (surge.at_s, surge.end_s)}
+    pieces = []
+    for start_s in sorted({0, step_s} | borders_s):
+        usual = spec.warmup_rate_records_per_s if start_s < step_s else spec.rate_records_per_s
+        weights = county_weights(spec.surges, start_s - spec.warmup_s)
+        pieces.append(_Piece(start_s, total_rate(usual, weights), _bounds(weights)))
+    return pieces
 
 
 def cell_of(window_s: int, number: int) -> Cell:
@@ -170,10 +201,10 @@ def cell_of(window_s: int, number: int) -> Cell:
     return Cell(window_s, *CELLS[number])
 
 
-def _bounds(weights: list[float]) -> NDArray[np.int64]:
+def _bounds(weights: Iterable[Fraction | float]) -> NDArray[np.int64]:
     """Upper bounds, below 2^32, that divide 32-bit numbers in proportion to `weights`; all but the last."""
-    shares = np.cumsum(np.array(weights) / sum(weights))
-    return np.round(shares * 2**32).astype(np.int64)[:-1]
+    *sums, total = accumulate(Fraction(weight) for weight in weights)
+    return np.array([round(each * 2**32 / total) for each in sums], dtype=np.int64)
 
 
 def _choose(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,8 +220,8 @@ def _call_durations_ms() -> NDArray[np.int64]:
     return durations_ms
 
 
-_COUNTY_BOUNDS = _bounds([county.population for county in COUNTIES])
-_OPERATOR_BOUNDS = _bounds(list(OPERATOR_SHARES))
+_COUNTY_BOUNDS = _bounds(county.population for county in COUNTIES)
+_OPERATOR_BOUNDS = _bounds(OPERATOR_SHARES)
 _TYPE_BOUNDS = _bounds([CALL_SHARE, 1 - CALL_SHARE])
 _FIRST_NUMBERS = np.array([county.area_code * 10_000_000 + 2_000_000 for county in COUNTIES], dtype=np.int64)
 _DURATIONS_MS = _call_durations_ms()

@@ -65,13 +65,17 @@ class RedisWriterJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeJob:
-    """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`."""
+    """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
+
+    `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
+    """
 
     workload: WorkloadSpecification
     anchor: str
     redis_url: str
     namespace: str
     output: str
+    recording: str = ""
 
 
 Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob
@@ -114,10 +118,11 @@ class Pulse:
             self._events.send("progress", **totals())
 
 
-def _load_job(kind: type[J], path: str) -> J:
+def load_job(kind: type[J], path: str) -> J:
+    """The job of that `kind` that `save_job` has written to `path`."""
     found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     if "workload" in found:
-        found["workload"] = WorkloadSpecification(**found["workload"])
+        found["workload"] = WorkloadSpecification.from_json(found["workload"])
     return kind(**found)
 
 
@@ -128,7 +133,7 @@ def run_worker(kind: type[J], work: Callable[[J, EventWriter, threading.Event], 
     """
     events, stop = EventWriter(), stop_on_sigterm()
     try:
-        events.send("stopped", **work(_load_job(kind, sys.argv[1]), events, stop))
+        events.send("stopped", **work(load_job(kind, sys.argv[1]), events, stop))
     except Exception as error:
         traceback.print_exc()
         events.send("failed", error=f"{type(error).__name__}: {error}")

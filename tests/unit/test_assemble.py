@@ -10,7 +10,7 @@ from harness.accounting import Readings, Usage
 from harness.assemble import invalid_reasons, trial_result
 from harness.histogram import Durations
 from harness.result import TrialResult, Verdict
-from harness.scenario import Scenario
+from harness.scenario import Scenario, SurgeSection
 from harness.trial import Trial
 from harness.truth import TrialTruth
 from workloads.truth import expected_counts
@@ -153,10 +153,10 @@ def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clo
 LONG = SCENARIO.model_copy(update={"warmup_s": 5, "duration_s": 40})
 
 
-def _settling(means_ms: dict[int, float]) -> TrialResult:
+def _settling(means_ms: dict[int, float], scenario: Scenario = LONG) -> TrialResult:
     trial = _trial()
     trial.measured["slots"] = {str(slot): _slot(95, means_ms.get(slot, 2.0 + slot % 3)) for slot in range(-5, 40)}
-    return _result(trial, None, LONG)
+    return _result(trial, None, scenario)
 
 
 def test_a_transient_within_the_warmup_has_settled_and_a_longer_one_has_not() -> None:
@@ -164,6 +164,14 @@ def test_a_transient_within_the_warmup_has_settled_and_a_longer_one_has_not() ->
     beyond = _settling(dict.fromkeys(range(-5, 9), 500.0))
     assert within.steady is not None and within.steady.settled is True
     assert beyond.steady is not None and beyond.steady.settled is False and beyond.steady.settled_from_s == 9
+
+
+@pytest.mark.parametrize(("at_s", "settled"), [(25, True), (10, True), (9, None), (0, None)])
+def test_what_a_surge_does_to_latency_is_not_taken_for_a_short_warmup(at_s: int, settled: bool | None) -> None:
+    surge = SurgeSection(county="Fresno", at_s=at_s, duration_s=10, factor=3)
+    surging = _settling(dict.fromkeys(range(at_s, at_s + 10), 500.0), LONG.model_copy(update={"surges": [surge]}))
+    assert surging.steady is not None and surging.steady.settled is settled
+    assert surging.latency_ms is not None and surging.latency_ms.max == 500
 
 
 def test_a_stall_in_the_measured_time_is_never_left_out_as_not_yet_settled() -> None:

@@ -330,6 +330,13 @@ def test_another_workload_is_refused_unless_allowed(key: str, value: Any, before
     assert notes == [f"the workload differs, allowed by --allow-different-workload: {expected}"]
 
 
+def test_a_run_from_before_there_was_a_key_had_its_default() -> None:
+    assert check_comparable(OLD_RUN, with_scenario(run(seed=2), surges=[])) == []
+    surges = [{"county": "Fresno", "at_s": 30, "duration_s": 20, "factor": 3.0}]
+    with pytest.raises(UsageError, match=r"surges: \[\] in OLD, \[\{'county': 'Fresno'"):
+        check_comparable(OLD_RUN, with_scenario(run(seed=2), surges=surges))
+
+
 def test_all_that_differs_is_named_at_once() -> None:
     other = with_scenario(with_environment(run(seed=2), host="ffff", cpu_count=3), seed=43, parallelism=4)
     with pytest.raises(UsageError) as caught:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from engines.contract.aggregate import Cell
 from engines.contract.record import OPERATORS, parse
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
 from workloads.malformed import KINDS
-from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Step
+from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces
 from workloads.truth import expected_counts
 from workloads.workload import CELLS, Workload, WorkloadSpecification
 
@@ -114,17 +114,30 @@ def test_due_before_inverts_offsets(rate: int, seconds: float) -> None:
     assert offset == index * NANOSECONDS_PER_S // rate
 
 
-@given(before=st.integers(1, 5000), after=st.integers(1, 5000), until_s=st.integers(1, 20), at=st.integers(0, 200_000))
-def test_a_step_is_one_rate_and_then_the_other(before: int, after: int, until_s: int, at: int) -> None:
-    step = Step(ConstantRate(before), until_s, ConstantRate(after))
-    offsets = step.offsets_ns(at, at + 300)
+RATES = st.integers(1, 5000)
+
+
+@given(pieces=st.lists(st.tuples(st.integers(1, 20), RATES), max_size=5), last=RATES, at=st.integers(0, 200_000))
+def test_pieces_are_one_rate_after_the_other(pieces: list[tuple[int, int]], last: int, at: int) -> None:
+    starts_s = [0, *accumulate(length_s for length_s, _ in pieces)]
+    rates = [*(rate for _, rate in pieces), last]
+    profile = Pieces([(start_s, ConstantRate(rate)) for start_s, rate in zip(starts_s, rates, strict=True)])
+    offsets = profile.offsets_ns(at, at + 300)
     assert (np.diff(offsets) >= 0).all()
-    whole = step.offsets_ns(0, at + 300) if at < 3000 else None
+    whole = profile.offsets_ns(0, at + 300) if at < 3000 else None
     assert whole is None or whole[at:].tolist() == offsets.tolist(), "any range is part of the whole"
     for index in (0, 150, 299):
-        assert step.due_before(int(offsets[index])) <= at + index < step.due_before(int(offsets[index]) + 1)
-    assert step.due_before(until_s * NANOSECONDS_PER_S) == before * until_s
-    assert step.due_before((until_s + 7) * NANOSECONDS_PER_S) == before * until_s + after * 7
+        assert profile.due_before(int(offsets[index])) <= at + index < profile.due_before(int(offsets[index]) + 1)
+    records = [0, *accumulate(length_s * rate for length_s, rate in pieces)]
+    assert [profile.due_before(start_s * NANOSECONDS_PER_S) for start_s in starts_s] == records
+    assert profile.due_before((starts_s[-1] + 7) * NANOSECONDS_PER_S) == records[-1] + last * 7
+    assert profile.due_before(-1) == 0
+
+
+def test_no_records_are_a_range_too() -> None:
+    workload = Workload(replace(SPECIFICATION, warmup_s=3, warmup_rate_records_per_s=100))
+    for at in (0, 150, 200, 9000):
+        assert workload.lines(workload.columns(at, at)) == []
 
 
 def test_a_warmup_at_another_rate_takes_its_first_two_thirds() -> None:
