@@ -11,7 +11,7 @@ import signal
 import time
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -250,8 +250,9 @@ def _run_case(session: Session, case: Case, scenario: Scenario, expected: Expect
         archive=False,
         journal=True,
         engine_settings=case.settings | {"account": str(account)},
-        **({"meddle": stall} if stall else {}),
     )
+    if stall:
+        options = replace(options, meddle=stall)
     trial = session.trial(scenario, ENGINE, len(expected.malformed_lines), options)
     truth = truth_from_seed(expected)
     result = trial_result(trial, 1, 1, truth, scenario, expected)

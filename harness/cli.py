@@ -14,7 +14,10 @@ from rich.console import Console
 from harness.errors import RingbenchError, UsageError
 
 if TYPE_CHECKING:
+    from harness.load import LoadOptions
     from harness.result import Result
+    from harness.scenario import Scenario
+    from harness.session import SessionOptions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +57,9 @@ class _Settings:
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json`"
 )
 def run(
-    scenario: Annotated[str, typer.Argument(help="A built-in scenario (main, smoke, sweep) or a YAML file.")] = "main",
+    scenario: Annotated[
+        str, typer.Argument(help="A built-in scenario (main, smoke, surge, sweep) or a YAML file.")
+    ] = "main",
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
@@ -126,8 +131,8 @@ def _command() -> list[str]:
 
 
 def _without_password(argument: str) -> str:
-    """`argument` fit to be kept: what stands between ``://`` and ``@`` in a URL is left out."""
-    return re.sub(r"://[^/@]*@", "://***@", argument)
+    """`argument` fit to be kept: in a URL, what stands between ``://`` and ``@``, and a token, are left out."""
+    return re.sub(r"([?&]token=)[^&#]*", r"\1***", re.sub(r"://[^/@]*@", "://***@", argument))
 
 
 def _number(text: str | None) -> int | str | None:
@@ -274,12 +279,26 @@ def compare(
 
 
 @app.command(
-    epilog="Examples: `ringbench view --redis redis://127.0.0.1:6379/0` | `ringbench run --view` shows the map of a run"
+    epilog="Examples: `ringbench view --run 20260101T000000-abc123` | "
+    "`ringbench view --run runs/20260101T000000-abc123 --engine flink --engine spark --speed 10` | "
+    "`ringbench view --redis redis://127.0.0.1:6379/0` | `ringbench run --view` shows the map of a run as it goes on"
 )
 def view(
+    context: typer.Context,
+    run: Annotated[
+        str | None, typer.Option(help="A finished run to replay: its ID in --runs-dir, or its directory.")
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="Replay this engine; two of them stand side by side. By default, two but the baseline."),
+    ] = None,
+    trial: Annotated[int, typer.Option(help="Replay this trial of each engine, from 1.")] = 1,
+    speed: Annotated[float, typer.Option(help="Replay so many times as fast as it was, 1 to 20.")] = 5.0,
+    runs_dir: RunsDir = Path("runs"),
     redis: Annotated[
-        str, typer.Option(help="The Redis that holds the counts, redis://host:port/0.", envvar="RINGBENCH_REDIS")
-    ],
+        str | None,
+        typer.Option(help="The Redis that holds the counts, redis://host:port/0.", envvar="RINGBENCH_REDIS"),
+    ] = None,
     namespace: Annotated[
         str, typer.Option(help="What the counts' keys begin with; cdr:RUN_ID in your own Redis.")
     ] = "cdr",
@@ -289,19 +308,191 @@ def view(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 0,
     max_rate: Annotated[float, typer.Option(min=1, max=60, help="Frames a second at the most.")] = 4.0,
 ) -> None:
-    """Show California's counties as a live map in the browser, until Ctrl-C."""
+    """Show California's counties in the browser until Ctrl-C: a Redis as a live map, or a finished run as a replay."""
+    from harness.replay import find_run
     from harness.view import keep_viewing
 
     def tell(url: str) -> None:
-        console.print(f"  the live map is at {url}", highlight=False, soft_wrap=True)
+        console.print(f"  the {'replay' if run else 'live map'} is at {url}", highlight=False, soft_wrap=True)
         console.print("  Ctrl-C ends it.", highlight=False)
 
+    _check_view({name for name in context.params if _is_given(context, name)}, redis)
     token = os.environ.get("RINGBENCH_VIEW_TOKEN", "")
     if not token and host not in ("127.0.0.1", "::1", "localhost"):
         raise UsageError(
             f"--host {host}: others could see the map, and no token is set", fix="set RINGBENCH_VIEW_TOKEN to a secret"
         )
-    keep_viewing(redis, tell, namespace=namespace, host=host, port=port, token=token, max_rate_hz=max_rate)
+    if run is None:
+        shown: dict[str, Any] = {"redis_url": redis, "namespace": namespace}
+    else:
+        shown = _replay(find_run(run, runs_dir), engine or [], trial, speed)
+    keep_viewing(tell, host=host, port=port, token=token, max_rate_hz=max_rate, **shown)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line. One from the environment is set for many commands, not for this."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _check_view(given: set[str], redis: str | None) -> None:
+    """Refuse options of `view` that do not go together; `given` are those of the command line."""
+    if "run" in given and (others := given & {"redis", "namespace"}):
+        raise UsageError(
+            f"--run and --{max(others)} exclude each other", fix="give --run for a finished run, or --redis for a Redis"
+        )
+    if "run" not in given and (others := given & {"engine", "trial", "speed", "runs_dir"}):
+        name = min(others).replace("_", "-")
+        raise UsageError(f"--{name} is for a replay, and there is no --run", fix="give --run RUN, too")
+    if "run" not in given and not redis:
+        raise UsageError(
+            "there is nothing to show", fix="give --run RUN for a finished run, or --redis URL for a Redis"
+        )
+
+
+def _replay(directory: Path, engines: list[str], trial: int, speed: float) -> dict[str, Any]:
+    """What a viewer is told of a run to replay."""
+    from harness.replay import choose
+
+    result = _load(directory)
+    chosen = choose(result, directory, engines, trial, speed)
+    for note in chosen.notes:
+        console.print(f"  note: {note}", markup=False, highlight=False, soft_wrap=True)
+    return {"replay": chosen.settings(), "title": result.run_id}
+
+
+@app.command(
+    epilog="Examples: `ringbench loadtest --headless --users 500 --duration 60` | "
+    "`ringbench run --view`, and beside it `ringbench loadtest --url http://127.0.0.1:PORT/` | "
+    "`ringbench loadtest --url http://127.0.0.1:PORT/ --headless --shape spike --users 200 --json`"
+)
+def loadtest(
+    scenario: Annotated[str, typer.Argument(help="Without --url: what the engine works on meanwhile.")] = "main",
+    url: Annotated[
+        str | None, typer.Option(help="The map to load, by its address in the browser. By default, one of its own.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No web UI: start at once, and end by itself.")] = False,
+    users: Annotated[int, typer.Option(min=1, max=20_000, help="How many users watch at the most.")] = 500,
+    duration: Annotated[
+        int | None, typer.Option(min=5, max=86_400, help="Seconds: 60 unless told otherwise, with a web UI 600.")
+    ] = None,
+    spawn_rate: Annotated[float, typer.Option(min=0.1, max=100, help="Users that come per second.")] = 50.0,
+    shape: Annotated[
+        str, typer.Option(help="With --url and --headless: constant, ramp, step, spike, or search for the most users.")
+    ] = "constant",
+    max_push_ms: Annotated[float, typer.Option(min=1, help="A greater p99 of push latency is not held.")] = 250.0,
+    max_users: Annotated[int, typer.Option(min=1, max=20_000, help="The search tries no more.")] = 5000,
+    ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Locust's web UI; 0 for a free one.")] = 8089,
+    engine: Annotated[str, typer.Option(help="Without --url: the engine that works meanwhile.")] = "flink",
+    rate: Annotated[str | None, typer.Option(help="Without --url: records per second.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Without --url: warm-up in seconds; users come in it.")] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Without --url: interleaved trials with and without users, of each.")
+    ] = 2,
+    search: Annotated[bool, typer.Option(help="Without --url: search for the largest number of users held.")] = True,
+    view_rate: Annotated[
+        float, typer.Option(min=1, max=60, help="Without --url: the map's frames a second at the most.")
+    ] = 10.0,
+    join: Annotated[
+        Path | None, typer.Option(help="With --url: add what was found to the result and report of this run.")
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
+    from harness.dashboard import Bounds
+    from harness.load import LoadOptions
+    from harness.scenario import load_scenario
+    from harness.session import SessionOptions
+
+    if shape not in ("constant", "ramp", "step", "spike", "search"):
+        raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
+    load = LoadOptions(
+        users=users,
+        spawn_rate_users_per_s=spawn_rate,
+        duration_s=duration or (60 if headless else 600),
+        shape=shape if headless else "",
+        bounds=Bounds(push_ms_p99=max_push_ms),
+        max_users=max(max_users, users),
+    )
+    port = None if headless else ui_port
+    options = SessionOptions(
+        runs_dir=runs_dir, command=_command(), keep_logs=keep_logs, view=True, view_rate_hz=view_rate
+    )
+    if url:
+        raise typer.Exit(_load_test_url(url, load, options, port, join, as_json=json))
+    if join:
+        raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
+    overrides = {"rate_records_per_s": _number(rate), "warmup_s": warmup, "duration_s": load.duration_s}
+    chosen = {key: value for key, value in overrides.items() if value is not None} | {"engines": [engine]}
+    plan = load_scenario(scenario, chosen)
+    raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
+
+
+def _load_test_url(
+    url: str, load: "LoadOptions", options: "SessionOptions", port: int | None, join: Path | None, *, as_json: bool
+) -> int:
+    """Load-test a viewer that is there. Returns the exit code."""
+    from harness.errors import InvalidRun
+    from harness.loadtest import attack, passed
+    from harness.result import save_result
+    from harness.watch import ConsoleWatcher
+    from reports.dashboard import dashboard_table, write_loadtest
+    from reports.render import write_reports
+
+    joined = _load(join) if join else None
+    with ConsoleWatcher(console) as watcher:
+        found, directory = attack(url, load, options, watcher, ui_port=port)
+    console.print(dashboard_table(found.dashboard))
+    for reason in found.invalid_reasons:
+        console.print(f"INVALID: {reason}", style="bold red", markup=False)
+    _show_paths([directory / "loadtest.json", *write_loadtest(found, directory)])
+    if join and joined:
+        run = join if join.is_dir() else join.parent
+        updated = joined.model_copy(update={"dashboard": found.dashboard})
+        _show_paths([save_result(updated, run), *(each for each in write_reports(updated, run) if each.parent == run)])
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    if not found.valid:
+        return InvalidRun.exit_code
+    return 0 if passed(found.dashboard) else 1
+
+
+def _load_test_own(
+    scenario: "Scenario",
+    engine: str,
+    trials: int,
+    load: "LoadOptions",
+    options: "SessionOptions",
+    port: int | None,
+    *,
+    search: bool,
+    as_json: bool,
+) -> int:
+    """Load-test a viewer of our own, with an engine at work. Returns the exit code."""
+    from harness.loadtest import by_hand, load_test, passed
+    from harness.run import exit_code
+    from harness.watch import ConsoleWatcher
+    from reports.dashboard import dashboard_table
+    from reports.render import write_reports
+    from reports.terminal import final_table
+
+    with ConsoleWatcher(console) as watcher:
+        if port is None:
+            result, directory = load_test(scenario, engine, trials, load, options, watcher, search=search)
+        else:
+            result, directory = by_hand(scenario, engine, load, options, watcher, ui_port=port)
+        watcher.phase("writing the report")
+        reports = write_reports(result, directory)
+    console.print(final_table(result))
+    if result.dashboard:
+        console.print(dashboard_table(result.dashboard))
+    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
+    if as_json:
+        print(result.model_dump_json(indent=2))
+    code = exit_code(result)
+    return code if code or (result.dashboard and passed(result.dashboard)) else 1
 
 
 @app.command(epilog="Example: `ringbench report runs/20260101T000000-abc123`")

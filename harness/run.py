@@ -9,6 +9,7 @@ from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
 from harness.errors import InvalidRun, ServiceError
 from harness.pool import pool
+from harness.recording import keep_recordings
 from harness.result import EngineResult, Result, Truth, save_result
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
@@ -48,6 +49,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         _clean(session, [trial for _, trial in done], options)
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
+        keep_recordings([trial.recording for _, trial in done if trial.recording.exists()], directory)
         save_result(result, directory)
         if options.keep_logs or exit_code(result):
             session.keep_logs(directory / "logs")
@@ -72,7 +74,8 @@ def _trials(
     for each in planned:
         session.watcher.progress(each.number, len(planned))
         try:
-            trial = session.trial(scenario, each.engine, len(expected.malformed_lines), TrialOptions(label=each.label))
+            chosen = TrialOptions(label=each.label, record=True)
+            trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
         except ServiceError as error:
             if not done:
                 raise

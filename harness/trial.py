@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from harness.engines import PreparedEngine
 from harness.errors import ServiceError
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
+from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
 from harness.store import clear, read_counts
@@ -81,15 +82,19 @@ class TrialOptions:
         label: tells the trial apart within its run; part of the names of topics and files.
         archive: copy the input to S3, for the ground truth from there, and take the latency apart into hops.
         journal: have the Redis writer note when it sent each transaction, and when Redis had done it.
+        record: have the probe keep all updates, for a replay.
         engine_settings: on top of the scenario's.
         meddle: see `Meddler`.
+        companions: further processes, by name, whose cost is measured; they are not the trial's to end.
     """
 
     label: str
     archive: bool = True
     journal: bool = False
+    record: bool = False
     engine_settings: dict[str, Any] = field(default_factory=dict)
     meddle: Meddler = lambda _view: ""
+    companions: Mapping[str, Child] = field(default_factory=dict)
 
 
 @dataclass
@@ -119,6 +124,11 @@ class Trial:
     clock_step_ms: float | None = None
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
+
+    @property
+    def recording(self) -> Path:
+        """Where the updates are kept; there is no such file if there were none, or nobody wanted them."""
+        return self.directory / f"{self.label}{SUFFIX}"
 
 
 class TrialRunner:
@@ -205,7 +215,7 @@ class TrialRunner:
             self._start_worker(stack, name, job, self._backing.bucket.environment() if name == "archiver" else None)
         for name in jobs:
             self._children[name].wait_for("ready", WORKER_READY_S)
-        self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in self._pids().items()}
+        self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in self._metered_pids().items()}
         self._trial.readings = {name: Readings() for name in self._meters}
         self._clock.look()
         self._trial.anchor_ns = time.time_ns() + int(START_DELAY_S * NANOSECONDS_PER_S)
@@ -216,6 +226,9 @@ class TrialRunner:
 
     def _pids(self) -> dict[str, int]:
         return {name: child.process.pid for name, child in self._children.items()} | self._backing.pids
+
+    def _metered_pids(self) -> dict[str, int]:
+        return self._pids() | {name: child.process.pid for name, child in self._options.companions.items()}
 
     def _anchor(self) -> str:
         return str(self._directory / "anchor")
@@ -277,6 +290,7 @@ class TrialRunner:
             redis_url=self._backing.redis_url,
             namespace=self._backing.namespace,
             output=self._output("probe.json"),
+            recording=str(self._trial.recording) if self._options.record else "",
         )
 
     # Watching

@@ -35,16 +35,17 @@ def viewer_url(viewer: Child) -> str:
     return str(viewer.wait_for("ready", READY_S).fields["url"])
 
 
-def keep_viewing(redis_url: str, tell: Any, **job: Any) -> None:
-    """Show what is in the Redis at `redis_url` until SIGINT or SIGTERM; `tell` is told the URL.
+def keep_viewing(tell: Any, **job: Any) -> None:
+    """Show what `job` names (see `start_viewer`), a Redis or a replay, until SIGINT or SIGTERM; `tell` is told the URL.
 
     Raises:
         ServiceError: Redis cannot be reached, or the viewer fails.
     """
-    check_redis(redis_url)
+    if "redis_url" in job:
+        check_redis(job["redis_url"])
     work = Path(tempfile.mkdtemp(prefix="ringbench-view-"))
     try:
-        with start_viewer(work, redis_url=redis_url, **job) as viewer:
+        with start_viewer(work, **job) as viewer:
             tell(viewer_url(viewer))
             while viewer.is_running:
                 threading.Event().wait(POLL_S)

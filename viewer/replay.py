@@ -1,48 +1,30 @@
-"""Shows recorded streams instead of Redis: one, or two side by side on one clock.
+"""Shows recordings (`harness.recording`) instead of Redis: one, or two side by side on one clock.
 
-A recording is a gzip file, ``NAME.updates.gz``, with a line ``AT_MS UPDATES`` for each entry of the stream: its ID's
-milliseconds, and ``WINDOW_S|FIPS|OPERATOR|TYPE=COUNT`` for each change, joined by blanks. Two recordings are aligned at
-their first entries. All clients see, and control, the same replay.
+The clock is that of the load: position 0 is its start, for each side. So what an engine is late by is seen, even if it
+is late by the same time throughout. All clients see, and control, the same replay.
 """
 
 import asyncio
-import gzip
 import math
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.keys import decode_updates
+from harness.recording import Recording, read_recording
+from viewer.lag import Lag
 from viewer.log import LOG, Seldom
 from viewer.side import Side
 
-SUFFIX = ".updates.gz"
 SPEEDS = (1.0, 20.0)
 MAX_RECORDINGS = 2
 
 _STEP_S = 0.02
 #: Clients get their turn after so many entries, and windows are scored before they leave the history.
 _ENTRIES_PER_TURN = 200
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What a stream told.
-
-    Attributes:
-        name: for people.
-        at_ms: when each entry came, after the first one, in milliseconds; never decreasing.
-        start_ms: when the first one came, in milliseconds since the Unix epoch.
-        updates: each entry's changes, joined by blanks.
-    """
-
-    name: str
-    at_ms: list[int]
-    start_ms: int
-    updates: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -61,8 +43,8 @@ def load_recordings(settings: dict[str, Any]) -> Recordings:
             ``speed``, from 1 to 20.
 
     Raises:
-        OSError: a file cannot be read, or is no gzip file.
-        ValueError: a file holds no entry, or a setting makes no sense.
+        OSError: see `harness.recording.read_recording`.
+        ValueError: the same; or a setting makes no sense.
     """
     if unknown := sorted(set(settings) - {"recordings", "speed"}):
         raise ValueError(f"replay: unknown keys {', '.join(unknown)}; known: recordings, speed")
@@ -71,36 +53,11 @@ def load_recordings(settings: dict[str, Any]) -> Recordings:
         raise ValueError("replay: recordings is not a list of one or two")
     if not all(isinstance(each, dict) and isinstance(each.get("path"), str) for each in named):
         raise ValueError("replay: a recording is an object with a path")
-    found = [load_recording(Path(each["path"]), each.get("name")) for each in named]
+    found = [read_recording(Path(each["path"]), each.get("name", "")) for each in named]
+    for recording in found:
+        for note in recording.notes:
+            LOG.warning("%s", note)
     return Recordings(found, _speed(settings.get("speed", 1)))
-
-
-def load_recording(path: Path, name: str | None = None) -> Recording:
-    """Read one recording. What is left of one that was cut off is read; lines that make no sense are counted and told.
-
-    Raises:
-        OSError: the file cannot be read, or is no gzip file.
-        ValueError: it holds no entry.
-    """
-    at_ms: list[int] = []
-    updates: list[bytes] = []
-    malformed = 0
-    try:
-        with gzip.open(path) as file:
-            for line in file:
-                time_ms, _, changes = line.strip().partition(b" ")
-                if not time_ms.isdigit() or not changes or (at_ms and int(time_ms) < at_ms[-1]):
-                    malformed += 1
-                else:
-                    at_ms.append(int(time_ms))
-                    updates.append(changes)
-    except (EOFError, zlib.error) as error:
-        LOG.warning("%s ends early: %s", path, error)
-    if malformed:
-        LOG.warning("%s: %d malformed lines were skipped", path, malformed)
-    if not at_ms:
-        raise ValueError(f"{path} holds no entry of a stream")
-    return Recording(name or path.name.removesuffix(SUFFIX), [each - at_ms[0] for each in at_ms], at_ms[0], updates)
 
 
 class Replay:
@@ -109,16 +66,20 @@ class Replay:
     Attributes:
         sides: one for each recording.
         on_change: called when a side, or the state of the replay, has changed.
-        position_ms: time since the first entries.
+        position_ms: time since the start of the load.
         length_ms: that of the longer recording.
     """
 
     def __init__(self, recordings: Recordings) -> None:
-        self.sides = [Side(number, each.name, self._state) for number, each in enumerate(recordings.recordings)]
+        self.sides = [
+            Side(number, each.name, partial(self._state, number)) for number, each in enumerate(recordings.recordings)
+        ]
         self.on_change: Callable[[], None] = _ignore
         self.position_ms = 0.0
         self.length_ms = max(each.at_ms[-1] for each in recordings.recordings)
         self._recordings, self._speed = recordings.recordings, recordings.speed
+        self._lags = [Lag(each) for each in recordings.recordings]
+        self._load_ms = max(each.load_ms for each in self._lags)
         self._is_playing = True
         self._seek_ms: float | None = None
         self._next = [0] * len(self.sides)
@@ -202,14 +163,17 @@ class Replay:
         if side.counts.skipped > skipped:
             self._malformed(f"malformed or unknown updates in {recording.name} were skipped")
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self, number: int) -> dict[str, Any]:
+        # Once the load has ended, its clock stands still, and so does what one can be behind it.
+        lag_ms = self._lags[number].mean_ms(min(self.position_ms, self._load_ms))
         return {
+            "lag_ms": round(lag_ms, 1),
             "replay": {
                 "position_ms": round(self.position_ms),
                 "length_ms": self.length_ms,
                 "speed": self._speed,
                 "playing": self._is_playing,
-            }
+            },
         }
 
 

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from engines.contract.events import EventWriter
 from harness.histogram import Durations, quantiles_ms
 from harness.keys import UPDATES_FIELD, decode_updates, updates_key
+from harness.recording import Recorder
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
@@ -55,6 +57,16 @@ class Probe:
         self._redis.ping()
         events.send("ready", version="", config={"clock_resolution_us": CLOCK_RESOLUTION_US})
         self._anchor_ns = await_anchor(self._job.anchor, stop)
+        start_ms = self._anchor_ns // 1_000_000
+        with Recorder(Path(self._job.recording), start_ms) if self._job.recording else nullcontext() as recorder:
+            self._follow(events, stop, recorder)
+        for window in self._trajectories.take_rest():
+            self._measure(window)
+        self._save()
+        return self._totals()
+
+    def _follow(self, events: EventWriter, stop: threading.Event, recorder: Recorder | None) -> None:
+        """Take every entry of the stream until `stop` is set and its end is reached."""
         stream, last_id = updates_key(self._job.namespace), b"0"
         pulse = Pulse(events)
         while True:
@@ -62,16 +74,14 @@ class Probe:
             found: Any = self._redis.xread({stream: last_id}, count=ENTRIES_PER_READ)
             entries = found[0][1] if found else []
             for last_id, fields in entries:
-                self._take(int(last_id.partition(b"-")[0]), fields[UPDATES_FIELD])
+                self._take(_time_ms(last_id), fields[UPDATES_FIELD])
+            if recorder:
+                recorder.add((_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries)
             if stopping and not entries:
-                break
+                return
             pulse.tick(self._totals)
             if len(entries) < ENTRIES_PER_READ:
                 stop.wait(POLL_S)
-        for window in self._trajectories.take_rest():
-            self._measure(window)
-        self._save()
-        return self._totals()
 
     def _take(self, at_ms: int, field: bytes) -> None:
         matched_before = self._trajectories.matched_records
@@ -135,6 +145,11 @@ class Probe:
         }
         Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
         np.savez(Path(self._job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
+
+
+def _time_ms(entry_id: bytes) -> int:
+    """The server's clock when it appended the entry, in milliseconds since the Unix epoch."""
+    return int(entry_id.partition(b"-")[0])
 
 
 def _durations() -> Durations:

@@ -54,5 +54,5 @@ def test_interrupted_run_tidies_up(number: signal.Signals, code: int, phase: str
         assert run.end() == code
         assert run.processes() == []
         assert list(run.temp.iterdir()) == []
-        assert run.results() == []
+        assert list(run.runs.rglob("*")) == []
         assert "Traceback" not in run.stderr

@@ -1,7 +1,9 @@
-"""The live map from the command line: of a run as it goes on, and of a Redis."""
+"""The map from the command line: of a run as it goes on, of a Redis, and of a finished run."""
 
 import json
 import signal
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -11,14 +13,30 @@ import redis
 from websockets.sync.client import connect
 
 from harness.keys import window_key
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, Services, outcome, write_scenario
-from workloads.workload import CELL_NUMBERS
+from harness.processes import wait_until
+from harness.recording import read_recording
+from harness.scenario import load_scenario
+from tests.integration.ringbench import (
+    FIXTURE_ENGINES,
+    RUN_DEADLINE_S,
+    Outcome,
+    Ringbench,
+    Services,
+    outcome,
+    write_scenario,
+)
+from tests.integration.viewers import DEADLINE_S, Page
+from workloads.truth import expected_counts
+from workloads.workload import CELL_NUMBERS, CELLS, Workload
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 MAP = r"the live map is at (http://127\.0\.0\.1:\d+)/"
+REPLAY = r"the replay is at (http://127\.0\.0\.1:\d+)/"
 CELL = ("06037", "AT&T", "call")
 WINDOW_S = 1_767_225_600
+#: So many records that the smallest county has some.
+FOR_ALL_COUNTIES = {"rate_records_per_s": 3000}
 
 
 def _page(url: str) -> str:
@@ -73,4 +91,85 @@ def test_what_cannot_be_shown_is_said(
     with Ringbench(tmp_path, "view", *arguments) as run:
         assert run.end() == code
         assert [word for word in words if word not in run.stderr] == []
+        run.wait_until_gone()
+
+
+# Replays
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """A run of the baseline, and of the baseline under another name."""
+    directory = tmp_path_factory.mktemp("finished")
+    scenario = write_scenario(directory, engines=["baseline", "twin"], **FOR_ALL_COUNTIES)
+    with Ringbench(directory, "run", scenario, "--engine-path", str(FIXTURE_ENGINES), "--json") as run:
+        yield outcome(run)
+
+
+def _by_county(counts: dict[tuple[int, int], int]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for (_, cell), count in counts.items():
+        total[CELLS[cell][0]] += count
+    return total
+
+
+def _wait_for_sides(page: Page, expected: Counter[str]) -> None:
+    """Wait until both sides show these counts of the counties."""
+    wait_until(
+        lambda: all(_by_county(page.counts[side]) == expected for side in (0, 1)),
+        deadline_s=DEADLINE_S,
+        what="every county has its count on both sides",
+    )
+
+
+def _sent_by_county(directory: Path) -> Counter[str]:
+    """What a run that passed has counted, from the seed."""
+    total: Counter[str] = Counter()
+    scenario = load_scenario(write_scenario(directory, **FOR_ALL_COUNTIES), {})
+    for cell, count in expected_counts(Workload(scenario.workload())).counts.items():
+        total[cell.location] += count
+    return total
+
+
+def test_a_finished_run_is_replayed_side_by_side_up_to_its_last_count(finished: Outcome, tmp_path: Path) -> None:
+    assert [(each["name"], each["verdict"]) for each in finished.result["engines"]] == [
+        ("baseline", "pass"),
+        ("twin", "pass"),
+    ]
+    expected = _sent_by_county(tmp_path)
+    assert len(expected) == 58
+    engines = ["--engine", "twin", "--engine", "baseline"]
+    with Ringbench(tmp_path, "view", "--run", str(finished.directory), *engines, "--speed", "20") as run:
+        socket = connect(run.wait_for_text(REPLAY)[1].replace("http:", "ws:") + "/ws", max_size=None, legacy=True)
+        with Page(socket) as page:
+            assert (page.hello["mode"], page.hello["sides"]) == ("replay", ["twin", "baseline"])
+            assert page.hello["title"] == finished.result["run_id"]
+            _wait_for_sides(page, expected)
+            assert [page.frames[side]["lag_ms"] > 0 for side in (0, 1)] == [True, True]
+            page.send({"type": "replay", "action": "pause"})
+            page.send({"type": "replay", "action": "seek", "value": 0})
+            _wait_for_sides(page, Counter())
+            page.send({"type": "replay", "action": "seek", "value": 10**9})
+            _wait_for_sides(page, expected)
+            assert page.gaps == 0
+        run.send(signal.SIGINT)
+        assert run.end() == 130
+        run.wait_until_gone()
+        assert list(run.temp.iterdir()) == []
+
+
+def test_a_recording_holds_every_update_that_the_result_counts(finished: Outcome) -> None:
+    for engine in finished.result["engines"]:
+        (trial,) = engine["trials"]
+        recording = read_recording(finished.directory / trial["recording"])
+        assert (recording.name, recording.notes) == (engine["name"], [])
+        assert sum(each.count(b"=") for each in recording.updates) == trial["updates"]
+
+
+def test_what_cannot_be_replayed_is_said(finished: Outcome, tmp_path: Path) -> None:
+    arguments = ("--run", finished.result["run_id"], "--runs-dir", str(finished.directory.parent), "--engine", "flnik")
+    with Ringbench(tmp_path, "view", *arguments, env={"RINGBENCH_REDIS": "redis://127.0.0.1:1/0"}) as run:
+        assert run.end() == 2
+        assert "no engine 'flnik'" in run.stderr and "baseline, twin" in run.stderr
+        assert "Traceback" not in run.stderr
         run.wait_until_gone()

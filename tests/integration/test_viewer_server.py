@@ -1,6 +1,5 @@
 """The viewer as a process on a real Redis: pages show what Redis holds, whatever Redis, other pages or strangers do."""
 
-import gzip
 import random
 import socket
 import time
@@ -15,12 +14,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.keys import UPDATES_FIELD, updates_key, window_key
-from harness.processes import Process, start_process, wait_until
-from harness.provision.redis_server import ensure_redis_server
+from harness.processes import wait_until
+from harness.recording import Recorder
 from harness.services.ports import HOST, free_port
-from harness.services.redis import check_redis, start_redis
+from harness.services.redis import start_redis
 from harness.store import clear
-from tests.integration.viewers import DEADLINE_S, Page, Viewer, Writer, in_redis
+from tests.integration.viewers import DEADLINE_S, Page, PersistentRedis, Viewer, Writer, in_redis
 from viewer.cells import NUMBERS
 from viewer.main import MAX_MESSAGE_BYTES
 from viewer.state import HISTORY_S
@@ -238,38 +237,6 @@ def test_too_many_clients_are_told_to_try_later(writer: Writer, redis_url: str, 
 # Redis
 
 
-class PersistentRedis:
-    """A Redis that keeps its data over a restart on the same port, or loses it."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._port = directory, free_port()
-        self.url = f"redis://{HOST}:{self._port}/0"
-        self._process = self._start()
-
-    def _start(self) -> Process:
-        argv = [str(ensure_redis_server().executable), "--bind", HOST, "--port", str(self._port)]
-        argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self._directory)]
-        process = start_process("Redis", argv, log_path=self._directory / "logs" / "redis.log")
-        wait_until(self._answers, deadline_s=DEADLINE_S, what="Redis answers", process=process)
-        return process
-
-    def _answers(self) -> bool:
-        with suppress(Exception):
-            return bool(check_redis(self.url))
-        return False
-
-    def stop(self) -> None:
-        """Stop the server."""
-        self._process.stop()
-
-    def restart(self, *, keep: bool) -> None:
-        """Start it anew, with its data or without."""
-        if not keep:
-            for path in self._directory.glob("appendonlydir/*"):
-                path.unlink()
-        self._process = self._start()
-
-
 @pytest.mark.parametrize("keep", [True, False], ids=["with its data", "without its data"])
 def test_pages_are_right_again_after_redis_was_restarted(keep: bool, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
@@ -476,9 +443,9 @@ def test_a_replay_shows_two_sides_and_obeys(tmp_path: Path) -> None:
     paths = []
     for name, count in (("baseline", 3), ("spark", 5)):
         paths.append(tmp_path / f"{name}.updates.gz")
-        with gzip.open(paths[-1], "wt") as file:
-            for second in range(60):
-                file.write(f"{1_790_000_000_000 + 1000 * second} {EPOCH_S + second}|06037|AT&T|call={count}\n")
+        with Recorder(paths[-1], start_ms := 1_790_000_000_000) as recorder:
+            updates = [b"%d|06037|AT&T|call=%d" % (EPOCH_S + second, count) for second in range(60)]
+            recorder.add((start_ms + 1000 * second, field) for second, field in enumerate(updates))
     replay = {"recordings": [{"path": str(path)} for path in paths], "speed": 1}
     with Viewer(tmp_path / "viewer", replay=replay, title="Both") as viewer, Page(viewer.connect()) as page:
         assert (page.hello["mode"], page.hello["sides"], page.hello["title"]) == (

@@ -5,7 +5,7 @@ import json
 import sys
 import threading
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,7 +16,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from engines.contract.events import Event, parse_event
 from harness.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
-from harness.processes import start_process, wait_until
+from harness.processes import Process, start_process, wait_until
+from harness.provision.redis_server import ensure_redis_server
+from harness.services.ports import HOST, free_port
+from harness.services.redis import check_redis
 from harness.store import read_counts
 from viewer.state import HISTORY_S
 from workloads.workload import CELL_NUMBERS
@@ -58,6 +61,38 @@ class Writer:
             entry: dict[Any, Any] = {UPDATES_FIELD: encode_updates(counts)}
             pipeline.xadd(updates_key(self.namespace), entry)
             pipeline.execute()
+
+
+class PersistentRedis:
+    """A Redis that keeps its data over a restart on the same port, or loses it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory, self._port = directory, free_port()
+        self.url = f"redis://{HOST}:{self._port}/0"
+        self._process = self._start()
+
+    def _start(self) -> Process:
+        argv = [str(ensure_redis_server().executable), "--bind", HOST, "--port", str(self._port)]
+        argv += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self._directory)]
+        process = start_process("Redis", argv, log_path=self._directory / "logs" / "redis.log")
+        wait_until(self._answers, deadline_s=DEADLINE_S, what="Redis answers", process=process)
+        return process
+
+    def _answers(self) -> bool:
+        with suppress(Exception):
+            return bool(check_redis(self.url))
+        return False
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._process.stop()
+
+    def restart(self, *, keep: bool) -> None:
+        """Start it anew, with its data or without."""
+        if not keep:
+            for path in self._directory.glob("appendonlydir/*"):
+                path.unlink()
+        self._process = self._start()
 
 
 class Viewer:

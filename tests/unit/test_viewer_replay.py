@@ -1,7 +1,6 @@
 """A replay shows what was recorded, when it was recorded, at any speed and from any place."""
 
 import asyncio
-import gzip
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -9,37 +8,36 @@ from typing import Any
 import numpy as np
 import pytest
 
-from viewer.cells import CELLS_PER_WINDOW, NUMBERS
-from viewer.replay import Replay, load_recording, load_recordings
+from harness.recording import Recorder
+from viewer.cells import NUMBERS
+from viewer.replay import Replay, load_recordings
 from viewer.side import Side
 
 EPOCH_S = 1_767_225_600
+START_MS = 1_790_000_000_000
 NAMES = list(NUMBERS)
 DEADLINE_S = 10.0
 
 
-def record(path: Path, entries: list[tuple[int, str]]) -> Path:
-    """Write a recording: milliseconds and updates of each entry."""
-    with gzip.open(path, "wt") as file:
-        file.writelines(f"{at_ms} {updates}\n" for at_ms, updates in entries)
+def record(path: Path, start_ms: int, entries: list[tuple[int, bytes]]) -> Path:
+    """Write a recording: the milliseconds after its start, and the field, of each entry."""
+    with Recorder(path, start_ms) as recorder:
+        recorder.add((start_ms + at_ms, field) for at_ms, field in entries)
     return path
 
 
-def entry(at_ms: int, window_s: int, cell: int, count: int) -> tuple[int, str]:
-    """An entry with one change."""
-    return at_ms, f"{window_s}|{NAMES[cell].decode()}={count}"
+def entries(late_ms: int) -> list[tuple[int, bytes]]:
+    """A minute's windows, each shown, with its number from 1 as the count, so late after it has begun."""
+    return [(1000 * each + late_ms, b"%d|%b=%d" % (EPOCH_S + each, NAMES[5], each + 1)) for each in range(60)]
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> dict[str, Any]:
-    """Settings for two recordings of a minute: in the second one, everything comes 300 ms later, a day after."""
-    seconds = range(60)
-    start_ms = 1_790_000_000_000
-    fast = [entry(start_ms + 1000 * each, EPOCH_S + each, 5, each + 1) for each in seconds]
-    day_ms = 86_400_000
-    slow = [(start_ms + day_ms, f"{EPOCH_S}|{NAMES[7].decode()}=1")]
-    slow += [(at_ms + day_ms + 300, updates) for at_ms, updates in fast]
-    paths = [record(tmp_path / "baseline.updates.gz", fast), record(tmp_path / "spark.updates.gz", slow)]
+    """Settings for two recordings of a minute: in the second one, a day later, everything comes 300 ms later."""
+    paths = [
+        record(tmp_path / "baseline.updates.gz", START_MS, entries(0)),
+        record(tmp_path / "spark.updates.gz", START_MS + 86_400_000, entries(300)),
+    ]
     return {"recordings": [{"path": str(path)} for path in paths]}
 
 
@@ -77,50 +75,7 @@ def cells(side: Side) -> list[int]:
     return [part for at in range(0, len(flat), 3) for part in (flat[at] - EPOCH_S, flat[at + 2])]
 
 
-# Recordings
-
-
-def test_a_recording_is_read_as_it_is(two: dict[str, Any]) -> None:
-    recording = load_recording(Path(two["recordings"][0]["path"]))
-    assert (recording.name, recording.start_ms, len(recording.at_ms)) == ("baseline", 1_790_000_000_000, 60)
-    assert recording.at_ms[:3] == [0, 1000, 2000]
-    assert recording.updates[0] == b"%d|%b=1" % (EPOCH_S, NAMES[5])
-
-
-def test_what_makes_no_sense_in_a_recording_is_skipped(tmp_path: Path) -> None:
-    good = entry(5000, EPOCH_S, 1, 1)
-    path = record(tmp_path / "a.updates.gz", [good, entry(4000, EPOCH_S, 1, 2), entry(6000, EPOCH_S, 1, 3)])
-    with gzip.open(path, "at") as file:
-        file.write("\nyesterday x\n7000\n-5 x\n8000 x\n")
-    recording = load_recording(path, "mine")
-    assert (recording.name, recording.at_ms) == ("mine", [0, 1000, 3000])
-
-    async def act(replay: Replay) -> None:
-        await sought(replay, 3000)
-
-    replay = play({"recordings": [{"path": str(path)}]}, act)
-    assert cells(replay.sides[0]) == [0, 3]
-    assert replay.sides[0].counts.malformed == 1
-
-
-def test_a_recording_that_was_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
-    path = tmp_path / "a.updates.gz"
-    # What does not compress, so that much of it is in the part that is kept.
-    random = np.random.default_rng(1)
-    counts = random.integers(0, 10**9, 20_000).tolist()
-    record(path, [entry(1000 + at, EPOCH_S, at % CELLS_PER_WINDOW, count) for at, count in enumerate(counts)])
-    path.write_bytes(path.read_bytes()[:-10_000])
-    assert 1000 < len(load_recording(path).at_ms) < 20_000
-
-
-def test_files_that_are_no_recordings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no entry"):
-        load_recording(record(tmp_path / "empty.updates.gz", []))
-    (tmp_path / "text").write_text("1000 x=1")
-    with pytest.raises(OSError, match="gzip"):
-        load_recording(tmp_path / "text")
-    with pytest.raises(FileNotFoundError):
-        load_recording(tmp_path / "absent")
+# Settings
 
 
 @pytest.mark.parametrize(
@@ -149,17 +104,47 @@ def test_speeds_that_make_no_sense_are_refused(two: dict[str, Any], speed: objec
 # Playing
 
 
-def test_two_sides_run_on_one_clock_from_their_own_starts(two: dict[str, Any]) -> None:
+def test_an_engine_that_is_late_by_the_same_time_throughout_is_shown_to_be(two: dict[str, Any]) -> None:
     async def act(replay: Replay) -> None:
         assert [side.name for side in replay.sides] == ["baseline", "spark"]
-        await sought(replay, 2200)
+        await sought(replay, 2299)
         assert cells(replay.sides[0]) == [0, 1, 1, 2, 2, 3]
-        assert cells(replay.sides[1]) == [0, 1, 0, 1, 1, 2]
-        assert replay.sides[0].counts.updated_ms == 1_790_000_002_000
+        assert cells(replay.sides[1]) == [0, 1, 1, 2]
+        assert replay.sides[0].counts.updated_ms == START_MS + 2000
         await sought(replay, 2300)
-        assert cells(replay.sides[1]) == [0, 1, 0, 1, 1, 2, 2, 3]
+        assert cells(replay.sides[1]) == [0, 1, 1, 2, 2, 3]
+        first, second = (side.next_delta(1)["lag_ms"] for side in replay.sides)
+        assert second > first
 
     assert play(two, act).length_ms == 59_300
+
+
+def test_after_the_load_nothing_falls_further_behind(tmp_path: Path) -> None:
+    late = entries(1500)
+    path = record(tmp_path / "a.updates.gz", START_MS, [*late, (90_000, late[-1][1])])
+    found = []
+
+    async def act(replay: Replay) -> None:
+        for position_ms in (60_000, 90_000):
+            await sought(replay, position_ms)
+            found.append(replay.sides[0].next_delta(1)["lag_ms"])
+
+    play({"recordings": [{"path": str(path)}]}, act)
+    assert found[0] == found[1] > 0
+
+
+def test_what_makes_no_sense_in_a_recording_is_skipped_and_counted(tmp_path: Path) -> None:
+    path = record(
+        tmp_path / "a.updates.gz", START_MS, [(0, b"%d|%b=1" % (EPOCH_S, NAMES[5])), (5, b"x"), (9, b"7|x=1")]
+    )
+
+    async def act(replay: Replay) -> None:
+        await sought(replay, 9)
+
+    replay = play({"recordings": [{"path": str(path), "name": "mine"}]}, act)
+    assert replay.sides[0].name == "mine"
+    assert cells(replay.sides[0]) == [0, 1]
+    assert (replay.sides[0].counts.malformed, replay.sides[0].counts.unknown_cells) == (1, 1)
 
 
 def test_it_plays_as_fast_as_told_and_stops_at_the_end(two: dict[str, Any]) -> None:

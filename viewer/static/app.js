@@ -66,6 +66,7 @@ class Page {
       frames: side?.frames ?? 0,
       seq: side?.seq ?? null,
       dropped: side?.dropped ?? null,
+      lag_ms: side?.lagMs ?? null,
       clients: side?.clients ?? null,
       redis: side?.redis ?? null,
       now_s: side?.nowS ?? null,
@@ -122,6 +123,7 @@ class Page {
       sinceMs: this.#connection.state === "live" ? Math.max(sinceMs, this.#redisSinceMs) : sinceMs,
       attempt,
       problem,
+      isReplay: this.#hello?.mode === "replay",
     });
     if (this.#sides.length === 0 || this.#sides.some((side) => side.frames === 0)) return;
     showStream(this.#hello, this.#sides, this.#freshness, this.#rate.perSecond(Date.now()));

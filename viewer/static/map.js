@@ -13,6 +13,9 @@ const INSET_ZOOM = 3.4;
 /** Between the inset and the drawing's edge, in units of the drawing. */
 const INSET_MARGIN = 4;
 
+/** From the bottom up, so that a county's selection does not hide its alarm, nor a halo its neighbour's line. */
+const OUTLINES = ["halo", "alarm", "selected", "current"];
+
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 function element(name, attributes, parent) {
@@ -58,7 +61,7 @@ export class CountyMap {
   #classes;
   #inTabOrder = 0;
 
-  /** @type {{parent: SVGGElement, holds: function(number): boolean}[]} where outlines are drawn: map and inset */
+  /** @type {{parents: Object<string, SVGGElement>, holds: function(number): boolean}[]} of outlines: map and inset */
   #overlays = [];
 
   /** @type {Map<string, SVGPathElement[]>} by kind and county */
@@ -90,8 +93,9 @@ export class CountyMap {
       path.setAttribute("tabindex", index === this.#inTabOrder ? "0" : "-1");
       path.setAttribute("aria-label", counties[index][1]);
     });
-    this.#overlays.push({ parent: element("g", { class: "outlines", "aria-hidden": "true" }, svg), holds: () => true });
-    this.#addInset();
+    const outlines = element("g", { class: "outlines", "aria-hidden": "true" }, svg);
+    this.#addOverlay(outlines, () => true);
+    this.#addInset(outlines);
     this.#listen(figure);
   }
 
@@ -140,7 +144,12 @@ export class CountyMap {
     return path;
   }
 
-  #addInset() {
+  #addOverlay(parent, holds) {
+    const parents = Object.fromEntries(OUTLINES.map((name) => [name, element("g", {}, parent)]));
+    this.#overlays.push({ parents, holds });
+  }
+
+  #addInset(outlines) {
     const [x, y, width, height] = this.#geometry.inset.viewBox;
     const [frameWidth, frameHeight] = [width * INSET_ZOOM, height * INSET_ZOOM];
     const frame = {
@@ -149,7 +158,7 @@ export class CountyMap {
       width: frameWidth,
       height: frameHeight,
     };
-    element("rect", { class: "frame", x, y, width, height }, this.#overlays[0].parent);
+    element("rect", { class: "frame", x, y, width, height }, outlines);
     const inset = element("svg", { ...frame, viewBox: `${x} ${y} ${width} ${height}`, "aria-hidden": "true" }, this.#svg);
     element("rect", { class: "sea", x, y, width, height }, inset);
     const fips = new Set(this.#geometry.inset.counties);
@@ -158,7 +167,7 @@ export class CountyMap {
     this.#counties.forEach((_, index) => {
       if (holds(index)) this.#addCounty(fills, index);
     });
-    this.#overlays.push({ parent: element("g", { class: "outlines" }, inset), holds });
+    this.#addOverlay(element("g", { class: "outlines" }, inset), holds);
     element("rect", { class: "frame", ...frame, "aria-hidden": "true" }, this.#svg);
   }
 
@@ -167,7 +176,10 @@ export class CountyMap {
     const d = this.#geometry.counties[this.#counties[county][0]].path;
     return this.#overlays
       .filter(({ holds }) => holds(county))
-      .flatMap(({ parent }) => [`${kind} halo`, kind].map((name) => element("path", { d, class: name }, parent)));
+      .flatMap(({ parents }) => [
+        element("path", { d, class: `${kind} halo` }, parents.halo),
+        element("path", { d, class: kind }, parents[kind]),
+      ]);
   }
 
   #markSelected(counties) {

@@ -1,7 +1,6 @@
-/** Controls of a replay, and by how much one of its two sides is ahead of the other. */
+/** Controls of a replay, and by how much one of its two sides is later than the other. */
 
 import { formatSpan, formatWhole } from "./format.js";
-import { ALL } from "./state.js";
 import { byId, setText } from "./ui.js";
 
 /** Wishes of one kind are sent no more often than this, in milliseconds; a held key makes many, and the last counts. */
@@ -10,37 +9,18 @@ const SEND_MS = 300;
 /** A slider that has been moved stays where it is for so long, in milliseconds: frames on their way know the old place. */
 const HOLD_MS = 1000;
 
-/** Sides are compared by their counts of so many windows. */
-const COMPARED_WINDOWS = 30;
-
-/** The difference is a mean over so many looks at it; the page looks four times a second. */
-const LOOKS = 20;
-
 /**
- * @param {Side} side
- * @param {number} fromS the first window
- * @param {number} toS the last window
+ * @param {string[]} names of the two sides
+ * @param {Side[]} sides
+ * @returns {string} which of them is later, and by how much; empty before both have had a frame
  */
-function recordsBetween(side, fromS, toS) {
-  const offsets = side.offsets(ALL, ALL);
-  let sum = 0;
-  for (let windowS = fromS; windowS <= toS; windowS += 1) sum += side.windows.get(windowS)?.sum(ALL, offsets) ?? 0;
-  return sum;
-}
-
-/**
- * @returns {number | null} how many more records of the newest windows the first side has than the second; null if
- *   either has none
- */
-export function recordsAhead(first, second) {
-  if (first.oldestWindowS === null || second.oldestWindowS === null) return null;
-  const toS = Math.max(first.newestWindowS, second.newestWindowS);
-  const fromS = Math.max(
-    first.oldestWindowS,
-    second.oldestWindowS,
-    Math.min(first.newestWindowS, second.newestWindowS) - COMPARED_WINDOWS,
-  );
-  return recordsBetween(first, fromS, toS) - recordsBetween(second, fromS, toS);
+export function difference(names, sides) {
+  const [first, second] = sides.map((side) => side.lagMs);
+  if (first === null || second === null) return "";
+  const [later, earlier] = first >= second ? [0, 1] : [1, 0];
+  const byMs = Math.abs(first - second);
+  if (Math.round(byMs) === 0) return `${names[0]} and ${names[1]} show records equally late, on average.`;
+  return `${names[later]} shows records ${formatWhole(byMs)} ms later than ${names[earlier]}, on average.`;
 }
 
 /** The bar above the maps in a replay. */
@@ -54,9 +34,6 @@ export class Replay {
   #wishes = new Map();
   #isWaiting = false;
   #heldUntilMs = 0;
-
-  /** @type {number[]} results of `recordsAhead`, the newest last */
-  #looks = [];
 
   /** @param {function(object)} send sends a message to the server */
   constructor(send) {
@@ -74,12 +51,10 @@ export class Replay {
 
   greet(hello) {
     byId("replay").hidden = hello.mode !== "replay";
-    this.#looks = [];
   }
 
   take(frame) {
     this.#state = frame.replay ?? null;
-    if (frame.type === "snapshot") this.#looks = [];
   }
 
   write(hello, sides) {
@@ -91,7 +66,7 @@ export class Replay {
       byId("replay-speed").value = this.#state.speed;
       this.#label();
     }
-    if (sides.length > 1) setText(byId("difference"), this.#difference(hello.sides, sides));
+    if (sides.length > 1) setText(byId("difference"), difference(hello.sides, sides));
   }
 
   #hold() {
@@ -117,22 +92,5 @@ export class Replay {
     for (const [action, value] of this.#wishes) this.#send({ type: "replay", action, value });
     this.#wishes.clear();
     if (this.#isWaiting) setTimeout(() => this.#sendWishes(), SEND_MS);
-  }
-
-  /** The side with more records of the same windows at the same position shows fresher data. */
-  #difference(names, [first, second]) {
-    const ahead = recordsAhead(first, second);
-    const rate = Math.max(first.rate(ALL, first.offsets(ALL, ALL)) ?? 0, second.rate(ALL, second.offsets(ALL, ALL)) ?? 0);
-    if (ahead === null || rate === 0) return "";
-    this.#looks.push(ahead);
-    if (this.#looks.length > LOOKS) this.#looks.shift();
-    const mean = this.#looks.reduce((sum, each) => sum + each, 0) / this.#looks.length;
-    const [fresher, other] = mean >= 0 ? names : [names[1], names[0]];
-    const records = Math.abs(mean);
-    return (
-      `${fresher} is fresher than ${other} by ${formatWhole((records * 1000) / rate)} ms: it shows ` +
-      `${formatWhole(records)} more records of the same seconds (mean of the last ${(LOOKS * 250) / 1000} s). ` +
-      "Time counts from each side's first entry."
-    );
   }
 }

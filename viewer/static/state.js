@@ -74,6 +74,7 @@ export class Side {
     this.updatedMs = frame.updated_ms;
     this.redis = frame.redis;
     this.dropped = frame.dropped;
+    this.lagMs = frame.lag_ms ?? null;
     this.clients = frame.clients;
     this.z = frame.z ?? this.z;
     this.countyZ = frame.county_z ?? this.countyZ;

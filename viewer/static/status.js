@@ -16,24 +16,32 @@ const CONNECTION_TEXTS = {
   "redis down": "Redis is down",
 };
 
-/** A recording's times are as old as the recording. */
-const NOT_MEASURED = "not in a replay";
+/** Live, it is measured here; a recording's times are as old as the recording, and so the server says how late it is. */
+const FRESHNESS_TERMS = { live: "Freshness", replay: "Behind the load" };
+
+const REPLAY_CLOCKS =
+  "Behind the load: how long ago the load had come as far as what is shown, by the recording's clock, whatever the " +
+  "speed; the mean over the last 5 s of the load. Each side starts with its load.";
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
- * @param {{state: string, sinceMs: number, attempt: number, problem: string | null}} connection `state` is a key of
- *   CONNECTION_TEXTS
+ * @param {{state: string, sinceMs: number, attempt: number, problem: string | null, isReplay: boolean}} connection
+ *   `state` is a key of CONNECTION_TEXTS
  */
-export function showConnection({ state, sinceMs, attempt, problem }) {
+export function showConnection({ state, sinceMs, attempt, problem, isReplay }) {
   byId("connection").dataset.state = state;
   document.body.classList.toggle("stale", state !== "live");
-  setText(byId("connection-state"), CONNECTION_TEXTS[state]);
+  setText(byId("connection-state"), isReplay && state === "live" ? "Replay" : CONNECTION_TEXTS[state]);
   const attempts = attempt >= MANY_ATTEMPTS ? `, ${attempt} attempts` : "";
   setText(byId("connection-since"), `for ${formatSpan((Date.now() - sinceMs) / 1000)}${attempts}`);
   byId("problem").hidden = problem === null;
   setText(byId("problem"), problem ?? "");
 }
+
+/** How far a side of a replay is behind the load; "–" before the first frame. */
+// Adding 0 makes a 0 of what is written "-0".
+const lagText = (side) => (side.lagMs === null ? UNKNOWN : `${formatWhole(Math.round(side.lagMs) + 0)} ms`);
 
 function freshnessText(side, meter) {
   const idleS = (Date.now() - side.updatedMs) / 1000;
@@ -56,18 +64,22 @@ export function showStream(hello, sides, freshness, framesPerS) {
   const atMost = `push, at most ${hello.max_rate_hz}${sides.length > 1 ? " for each side" : ""}`;
   setText(byId("frames"), framesPerS === null ? atMost : `${framesPerS.toFixed(1)} frames/s, ${atMost}`);
   const isLive = hello.mode === "live";
-  setText(byId("freshness"), isLive ? say((side, index) => freshnessText(side, freshness[index])) : NOT_MEASURED);
+  setText(byId("freshness"), say((side, index) => (isLive ? freshnessText(side, freshness[index]) : lagText(side))));
   setText(byId("newest"), say((side) => (side.nowS === null ? UNKNOWN : `${formatSecond(side.nowS)} UTC`)));
   setText(byId("dropped"), formatWhole(sides[0].dropped));
   setText(byId("clients"), formatWhole(sides[0].clients));
 }
 
-/** Say what freshness is, and by whose clocks. */
-export function showClocks(hello) {
-  byId("clocks").hidden = hello.mode !== "live";
+function liveClocks() {
   const what = "Freshness: when a frame has arrived, less the time in the ID of the newest stream entry in it. ";
   const clocks = LOOPBACK.test(location.hostname)
     ? "Page and server are on one host, unless there is a tunnel between them, and share a clock."
     : "The two times are those of two clocks, this device's and the store's: it is wrong by as much as they differ.";
-  setText(byId("clocks"), what + clocks);
+  return what + clocks;
+}
+
+/** Say what freshness is, and by whose clocks. */
+export function showClocks(hello) {
+  setText(byId("freshness-term"), FRESHNESS_TERMS[hello.mode]);
+  setText(byId("clocks"), hello.mode === "live" ? liveClocks() : REPLAY_CLOCKS);
 }
