@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.dashboard_result import Dashboard
+
 SCHEMA_VERSION: Literal[2] = 2
 
 
@@ -225,6 +227,7 @@ class TrialResult(_Outcome):
     pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
     kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")
     waterfall: Waterfall | None
+    recording: str | None = Field(None, description="name of the file beside the result that `ringbench view` replays")
     series: list[Sample] = []
 
 
@@ -351,6 +354,7 @@ class Result(_Part):
     truth: Truth | None
     engines: list[EngineResult]
     comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
+    dashboard: Dashboard | None = Field(None, description="the load test of the live map, if there was one")
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.backing import Backing, External, start_backing
+from harness.child import Child
 from harness.engines import PreparedEngine, contract_path, find_engines, prepare
 from harness.environment import fingerprint
 from harness.provision.java import Java, ensure_java
@@ -31,6 +32,7 @@ class SessionOptions:
         command: the arguments that repeat the command.
         keep_logs: keep the logs of what went well, too.
         view: serve the live map meanwhile.
+        view_rate_hz: its frames a second at the most.
     """
 
     runs_dir: Path
@@ -39,11 +41,12 @@ class SessionOptions:
     command: list[str]
     keep_logs: bool = False
     view: bool = False
+    view_rate_hz: float = 4.0
 
 
 @dataclass(frozen=True)
 class Session:
-    """Running services and engines in place."""
+    """Running services and engines in place; `viewer` is the live map, if it is served."""
 
     run_id: str
     work: Path
@@ -52,6 +55,7 @@ class Session:
     backing: Backing
     watcher: ConsoleWatcher
     environment: dict[str, str]
+    viewer: Child | None = None
 
     def trial(self, scenario: Scenario, engine: str, malformed_records: int, options: TrialOptions) -> Trial:
         """Run one trial of the engine called `engine`, and tell what troubled it.
@@ -107,10 +111,20 @@ def open_session(
         prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
         watcher.phase("starting Kafka, Redis and S3")
         backing = stack.enter_context(start_backing(options.external, run_id, work, watcher.note))
-        if options.view:
-            viewer = start_viewer(work, redis_url=backing.redis_url, namespace=backing.namespace, title=run_id)
-            watcher.note(f"the live map is at {viewer_url(stack.enter_context(viewer))}")
-        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work))
+        viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
+        if viewer:
+            watcher.note(f"the live map is at {viewer_url(viewer)}")
+        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work), viewer)
+
+
+def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:
+    return start_viewer(
+        work,
+        redis_url=backing.redis_url,
+        namespace=backing.namespace,
+        title=run_id,
+        max_rate_hz=options.view_rate_hz,
+    )
 
 
 def _private_directory(stack: ExitStack, run_directory: Path) -> Path:

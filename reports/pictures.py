@@ -6,6 +6,7 @@ import matplotlib
 
 from harness.result import Result
 from reports.comparison_figure import draw_comparison
+from reports.dashboard import draw_dashboard
 from reports.figures import (
     STYLE,
     Picture,
@@ -22,6 +23,7 @@ from reports.waterfall_figure import draw_waterfall
 DRAWINGS = (
     draw_latency_cdf,
     draw_comparison,
+    draw_dashboard,
     draw_waterfall,
     draw_latency_over_time,
     draw_throughput,

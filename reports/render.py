@@ -15,13 +15,14 @@ from markupsafe import Markup
 from harness.result import EngineResult, ProcessCost, Result, Truth
 from reports import summary
 from reports.comparison import comparison_section
+from reports.dashboard import dashboard_section
 from reports.figures import Picture, engine_colours, save_png, svg_text
 from reports.pictures import draw_all
 from reports.trials import trials_section
 from reports.waterfall import waterfall_section
 
 FIGURES = "figures"
-SECTIONS = (comparison_section, waterfall_section, trials_section)
+SECTIONS = (comparison_section, dashboard_section, waterfall_section, trials_section)
 
 
 def write_reports(result: Result, directory: Path) -> list[Path]:

@@ -94,7 +94,8 @@ class Side:
         """The next frame, a delta of all that has changed since the one before."""
         self.judge()
         self.seq += 1
-        fields = self._fields("delta", self.counts.take_delta(), clients)
+        since_ms = self.counts.since_ms
+        fields = self._fields("delta", since_ms, self.counts.take_delta(), clients)
         now_s = time.monotonic()
         if now_s >= self._scores_due_s and self._told[0] != self.detector.last_s:
             self._scores_due_s = now_s + SCORES_INTERVAL_S
@@ -107,15 +108,17 @@ class Side:
 
     def snapshot(self, clients: int) -> dict[str, Any]:
         """All there is, with the number of the newest frame: the next delta goes on from here."""
-        return self._fields("snapshot", self.counts.snapshot(), clients) | self._scores() | self._events()
+        return self._fields("snapshot", None, self.counts.snapshot(), clients) | self._scores() | self._events()
 
-    def _fields(self, kind: str, cells: list[int], clients: int) -> dict[str, Any]:
+    def _fields(self, kind: str, since_ms: int | None, cells: list[int], clients: int) -> dict[str, Any]:
+        # What tells of the frame comes first: whoever only measures need not read the cells.
         return {
             "type": kind,
             "seq": self.seq,
             "side": self.number,
             "sent_ms": time.time_ns() // 1_000_000,
             "updated_ms": self.counts.updated_ms,
+            "since_ms": since_ms,
             "now_s": self.counts.now_s,
             "cells": cells,
             "redis": "up" if self.is_up else "down",

@@ -38,6 +38,7 @@ class Counts:
         too_old: updates of windows older than the history.
         now_s: the newest window, in seconds since the Unix epoch; None if there is none.
         updated_ms: ID of the newest stream entry, in milliseconds since the Unix epoch; None if there is none.
+        since_ms: that of the oldest entry which no delta holds yet; None if all are told.
         generation: goes up when all counts are replaced; what was taken as a delta before is then void.
     """
 
@@ -45,6 +46,7 @@ class Counts:
         self.updates = self.malformed = self.unknown_cells = self.too_old = 0
         self.now_s: int | None = None
         self.updated_ms: int | None = None
+        self.since_ms: int | None = None
         self.generation = 0
         self._windows: dict[int, list[int]] = {}
         self._changed_ms: dict[int, int] = {}
@@ -63,6 +65,8 @@ class Counts:
     def apply(self, updates: Iterable[tuple[bytes, int]], at_ms: int) -> None:
         """Take the `updates` of one stream entry (see `harness.keys.decode_updates`), whose ID's time is `at_ms`."""
         self.updated_ms = at_ms
+        if self.since_ms is None:
+            self.since_ms = at_ms
         for key, count in updates:
             window_s, _, name = key.partition(b"|")
             number = NUMBERS.get(name)
@@ -82,7 +86,7 @@ class Counts:
         """Forget all counts and take those of `windows`: names of cells and counts in decimal, as Redis holds them."""
         self.generation += 1
         self._windows, self._changed_ms, self._changed = {}, {}, set()
-        self.now_s, self.updated_ms = None, updated_ms
+        self.now_s, self.updated_ms, self.since_ms = None, updated_ms, None
         for window_s in sorted(windows):
             if self.now_s is not None and window_s > self.now_s + LONGEST_LEAP_S:
                 self.malformed += 1
@@ -93,7 +97,7 @@ class Counts:
 
     def take_delta(self) -> list[int]:
         """The cells that have changed since this was called last, flat: window, cell, count, window, cell, ..."""
-        changed, self._changed = self._changed, set()
+        changed, self._changed, self.since_ms = self._changed, set(), None
         flat: list[int] = []
         for code in sorted(changed):
             window_s, cell = divmod(code, CELLS_PER_WINDOW)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from engines.contract.record import PATTERN, parse
 from harness.cli import app
-from harness.scenario import Limits, Scenario
+from harness.scenario import Limits, Scenario, SurgeSection, built_in_scenarios
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,15 +38,24 @@ def _commands(text: str) -> list[str]:
     return [command.strip() for command in COMMAND.findall(text)]
 
 
-def test_every_key_of_a_scenario_is_described_and_no_other() -> None:
-    whole, limits = _text(ROOT / "docs" / "scenarios.md").split("### `limits`")
-    assert ROW.findall(whole) == list(Scenario.model_fields)
-    assert ROW.findall(limits.split("\n## ")[0]) == list(Limits.model_fields)
+def _section(heading: str) -> str:
+    """What stands under a heading of the scenarios' document, up to the next heading."""
+    return re.split(r"\n##+ ", _text(ROOT / "docs" / "scenarios.md").split(f"\n{heading}\n")[1])[0]
 
 
-@pytest.mark.parametrize("model", [Scenario, Limits])
-def test_described_defaults_are_those_of_the_code(model: type[Scenario] | type[Limits]) -> None:
-    rows = dict(ROW_WITH_DEFAULT.findall(_text(ROOT / "docs" / "scenarios.md")))
+SECTIONS = pytest.mark.parametrize(
+    ("heading", "model"), [("## Keys", Scenario), ("### `surges`", SurgeSection), ("### `limits`", Limits)]
+)
+
+
+@SECTIONS
+def test_every_key_of_a_scenario_is_described_and_no_other(heading: str, model: type[BaseModel]) -> None:
+    assert ROW.findall(_section(heading)) == list(model.model_fields)
+
+
+@SECTIONS
+def test_described_defaults_are_those_of_the_code(heading: str, model: type[BaseModel]) -> None:
+    rows = dict(ROW_WITH_DEFAULT.findall(_section(heading)))
     for name, field in model.model_fields.items():
         if isinstance(field.default, int | float):
             assert rows[name] == f"{field.default:g}", name
@@ -77,6 +87,14 @@ def test_commands_exist(path: Path) -> None:
             known = commands[words.pop(0)]
         options = {each for parameter in known.params for each in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in words if word.startswith("--")} <= options | {"--help"}, command
+
+
+def test_every_built_in_scenario_is_named() -> None:
+    intro = _text(ROOT / "docs" / "scenarios.md").split("\n## ")[0]
+    help_of_run = typer.main.get_command(app).commands["run"].params[0].help  # type: ignore[attr-defined]
+    for name in built_in_scenarios():
+        assert f"`{name}`" in intro
+        assert re.search(rf"\b{name}\b", help_of_run)
 
 
 def test_the_readme_names_every_command() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"engines", "harness", "reports", "viewer", "workloads"}
+OURS = {"engines", "harness", "loadtest", "reports", "viewer", "workloads"}
 ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
 
 
@@ -57,18 +57,35 @@ def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports
 
 
 def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
-    allowed = {"result", "headline", "calibration", "gate", "sweep_result", "histogram"}
+    allowed = {
+        "result",
+        "headline",
+        "calibration",
+        "gate",
+        "sweep_result",
+        "histogram",
+        "dashboard_result",
+        "loadtest_result",
+    }
     found = {name for _, name in _ours("reports") if not name.startswith("reports")}
     assert found <= {f"harness.{name}" for name in allowed}
 
 
-def test_the_viewer_knows_of_the_harness_its_keys_its_result_and_how_counts_are_read_only() -> None:
+def test_the_viewer_knows_of_the_harness_its_keys_its_files_and_how_counts_are_read_only() -> None:
     allowed = ("engines.contract", "viewer", "workloads")
     found = {name for _, name in _ours("viewer") if not name.startswith(allowed)}
-    assert found <= {"harness.keys", "harness.result", "harness.store"}
+    assert found <= {"harness.keys", "harness.recording", "harness.result", "harness.store"}
 
 
 def test_only_the_command_line_imports_the_viewer() -> None:
     folders = ("engines", "harness", "reports", "workloads")
     importing = {file for folder in folders for file, name in _ours(folder) if name.split(".")[0] == "viewer"}
     assert importing <= {"cli.py"}
+
+
+def test_the_load_test_imports_the_contract_and_what_it_can_import_without_the_harness_environment() -> None:
+    allowed = {"engines.contract.events", "harness.dashboard", "harness.search"}
+    assert {name for _, name in _ours("loadtest") if not name.startswith("loadtest")} <= allowed
+    for module in ("dashboard", "search"):
+        foreign = {name for file, name in _imports("harness") if file == f"{module}.py"}
+        assert {name for name in foreign if name.split(".")[0] not in sys.stdlib_module_names} == set()
