@@ -18,7 +18,8 @@ NAME = "load test"
 READY_S = 60.0
 #: Its last question to the viewer, and its users' leaving.
 STOP_S = 30.0
-MAX_USERS = 20_000
+#: From the last user's coming to the measured time.
+SETTLE_S = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,10 @@ class LoadOptions:
     """
 
     users: int = 500
-    spawn_rate_users_per_s: float = 50.0
+    spawn_rate_users_per_s: float = 20.0
     duration_s: int = 60
     shape: str = "constant"
-    visit_s_mean: float = 120.0
+    visit_s_mean: float = 300.0
     check_every: int = 25
     bounds: Bounds = field(default_factory=Bounds)
     max_users: int = 5000

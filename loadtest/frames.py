@@ -106,8 +106,11 @@ class Mirror:
             return
         if frame["type"] == "snapshot":
             self.cells, self.now_s = {}, 0
-        flat = frame["cells"]
-        self.cells |= {(window_s, cell): count for window_s, cell, count in zip(*[iter(flat)] * 3, strict=True)}
+        self.cells |= {
+            (window_s, cell): count
+            for window_s, *flat in frame["windows"]
+            for cell, count in zip(flat[::2], flat[1::2], strict=True)
+        }
         if frame["now_s"] is not None and frame["now_s"] > self.now_s:
             self.now_s = frame["now_s"]
             oldest_s = self.now_s - history_s

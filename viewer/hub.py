@@ -14,7 +14,7 @@ from viewer.state import HISTORY_S
 from viewer.zscore import BASELINE_WINDOWS, EXCLUDED_WINDOWS, FORMULA, THRESHOLD, WARMUP_WINDOWS
 from workloads.california import COUNTIES
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 #: A frame is sent at least so often, so that a page can tell a quiet stream from a dead server.
 QUIET_INTERVAL_S = 1.0
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewer.cells import ALL_TYPES, by_county_and_operator, type_of
-from viewer.state import Counts
+from viewer.state import Counts, encode_row
 from viewer.zscore import Anomaly, Detector
 
 #: Scores are sent no more often than this; they change once a second of event time.
@@ -110,7 +110,7 @@ class Side:
         """All there is, with the number of the newest frame: the next delta goes on from here."""
         return self._fields("snapshot", None, self.counts.snapshot(), clients) | self._scores() | self._events()
 
-    def _fields(self, kind: str, since_ms: int | None, cells: list[int], clients: int) -> dict[str, Any]:
+    def _fields(self, kind: str, since_ms: int | None, rows: list[str], clients: int) -> dict[str, Any]:
         # What tells of the frame comes first: whoever only measures need not read the cells.
         return {
             "type": kind,
@@ -120,10 +120,10 @@ class Side:
             "updated_ms": self.counts.updated_ms,
             "since_ms": since_ms,
             "now_s": self.counts.now_s,
-            "cells": cells,
             "redis": "up" if self.is_up else "down",
             "clients": clients,
             **self._extra(),
+            "windows": rows,
         }
 
     def _scores(self) -> dict[str, Any]:
@@ -135,12 +135,20 @@ class Side:
 
 def encode(fields: dict[str, Any], types: frozenset[int]) -> Frame:
     """Encode a frame for clients that want cells of these types, by number."""
-    cells = fields["cells"]
+    rows: list[str] = fields["windows"]
     if types != ALL_TYPES:
-        triples = zip(cells[::3], cells[1::3], cells[2::3], strict=True)
-        cells = [part for triple in triples if type_of(triple[1]) in types for part in triple]
-    head = json.dumps(fields | {"cells": cells}, separators=(",", ":"))[:-1] + ","
+        rows = [chosen for row in rows if (chosen := _of_types(row, types))]
+    rest = json.dumps({name: value for name, value in fields.items() if name != "windows"}, separators=(",", ":"))
+    head = f'{rest[:-1]},"windows":[{",".join(rows)}],'
     return Frame(head, head + '"dropped":0}')
+
+
+def _of_types(row: str, types: frozenset[int]) -> str:
+    """What a row has of these types; empty if it has nothing."""
+    window_s, *flat = json.loads(row)
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    cells = [part for cell, count in pairs if type_of(cell) in types for part in (cell, count)]
+    return encode_row(window_s, cells) if cells else ""
 
 
 def _rounded(scores: NDArray[np.float64]) -> list[float | None]:

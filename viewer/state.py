@@ -4,7 +4,8 @@ Counts are absolute, so that setting one twice, or an older one before a newer o
 writes anything outside.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,11 @@ FINISHED_QUIET_MS = 1000
 FINISHED_ANYWAY_S = 10
 
 _ABSENT = -1
+
+
+def encode_row(window_s: int, cells: Sequence[int]) -> str:
+    """A window's row in a frame, as JSON: its start, then `cells`: cell, count, cell, count, and so on."""
+    return f"[{window_s},{','.join(map(str, cells))}]"
 
 
 class Counts:
@@ -51,6 +57,7 @@ class Counts:
         self._windows: dict[int, list[int]] = {}
         self._changed_ms: dict[int, int] = {}
         self._changed: set[int] = set()
+        self._rows: dict[int, str] = {}
 
     @property
     def skipped(self) -> int:
@@ -85,7 +92,7 @@ class Counts:
     def replace(self, windows: dict[int, dict[bytes, bytes]], updated_ms: int | None) -> None:
         """Forget all counts and take those of `windows`: names of cells and counts in decimal, as Redis holds them."""
         self.generation += 1
-        self._windows, self._changed_ms, self._changed = {}, {}, set()
+        self._windows, self._changed_ms, self._changed, self._rows = {}, {}, set(), {}
         self.now_s, self.updated_ms, self.since_ms = None, updated_ms, None
         for window_s in sorted(windows):
             if self.now_s is not None and window_s > self.now_s + LONGEST_LEAP_S:
@@ -95,24 +102,28 @@ class Counts:
                 self._load(window_s, name, count)
         self._changed.clear()
 
-    def take_delta(self) -> list[int]:
-        """The cells that have changed since this was called last, flat: window, cell, count, window, cell, ..."""
+    def take_delta(self) -> list[str]:
+        """The cells that have changed since this was called last, as rows: see `encode_row`."""
         changed, self._changed, self.since_ms = self._changed, set(), None
-        flat: list[int] = []
+        rows: dict[int, list[int]] = defaultdict(list)
         for code in sorted(changed):
             window_s, cell = divmod(code, CELLS_PER_WINDOW)
             if window_s in self._windows:
-                flat += (window_s, cell, self._windows[window_s][cell])
-        return flat
+                rows[window_s] += (cell, self._windows[window_s][cell])
+        return [encode_row(window_s, cells) for window_s, cells in rows.items()]
 
-    def snapshot(self) -> list[int]:
-        """All cells, in the form of `take_delta`."""
-        flat: list[int] = []
-        for window_s in sorted(self._windows):
-            for cell, count in enumerate(self._windows[window_s]):
-                if count != _ABSENT:
-                    flat += (window_s, cell, count)
-        return flat
+    def snapshot(self) -> list[str]:
+        """All cells, as rows, the oldest first."""
+        return [self._row(window_s) for window_s in sorted(self._windows)]
+
+    def _row(self, window_s: int) -> str:
+        """A window's row. Most windows change no more, while clients come and go: what was made once is kept."""
+        row = self._rows.get(window_s)
+        if row is None:
+            counts = enumerate(self._windows[window_s])
+            cells = [part for cell, count in counts if count != _ABSENT for part in (cell, count)]
+            row = self._rows[window_s] = encode_row(window_s, cells)
+        return row
 
     def window(self, window_s: int) -> NDArray[np.int64]:
         """The counts of a window by cell number, shape (cells,); 0 where there is none."""
@@ -152,6 +163,7 @@ class Counts:
             row = self._windows[window_s] = [_ABSENT] * CELLS_PER_WINDOW
         if row[cell] != count:
             row[cell] = count
+            self._rows.pop(window_s, None)
             self._changed.add(window_s * CELLS_PER_WINDOW + cell)
             self._changed_ms[window_s] = at_ms
 
@@ -160,3 +172,4 @@ class Counts:
         for old_s in [each for each in self._windows if each <= window_s - HISTORY_S]:
             del self._windows[old_s]
             self._changed_ms.pop(old_s, None)
+            self._rows.pop(old_s, None)

@@ -19,6 +19,7 @@ from harness.scenario import load_scenario
 from tests.integration.ringbench import (
     FIXTURE_ENGINES,
     RUN_DEADLINE_S,
+    SMALL,
     Outcome,
     Ringbench,
     Services,
@@ -49,17 +50,29 @@ def _messages(url: str, wanted: int) -> list[dict[str, Any]]:
         return [json.loads(client.recv(timeout=30)) for _ in range(wanted)]
 
 
-def test_a_run_shows_its_map_while_it_goes_on(tmp_path: Path) -> None:
-    with Ringbench(tmp_path, "run", write_scenario(tmp_path), "--view", "--json") as run:
+def test_the_map_of_a_run_ends_with_the_counts_that_were_proven_right_for_every_county(tmp_path: Path) -> None:
+    surge = {"county": "Fresno", "at_s": 24, "duration_s": 8, "factor": 3.0}
+    scenario = write_scenario(tmp_path, **FOR_ALL_COUNTIES, duration_s=36, surges=[surge])
+    with Ringbench(tmp_path, "run", scenario, "--view", "--json") as run:
         url = run.wait_for_text(MAP)[1]
-        run.wait_for_text("baseline: load")
         assert "<!doctype html>" in _page(url).lower()
-        hello, *frames = _messages(url, 12)
-        found = outcome(run)
-    assert hello["type"] == "hello" and len(hello["counties"]) == 58
-    assert frames[0]["type"] == "snapshot"
-    assert sum(len(frame["cells"]) for frame in frames) > 0, "counts came while the load went on"
-    assert found.code == 0, found.stderr
+        address = f"{url.replace('http:', 'ws:')}/ws"
+        # Legacy: connected at once, and not by a with statement.
+        with Page(connect(address, compression=None, max_size=None, legacy=True)) as page:
+            found = outcome(run)
+            page.wait_for_close()
+    expected = expected_counts(Workload(load_scenario(scenario, {}).workload())).counts
+    # The run's verdict says that Redis held exactly these.
+    assert found.engine("baseline")["verdict"] == "pass"
+    assert page.counts[0] == {
+        (cell.window_s, CELL_NUMBERS[cell.location, cell.operator, cell.type]): count
+        for cell, count in expected.items()
+    }
+    assert len({CELLS[cell][0] for _, cell in page.counts[0]}) == 58
+    assert (len(page.hello["counties"]), page.gaps, page.taken > 10) == (58, 0, True)
+    [anomaly] = page.events[0]
+    assert page.hello["counties"][anomaly["county"]][1] == "Fresno"
+    assert 0 <= anomaly["since_s"] - (WINDOW_S + SMALL["warmup_s"] + surge["at_s"]) <= 3
 
 
 def test_the_map_of_a_redis_shows_what_it_holds_and_goes_with_ctrl_c(services: Services, tmp_path: Path) -> None:
@@ -69,13 +82,13 @@ def test_the_map_of_a_redis_shows_what_it_holds_and_goes_with_ctrl_c(services: S
         try:
             with Ringbench(tmp_path, "view", "--redis", services.redis, "--namespace", "cdr:map") as run:
                 url = run.wait_for_text(MAP)[1]
-                cells = [cell for message in _messages(url, 3) for cell in message.get("cells", [])]
+                rows = [row for message in _messages(url, 3) for row in message.get("windows", [])]
                 run.send(signal.SIGINT)
                 assert run.end() == 130
                 run.wait_until_gone()
         finally:
             client.delete(name)
-    assert cells[:3] == [WINDOW_S, CELL_NUMBERS[CELL], 17]
+    assert rows[0] == [WINDOW_S, CELL_NUMBERS[CELL], 17]
 
 
 @pytest.mark.parametrize(

@@ -215,8 +215,11 @@ class Page:
 
     def _take(self, frame: dict[str, Any]) -> None:
         side = frame["side"]
-        cells = frame.pop("cells")
-        new = {(cells[at], cells[at + 1]): cells[at + 2] for at in range(0, len(cells), 3)}
+        new = {
+            (window_s, cells[at]): cells[at + 1]
+            for window_s, *cells in frame.pop("windows")
+            for at in range(0, len(cells), 2)
+        }
         if frame["type"] == "snapshot":
             self.snapshots += 1
             self.counts[side] = new

@@ -25,7 +25,7 @@ def _frame(**fields: Any) -> str:
         "updated_ms": None,
         "since_ms": None,
         "now_s": None,
-        "cells": [],
+        "windows": [],
     }
     return json.dumps(frame | fields | {"dropped": fields.get("dropped", 0)}, separators=(",", ":"))
 
@@ -89,27 +89,27 @@ def _mirror(*frames: str) -> Mirror:
 
 
 def test_a_mirror_of_deltas_agrees_with_a_later_snapshot_and_one_that_missed_something_does_not() -> None:
-    cells = [cell for window in range(20) for cell in (EPOCH_S + window, 3, window + 1)]
-    first = _frame(type="snapshot", now_s=EPOCH_S, cells=cells[:3])
-    rest = [_frame(now_s=EPOCH_S + n, cells=cells[3 * n : 3 * n + 3]) for n in range(1, 20)]
-    snapshot = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 19, cells=cells))
+    windows = [[EPOCH_S + window, 3, window + 1] for window in range(20)]
+    first = _frame(type="snapshot", now_s=EPOCH_S, windows=windows[:1])
+    rest = [_frame(now_s=EPOCH_S + n, windows=[windows[n]]) for n in range(1, 20)]
+    snapshot = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 19, windows=windows))
     whole, holed = _mirror(first, *rest), _mirror(first, *rest[:4], *rest[5:])
     assert compare([whole, holed, whole], snapshot, HISTORY_S) == (3, 2, 15)
 
 
 def test_the_newest_windows_are_not_compared_since_they_still_change() -> None:
-    late = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 9, cells=[EPOCH_S + 9, 0, 1, EPOCH_S, 0, 4]))
-    snapshot = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 9, cells=[EPOCH_S + 9, 0, 2, EPOCH_S, 0, 4]))
+    late = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 9, windows=[[EPOCH_S + 9, 0, 1], [EPOCH_S, 0, 4]]))
+    snapshot = _mirror(_frame(type="snapshot", now_s=EPOCH_S + 9, windows=[[EPOCH_S + 9, 0, 2], [EPOCH_S, 0, 4]]))
     assert compare([late], snapshot, HISTORY_S) == (1, 1, 1)
 
 
 def test_a_mirror_forgets_what_is_older_than_the_history_and_all_before_a_snapshot() -> None:
     mirror = _mirror(
-        _frame(type="snapshot", now_s=EPOCH_S, cells=[EPOCH_S, 0, 1]),
-        _frame(now_s=EPOCH_S + HISTORY_S, cells=[EPOCH_S + HISTORY_S, 0, 2]),
+        _frame(type="snapshot", now_s=EPOCH_S, windows=[[EPOCH_S, 0, 1]]),
+        _frame(now_s=EPOCH_S + HISTORY_S, windows=[[EPOCH_S + HISTORY_S, 0, 2]]),
     )
     assert mirror.cells == {(EPOCH_S + HISTORY_S, 0): 2}
-    mirror.take(_frame(type="snapshot", now_s=EPOCH_S + 1, cells=[EPOCH_S + 1, 5, 6]), HISTORY_S)
+    mirror.take(_frame(type="snapshot", now_s=EPOCH_S + 1, windows=[[EPOCH_S + 1, 5, 6]]), HISTORY_S)
     assert mirror.cells == {(EPOCH_S + 1, 5): 6}
 
 

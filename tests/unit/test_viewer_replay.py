@@ -1,6 +1,7 @@
 """A replay shows what was recorded, when it was recorded, at any speed and from any place."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ async def sought(replay: Replay, position_ms: float) -> None:
 
 def cells(side: Side) -> list[int]:
     """The windows, after the start, and counts of a side."""
-    flat = side.counts.snapshot()
-    return [part for at in range(0, len(flat), 3) for part in (flat[at] - EPOCH_S, flat[at + 2])]
+    rows = [json.loads(row) for row in side.counts.snapshot()]
+    return [part for window_s, *flat in rows for count in flat[1::2] for part in (window_s - EPOCH_S, count)]
 
 
 # Settings

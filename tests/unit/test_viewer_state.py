@@ -23,6 +23,11 @@ def update(window_s: int, name: bytes, count: int) -> tuple[bytes, int]:
     return b"%d|%b" % (window_s, name), count
 
 
+def rows(encoded: list[str]) -> list[list[int]]:
+    """Rows as numbers: window, cell, count, cell, count, and so on."""
+    return [json.loads(row) for row in encoded]
+
+
 def counts_of(*updates: tuple[bytes, int]) -> Counts:
     """Counts after one entry."""
     counts = Counts()
@@ -47,31 +52,50 @@ def test_types_are_summed() -> None:
 
 def test_what_has_changed_is_told_once() -> None:
     counts = counts_of(update(EPOCH_S, YUBA, 7), update(EPOCH_S, ALAMEDA, 3))
-    assert counts.take_delta() == [EPOCH_S, 0, 3, EPOCH_S, LAST_CELL, 7]
-    assert counts.take_delta() == []
+    assert rows(counts.take_delta()) == [[EPOCH_S, 0, 3, LAST_CELL, 7]]
+    assert rows(counts.take_delta()) == []
     counts.apply([update(EPOCH_S, YUBA, 7), update(EPOCH_S, ALAMEDA, 4)], NOW_MS)
-    assert counts.take_delta() == [EPOCH_S, 0, 4]
-    assert counts.snapshot() == [EPOCH_S, 0, 4, EPOCH_S, LAST_CELL, 7]
+    assert rows(counts.take_delta()) == [[EPOCH_S, 0, 4]]
+    assert rows(counts.snapshot()) == [[EPOCH_S, 0, 4, LAST_CELL, 7]]
     assert (counts.now_s, counts.updated_ms, counts.updates) == (EPOCH_S, NOW_MS, 4)
 
 
 def test_counts_are_absolute() -> None:
     counts = counts_of(update(EPOCH_S, YUBA, 7), update(EPOCH_S, YUBA, 5))
-    assert counts.snapshot() == [EPOCH_S, LAST_CELL, 5]
+    assert rows(counts.snapshot()) == [[EPOCH_S, LAST_CELL, 5]]
 
 
 def test_a_count_of_zero_is_a_count() -> None:
-    assert counts_of(update(EPOCH_S, YUBA, 0)).snapshot() == [EPOCH_S, LAST_CELL, 0]
+    assert rows(counts_of(update(EPOCH_S, YUBA, 0)).snapshot()) == [[EPOCH_S, LAST_CELL, 0]]
+
+
+def test_a_snapshot_shows_what_has_changed_since_the_one_before() -> None:
+    counts = counts_of(update(EPOCH_S, YUBA, 1), update(EPOCH_S + 1, YUBA, 2))
+    assert rows(counts.snapshot()) == [[EPOCH_S, LAST_CELL, 1], [EPOCH_S + 1, LAST_CELL, 2]]
+    counts.apply([update(EPOCH_S, ALAMEDA, 5)], NOW_MS)
+    assert rows(counts.snapshot()) == [[EPOCH_S, 0, 5, LAST_CELL, 1], [EPOCH_S + 1, LAST_CELL, 2]]
+    counts.replace({EPOCH_S: {YUBA: b"7"}}, NOW_MS)
+    assert rows(counts.snapshot()) == [[EPOCH_S, LAST_CELL, 7]]
+
+
+def test_the_oldest_entry_that_no_delta_holds_yet_is_known_until_one_does() -> None:
+    counts = counts_of(update(EPOCH_S, YUBA, 1))
+    counts.apply([update(EPOCH_S, YUBA, 2)], NOW_MS + 40)
+    assert (counts.since_ms, counts.updated_ms) == (NOW_MS, NOW_MS + 40)
+    counts.take_delta()
+    assert counts.since_ms is None
+    counts.apply([update(EPOCH_S, YUBA, 3)], NOW_MS + 90)
+    assert counts.since_ms == NOW_MS + 90
 
 
 def test_only_the_last_five_minutes_are_kept() -> None:
     counts = counts_of(update(EPOCH_S, YUBA, 1), update(EPOCH_S + 1, YUBA, 2))
     counts.apply([update(EPOCH_S + HISTORY_S, YUBA, 3)], NOW_MS)
-    kept = [EPOCH_S + 1, LAST_CELL, 2, EPOCH_S + HISTORY_S, LAST_CELL, 3]
-    assert counts.snapshot() == kept
-    assert counts.take_delta() == kept
+    kept = [[EPOCH_S + 1, LAST_CELL, 2], [EPOCH_S + HISTORY_S, LAST_CELL, 3]]
+    assert rows(counts.snapshot()) == kept
+    assert rows(counts.take_delta()) == kept
     counts.apply([update(EPOCH_S, YUBA, 4)], NOW_MS)
-    assert counts.snapshot() == kept
+    assert rows(counts.snapshot()) == kept
     assert counts.too_old == 1
     assert counts.oldest_s == EPOCH_S + 1
 
@@ -94,7 +118,7 @@ def test_only_the_last_five_minutes_are_kept() -> None:
 )
 def test_what_makes_no_sense_is_counted_and_skipped(bad: tuple[bytes, int]) -> None:
     counts = counts_of(update(EPOCH_S, ALAMEDA, 1), bad, update(EPOCH_S, YUBA, 2))
-    assert counts.snapshot() == [EPOCH_S, 0, 1, EPOCH_S, LAST_CELL, 2]
+    assert rows(counts.snapshot()) == [[EPOCH_S, 0, 1, LAST_CELL, 2]]
     assert counts.skipped == 1
     assert counts.now_s == EPOCH_S
 
@@ -103,19 +127,19 @@ def test_replacing_forgets_what_was_and_is_no_delta() -> None:
     counts = counts_of(update(EPOCH_S + 50, ALAMEDA, 1))
     windows = {EPOCH_S + 1: {YUBA: b"2", b"nobody": b"1"}, EPOCH_S: {YUBA: b"1", ALAMEDA: b"many"}}
     counts.replace(windows, NOW_MS + 5)
-    assert counts.snapshot() == [EPOCH_S, LAST_CELL, 1, EPOCH_S + 1, LAST_CELL, 2]
-    assert counts.take_delta() == []
+    assert rows(counts.snapshot()) == [[EPOCH_S, LAST_CELL, 1], [EPOCH_S + 1, LAST_CELL, 2]]
+    assert rows(counts.take_delta()) == []
     assert (counts.now_s, counts.updated_ms, counts.generation) == (EPOCH_S + 1, NOW_MS + 5, 1)
     assert (counts.malformed, counts.unknown_cells) == (1, 1)
     counts.replace({}, None)
-    assert counts.snapshot() == []
+    assert rows(counts.snapshot()) == []
     assert (counts.now_s, counts.updated_ms, counts.oldest_s) == (None, None, None)
 
 
 def test_a_window_far_ahead_does_not_push_the_others_out_of_a_snapshot() -> None:
     counts = Counts()
     counts.replace({EPOCH_S: {YUBA: b"1"}, 9_999_999_999: {YUBA: b"1"}}, NOW_MS)
-    assert counts.snapshot() == [EPOCH_S, LAST_CELL, 1]
+    assert rows(counts.snapshot()) == [[EPOCH_S, LAST_CELL, 1]]
 
 
 def test_a_window_has_finished_when_it_is_behind_and_quiet() -> None:
@@ -158,11 +182,11 @@ def test_frames_are_numbered_and_say_what_changed() -> None:
     side = Side(0, "baseline")
     side.counts.apply([update(EPOCH_S, YUBA, 1)], NOW_MS)
     first, second = side.next_delta(3), side.next_delta(3)
-    assert (first["type"], first["seq"], first["cells"]) == ("delta", 1, [EPOCH_S, LAST_CELL, 1])
-    assert (second["seq"], second["cells"]) == (2, [])
+    assert (first["type"], first["seq"], rows(first["windows"])) == ("delta", 1, [[EPOCH_S, LAST_CELL, 1]])
+    assert (second["seq"], second["windows"]) == (2, [])
     assert "z" not in first
     snapshot = side.snapshot(3)
-    assert (snapshot["type"], snapshot["seq"], snapshot["cells"]) == ("snapshot", 2, [EPOCH_S, LAST_CELL, 1])
+    assert (snapshot["type"], snapshot["seq"], rows(snapshot["windows"])) == ("snapshot", 2, [[EPOCH_S, LAST_CELL, 1]])
     assert snapshot["z"] == [None] * 232
     assert snapshot["county_z"] == [None] * 58
     assert snapshot["events"] == []
@@ -178,12 +202,12 @@ def test_a_frame_tells_each_client_its_own_losses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("types", "cells"), [({0}, [EPOCH_S, 0, 1]), ({1}, [EPOCH_S, LAST_CELL, 2]), (set(), [])], ids=str
+    ("types", "windows"), [({0}, [[EPOCH_S, 0, 1]]), ({1}, [[EPOCH_S, LAST_CELL, 2]]), (set(), [])], ids=str
 )
-def test_a_frame_has_the_wanted_types_only(types: set[int], cells: list[int]) -> None:
+def test_a_frame_has_the_wanted_types_only(types: set[int], windows: list[list[int]]) -> None:
     side = Side(0, "baseline")
     side.counts.apply([update(EPOCH_S, ALAMEDA, 1), update(EPOCH_S, YUBA, 2)], NOW_MS)
-    assert json.loads(encode(side.next_delta(1), frozenset(types)).text(0))["cells"] == cells
+    assert json.loads(encode(side.next_delta(1), frozenset(types)).text(0))["windows"] == windows
 
 
 def test_scores_come_with_the_frame_after_their_window_has_finished() -> None:

@@ -4,7 +4,7 @@
  * A server says hello, then sends a snapshot of each side, then deltas. After a loss, the page connects anew, forever.
  */
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Waits before connecting anew double from the first to the longest, in seconds; up to half of each is left to chance. */
 const FIRST_WAIT_S = 0.25;
@@ -43,8 +43,8 @@ export function parse(text) {
     if (message.version !== VERSION) throw new Error(`version ${message.version} of the protocol, not ${VERSION}`);
   } else if (message.type !== "snapshot" && message.type !== "delta") {
     throw new Error(`a message of unknown type ${message.type}`);
-  } else if (!Array.isArray(message.cells) || message.cells.length % 3 !== 0) {
-    throw new Error("cells that are not triples");
+  } else if (!Array.isArray(message.windows) || message.windows.some((row) => row.length % 2 === 0)) {
+    throw new Error("windows that are not a start and pairs");
   }
   return message;
 }

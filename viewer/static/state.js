@@ -79,8 +79,9 @@ export class Side {
     this.z = frame.z ?? this.z;
     this.countyZ = frame.county_z ?? this.countyZ;
     this.events = frame.events ?? this.events;
-    for (let i = 0; i < frame.cells.length; i += 3) {
-      this.#window(frame.cells[i]).set(frame.cells[i + 1], frame.cells[i + 2]);
+    for (const [windowS, ...cells] of frame.windows) {
+      const window = this.#window(windowS);
+      for (let i = 0; i < cells.length; i += 2) window.set(cells[i], cells[i + 1]);
     }
     this.#prune();
   }
