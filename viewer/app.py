@@ -24,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 
 _PAGE = "index.html"
 #: Entries gather for a part of a frame's time before they are read, and for no longer than the probe lets them.
-_GATHER_SHARE = 0.25
+_GATHER_SHARE = 0.1
 _LONGEST_GATHER_S = 0.1
 
 
