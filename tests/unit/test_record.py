@@ -1,0 +1,81 @@
+"""The codec draws the line between well-formed and malformed where the contract does, to the byte."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from engines.contract.record import JAVA_PATTERN, parse
+from tests.hostile import VALID, codec_error, hostile_lines, is_well_formed
+
+LINE = b"+12137168280,+12136305790,06037,1767225600000,1767225600001,text,T-Mobile"
+
+
+@settings(max_examples=1000, derandomize=True, database=None, deadline=None)
+@given(hostile_lines())
+def test_the_codec_agrees_with_the_oracle_on_any_line(drawn: tuple[str, bytes]) -> None:
+    trap, line = drawn
+    assert codec_error(line) == ""
+    assert trap != VALID or parse(line) is not None
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        (b"+12137168280", b"+12000000000"),
+        (b"+12136305790", b"+19999999999"),
+        (b"06037", b"06001"),
+        (b"06037", b"06099"),
+        (b"06037", b"06101"),
+        (b"06037", b"06115"),
+        (b"1767225600000", b"1000000000000"),
+        (b"1767225600001", b"1767225600000"),
+        (b"1767225600001", b"1999999999999"),
+        (b"text", b"call"),
+        (b"T-Mobile", b"AT&T"),
+    ],
+)
+def test_the_outermost_well_formed_values_are_accepted(part: bytes, other: bytes) -> None:
+    line = LINE.replace(part, other)
+    assert line != LINE
+    assert parse(line) is not None and is_well_formed(line)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        (b"+12137168280", b"+11999999999"),
+        (b"+12137168280", b"12137168280"),
+        (b"06037", b"06000"),
+        (b"06037", b"06038"),
+        (b"06037", b"06117"),
+        (b"06037", b"6037"),
+        (b"06037", "0603\u0667".encode()),
+        (b"06037", b"0603\xc0\xb7"),
+        (b"1767225600000", b"1767225600002"),
+        (b"1767225600000", b"999999999999"),
+        (b"1767225600001", b"2000000000000"),
+        (b"1767225600001", b"1.767225e12"),
+        (b"text", b"Text"),
+        (b"T-Mobile", b"T-Mobile\n"),
+        (b"T-Mobile", b"T-Mobile\r\n"),
+        (b"T-Mobile", b"T-Mobile\x00"),
+        (b"T-Mobile", b"T-Mobile\xf0"),
+        (b"+12137168280", b"\n+12137168280"),
+        (b"+12137168280", b"\xef\xbb\xbf+12137168280"),
+        (LINE, b""),
+    ],
+)
+def test_what_lies_just_beyond_is_refused(part: bytes, other: bytes) -> None:
+    line = LINE.replace(part, other)
+    assert line != LINE
+    assert parse(line) is None and not is_well_formed(line)
+
+
+def test_the_pattern_for_java_ends_where_the_line_does() -> None:
+    r"""Python writes Java's ``\z`` as ``\Z``; ``$`` would accept a line end."""
+    assert JAVA_PATTERN.startswith(r"\A") and JAVA_PATTERN.endswith(r"\z")
+    pattern = re.compile(JAVA_PATTERN.removesuffix(r"\z") + r"\Z")
+    text = LINE.decode("ascii")
+    assert pattern.search(text)
+    assert not pattern.search(text + "\n") and not pattern.search("\n" + text)
