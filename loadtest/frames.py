@@ -12,8 +12,8 @@ _HEAD = re.compile(
 #: Windows this far behind the newest one no longer change, as a rule.
 SETTLED_BEHIND_S = 5
 
-#: Counts by (window, cell).
-Cells = dict[tuple[int, int], int]
+#: Counts by window and cell.
+Windows = dict[int, dict[int, int]]
 
 
 class Head(NamedTuple):
@@ -93,10 +93,10 @@ class Follower:
 
 
 class Mirror:
-    """Keeps the counts of side 0, as a page does."""
+    """Keeps the counts of side 0, as a page does, by window: so that forgetting one costs little."""
 
     def __init__(self) -> None:
-        self.cells: Cells = {}
+        self.windows: Windows = {}
         self.now_s = 0
 
     def take(self, text: str, history_s: int) -> None:
@@ -105,20 +105,16 @@ class Mirror:
         if frame["side"] != 0:
             return
         if frame["type"] == "snapshot":
-            self.cells, self.now_s = {}, 0
-        self.cells |= {
-            (window_s, cell): count
-            for window_s, *flat in frame["windows"]
-            for cell, count in zip(flat[::2], flat[1::2], strict=True)
-        }
-        if frame["now_s"] is not None and frame["now_s"] > self.now_s:
-            self.now_s = frame["now_s"]
-            oldest_s = self.now_s - history_s
-            self.cells = {key: count for key, count in self.cells.items() if key[0] > oldest_s}
+            self.windows, self.now_s = {}, 0
+        for window_s, *flat in frame["windows"]:
+            self.windows.setdefault(window_s, {}).update(zip(flat[::2], flat[1::2], strict=True))
+        self.now_s = max(self.now_s, frame["now_s"] or 0)
+        for old_s in [each for each in self.windows if each <= self.now_s - history_s]:
+            del self.windows[old_s]
 
-    def settled(self, from_s: int, to_s: int) -> Cells:
+    def settled(self, from_s: int, to_s: int) -> Windows:
         """The counts of windows from `from_s` to `to_s`, both included."""
-        return {key: count for key, count in self.cells.items() if from_s <= key[0] <= to_s}
+        return {window_s: counts for window_s, counts in self.windows.items() if from_s <= window_s <= to_s}
 
 
 class Agreement(NamedTuple):
@@ -134,4 +130,4 @@ def compare(mirrors: list[Mirror], snapshot: Mirror, history_s: int) -> Agreemen
     first_s, last_s = snapshot.now_s - history_s + 2 * SETTLED_BEHIND_S, snapshot.now_s - SETTLED_BEHIND_S
     wanted = snapshot.settled(first_s, last_s)
     agree = sum(mirror.settled(first_s, last_s) == wanted for mirror in mirrors)
-    return Agreement(len(mirrors), agree, len(wanted))
+    return Agreement(len(mirrors), agree, sum(map(len, wanted.values())))

@@ -108,9 +108,9 @@ def test_a_mirror_forgets_what_is_older_than_the_history_and_all_before_a_snapsh
         _frame(type="snapshot", now_s=EPOCH_S, windows=[[EPOCH_S, 0, 1]]),
         _frame(now_s=EPOCH_S + HISTORY_S, windows=[[EPOCH_S + HISTORY_S, 0, 2]]),
     )
-    assert mirror.cells == {(EPOCH_S + HISTORY_S, 0): 2}
+    assert mirror.windows == {EPOCH_S + HISTORY_S: {0: 2}}
     mirror.take(_frame(type="snapshot", now_s=EPOCH_S + 1, windows=[[EPOCH_S + 1, 5, 6]]), HISTORY_S)
-    assert mirror.cells == {(EPOCH_S + 1, 5): 6}
+    assert mirror.windows == {EPOCH_S + 1: {5: 6}}
 
 
 PAGES = {
