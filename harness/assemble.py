@@ -6,6 +6,7 @@ import numpy as np
 
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.result import (
+    Correctness,
     Cost,
     Generator,
     Latency,
@@ -19,7 +20,7 @@ from harness.scenario import Scenario
 from harness.statistics import steady_from
 from harness.steady import has_settled
 from harness.trial import Trial
-from harness.truth import TrialTruth
+from harness.truth import TrialTruth, certain_counts
 from harness.verifier import compare, judge
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.sample import slot_length_s
@@ -37,15 +38,7 @@ def trial_result(
 
     Of one that was broken off on purpose, what needs the whole measured time is not measured: throughput and cost.
     """
-    correctness = None
-    if truth and trial.is_complete and trial.observed is not None:
-        correctness = compare(
-            truth.counts,
-            trial.observed,
-            expected_dead_letters=truth.malformed_lines,
-            observed_dead_letters=trial.dead_letters,
-            either_records=expected.either_records,
-        )
+    correctness = _correctness(trial, truth, expected)
     verdict, reasons = judge(correctness, trial.engine_troubles)
     workload = Workload(scenario.workload())
     return TrialResult(
@@ -73,6 +66,20 @@ def trial_result(
     )
 
 
+def _correctness(trial: Trial, truth: TrialTruth | None, expected: ExpectedCounts) -> Correctness | None:
+    """How the trial's counts differ from `truth`, which counts all records, less those that need not be counted."""
+    if not truth or not trial.is_complete or trial.observed is None:
+        return None
+    found = compare(
+        certain_counts(truth.counts, expected),
+        trial.observed,
+        expected_dead_letters=truth.malformed_lines,
+        observed_dead_letters=trial.dead_letters,
+        either=expected.either,
+    )
+    return found.model_copy(update={"must_drop": len(expected.must_drop_indexes)})
+
+
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
     reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario)]
@@ -81,7 +88,9 @@ def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, 
             f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
         )
     negative = sum(slot["negative_count"] for slot in trial.measured.get("slots", {}).values())
-    counts_are_right = not truth or trial.observed == truth.counts  # one record counted twice shows the next too early
+    found = _correctness(trial, truth, expected)
+    # One record counted twice shows the next too early.
+    counts_are_right = not truth or (found is not None and not found.lost_records and not found.surplus_records)
     if negative and counts_are_right:
         reasons.append(f"{negative:,} records were visible before they were due: clocks disagree")
     if truth:
@@ -102,17 +111,16 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
 
 
 def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
-    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot before any surge.
+    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot before the load changes.
 
-    What a surge does to latency says nothing of the warm-up.
+    What a surge or another rate does to latency says nothing of the warm-up.
     """
     if not trial.measured.get("slots"):
         return None
     spec = workload.specification
     slot_s = slot_length_s(spec.duration_s)
     warmup_slots = -(-spec.warmup_s // slot_s)
-    quiet_s = min([spec.duration_s, *(surge.at_s for surge in spec.surges)])
-    means_ms = np.full(warmup_slots + quiet_s // slot_s, np.nan)
+    means_ms = np.full(warmup_slots + workload.quiet_s // slot_s, np.nan)
     for slot, durations in _slots(trial).items():
         if slot + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
             means_ms[slot + warmup_slots] = durations.mean_ms
@@ -139,7 +147,9 @@ def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Late
     if not total.count:
         return None
     due = _measured_records(workload)
-    malformed = sum(index >= workload.total_records - due for index in expected.malformed_indexes)
+    first = workload.total_records - due
+    hidden = sum(index >= first for index in expected.hidden_indexes)
+    ambiguous = sum(index >= first for index in expected.ambiguous_indexes)
     histogram = total.to_histogram()
     p50, p90, p99, p999 = quantiles_ms(histogram, 50, 90, 99, 99.9)
     return Latency(
@@ -151,7 +161,8 @@ def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Late
         mean=total.mean_ms,
         count=total.count,
         negative_count=total.negative_count,
-        never_visible_count=due - malformed - total.count,
+        never_visible_count=due - hidden - ambiguous - total.count,
+        ambiguous_count=ambiguous,
         histogram=encode(histogram),
     )
 
@@ -217,13 +228,13 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
         visible += made_visible
         end_s = second + 1
         acked_now = int(np.interp(end_s, sent_at_s, acked))
-        malformed = int(np.searchsorted(expected.malformed_indexes, acked_now))
+        hidden = int(np.searchsorted(expected.hidden_indexes, acked_now))
         yield Sample(
             t_s=second - warmup_s,
             sent_records=int(np.interp(end_s, sent_at_s, sent)),
             acked_records=acked_now,
             visible_records=visible,
-            lag_records=max(0, acked_now - malformed - visible),
+            lag_records=max(0, acked_now - hidden - visible),
             latency_ms_p50=p50,
             latency_ms_p99=p99,
             cpu_cores=float(np.interp(end_s, usage_at_s, cpu_s) - np.interp(second, usage_at_s, cpu_s)),

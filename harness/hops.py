@@ -14,6 +14,7 @@ visible in Redis   ID of the stream entry                        Redis's wall cl
 
 The first three are the record's own. The last two are those of the count that showed it (`harness.trajectory`), by
 first-in-first-out matching within the cell; so a mean is exact, and a single record's hops are as good as the matching.
+Records of ambiguous cells (see `harness.trajectory.Window`) have no such counts, and are left out.
 """
 
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
-from workloads.sample import waterfall_records, waterfall_seconds
+from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import CELL_NUMBERS, Workload
 
 HOPS = ("send", "append", "engine", "sink")
@@ -55,18 +56,23 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
 
     Returns: milliseconds since the Unix epoch, or NEVER, shape (number of `waterfall_records`,).
     """
-    windows = {workload.specification.epoch_s + second for second in waterfall_seconds(workload)}
+    seconds = waterfall_seconds(workload) if workload.is_in_order else ()
+    windows = {workload.specification.epoch_s + second for second in seconds}
     trajectories = Trajectories(workload)
     for message in messages:
         window, _, name = (message.key() or b"").partition(b"|")
         number, count = _NUMBERS.get(name), message.value() or b""
-        if number is None or not (window.isdigit() and count.isdigit()) or int(window) not in windows:
+        if number is None or not (window.isdigit() and count.isdigit()):
+            continue
+        # In disorder, a record's window does not tell when it was due.
+        if workload.is_in_order and int(window) not in windows:
             continue
         trajectories.update(int(window), number, int(count), message.timestamp()[1])
     indexes = waterfall_records(workload)
     times_ms = np.full(len(indexes), NEVER, dtype=np.int64)
     for each in trajectories.take_rest():
-        times_ms[np.searchsorted(indexes, each.indexes)] = each.seen_ms
+        chosen, at = places(indexes, each.indexes)
+        times_ms[at] = np.where(each.ambiguous, NEVER, each.seen_ms)[chosen]
     return times_ms
 
 

@@ -96,6 +96,7 @@ def _latency(parts: Sequence[Latency]) -> Latency:
         count=count,
         negative_count=sum(part.negative_count for part in parts),
         never_visible_count=sum(part.never_visible_count for part in parts),
+        ambiguous_count=sum(part.ambiguous_count for part in parts),
         histogram=encode(histogram),
     )
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from harness.disorder import DISORDER_SECTIONS, DisorderSection
 from harness.errors import ConfigurationError
+from harness.sections import (
+    SHAPE_SECTIONS,
+    CountySkewSection,
+    HotPartitionSection,
+    ProfileSections,
+    Section,
+    changes_something,
+    check_profile,
+    shapes,
+)
 from workloads.california import COUNTIES
-from workloads.profiles import PROFILES
+from workloads.disorder import MAX_DUPLICATES_PER_MILLION
+from workloads.malformed import KINDS
 from workloads.surges import Surge
 from workloads.workload import WorkloadSpecification
 
@@ -24,11 +37,7 @@ DEFAULT_SCENARIO = "main"
 _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Limits(_Section):
+class Limits(Section):
     """Bounds on a trial. Past the first two, the run is invalid; the others bound waiting."""
 
     schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
@@ -38,33 +47,37 @@ class Limits(_Section):
     quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")
 
 
-class SurgeSection(_Section):
-    """A surge of one county: see `workloads.surges.Surge`."""
+class SurgeSection(Section):
+    """A surge of one county, or of several at once: see `workloads.surges.Surge`."""
 
-    county: str
+    county: str | list[str]
     at_s: int = Field(ge=0, le=86_400, description="after the start of the measured time")
     duration_s: int = Field(ge=1, le=86_400)
-    factor: float = Field(gt=0, le=100, description="by which the county's rate is multiplied")
+    factor: float = Field(gt=0, le=100, description="by which the counties' rates are multiplied")
 
     @field_validator("county", mode="before")
     @classmethod
-    def _known_county(cls, county: object) -> str:
-        name = _COUNTIES.get(str(county).strip().lower())
-        # YAML takes 06037 without quotes for an octal number: what is no text is no code.
-        if not isinstance(county, str) or name is None:
-            close = _did_you_mean(str(county).strip().title(), list(_COUNTIES.values()))
-            raise ValueError(f"unknown county{close}; give a name, or a FIPS code in quotes")
-        return name
+    def _known_counties(cls, found: object) -> str | list[str]:
+        if not isinstance(found, list):
+            return _known_county(found)
+        names = [_known_county(each) for each in found]
+        if not names or len(names) > len(set(names)):
+            raise ValueError("give a county, or a list of one or more, each once")
+        return names
 
-    @field_validator("factor")
-    @classmethod
-    def _changes_something(cls, factor: float) -> float:
-        if factor == 1:
-            raise ValueError("a factor of 1 changes nothing")
-        return factor
+    _changes = field_validator("factor")(changes_something)
 
 
-class Scenario(_Section):
+def _known_county(county: object) -> str:
+    name = _COUNTIES.get(str(county).strip().lower())
+    # YAML takes 06037 without quotes for an octal number: what is no text is no code.
+    if not isinstance(county, str) or name is None:
+        close = _did_you_mean(str(county).strip().title(), list(_COUNTIES.values()))
+        raise ValueError(f"unknown county {county!r}{close}; give a name, or a FIPS code in quotes")
+    return name
+
+
+class Scenario(Section):
     """One benchmark: a workload and the engines to drive with it."""
 
     name: str
@@ -75,9 +88,14 @@ class Scenario(_Section):
     warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
     duration_s: int = Field(60, ge=1, le=86_400, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
-    profile: str = "constant"
+    profile: ProfileSections = Field([], description="of the rate over the measured time")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
+    county_skew: CountySkewSection | None = None
+    hot_partition: HotPartitionSection | None = None
     malformed_per_million: int = Field(0, ge=0, le=1_000_000)
+    malformed_kinds: list[str] = Field(list(KINDS), min_length=1, description="ways in which lines are malformed")
+    duplicates_per_million: int = Field(0, ge=0, le=MAX_DUPLICATES_PER_MILLION)
+    disorder: DisorderSection | None = Field(None, description="of event times")
     allowed_lateness_ms: int = Field(10_000, ge=0)
     parallelism: PositiveInt = Field(2, le=1000)
     checkpoint_interval_ms: PositiveInt = 5000
@@ -87,15 +105,31 @@ class Scenario(_Section):
 
     @field_validator("profile")
     @classmethod
-    def _known_profile(cls, name: str) -> str:
-        if name not in PROFILES:
-            raise ValueError(f"unknown profile {name!r}; known: {', '.join(sorted(PROFILES))}")
-        return name
+    def _profile_is_in_place(cls, sections: ProfileSections, info: ValidationInfo) -> ProfileSections:
+        return check_profile(sections, info.data)
+
+    @field_validator("malformed_kinds")
+    @classmethod
+    def _known_kinds(cls, kinds: list[str]) -> list[str]:
+        for kind in kinds:
+            if kind not in KINDS:
+                close = _did_you_mean(kind, list(KINDS))
+                raise ValueError(f"unknown kind {kind!r}{close}; known: {', '.join(KINDS)}")
+        if len(kinds) > len(set(kinds)):
+            raise ValueError("give each kind once")
+        return kinds
+
+    @field_validator("hot_partition")
+    @classmethod
+    def _has_others(cls, section: HotPartitionSection | None, info: ValidationInfo) -> HotPartitionSection | None:
+        if section and info.data.get("partitions") == 1:
+            raise ValueError("a hot partition needs others: set `partitions` to 2 or more")
+        return section
 
     @field_validator("surges")
     @classmethod
     def _surges_are_in_place(cls, sections: list[SurgeSection], info: ValidationInfo) -> list[SurgeSection]:
-        problems = dict(_misplaced(_surges(sections), info.data.get("duration_s")))
+        problems = dict(_misplaced(sections, info.data.get("duration_s")))
         if problems:
             raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
         return sections
@@ -108,29 +142,44 @@ class Scenario(_Section):
             warmup_s=self.warmup_s,
             duration_s=self.duration_s,
             partitions=self.partitions,
-            profile=self.profile,
+            profile=shapes(self.profile),
             warmup_rate_records_per_s=self.warmup_rate_records_per_s,
-            surges=_surges(self.surges),
+            surges=tuple(surge for section in self.surges for surge in _surges(section)),
+            zipf_exponent=self.county_skew.zipf if self.county_skew else None,
+            hot_share=self.hot_partition.share if self.hot_partition else None,
             malformed_per_million=self.malformed_per_million,
+            malformed_kinds=tuple(self.malformed_kinds),
+            duplicates_per_million=self.duplicates_per_million,
+            disorder=self.disorder.disorder() if self.disorder else None,
+            allowed_lateness_ms=self.allowed_lateness_ms,
         )
 
 
-def _surges(sections: list[SurgeSection]) -> tuple[Surge, ...]:
-    return tuple(Surge(**section.model_dump()) for section in sections)
+def _surges(section: SurgeSection) -> list[Surge]:
+    """The surges of all counties that `section` names."""
+    counties = section.county if isinstance(section.county, list) else [section.county]
+    return [Surge(county, section.at_s, section.duration_s, section.factor) for county in counties]
 
 
-def _misplaced(surges: Sequence[Surge], measured_s: int | None) -> Iterator[tuple[int, str]]:
+def _misplaced(sections: Sequence[SurgeSection], measured_s: int | None) -> Iterator[tuple[int, str]]:
     """The numbers of the surges that cannot be where they are, and why; `measured_s` is None if it is wrong itself."""
-    for number, surge in enumerate(surges):
+    for number, section in enumerate(sections):
         overlapped = [
-            f"surges.{earlier}"
-            for earlier, other in enumerate(surges[:number])
-            if other.county == surge.county and other.at_s < surge.end_s and surge.at_s < other.end_s
+            f"surges.{earlier}" for earlier, other in enumerate(sections[:number]) if _overlap(section, other)
         ]
+        end_s = section.at_s + section.duration_s
         if overlapped:
             yield number, f"overlaps {', '.join(overlapped)}, of the same county"
-        elif measured_s is not None and surge.end_s > measured_s:
-            yield number, f"ends {surge.end_s} s after the start of the measured time, which has {measured_s} s"
+        elif measured_s is not None and end_s > measured_s:
+            yield number, f"ends {end_s} s after the start of the measured time, which has {measured_s} s"
+
+
+def _overlap(section: SurgeSection, other: SurgeSection) -> bool:
+    """Whether a county surges by both at once."""
+    return any(
+        one.county == another.county and another.at_s < one.end_s and one.at_s < another.end_s
+        for one, another in product(_surges(section), _surges(other))
+    )
 
 
 def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
@@ -146,10 +195,11 @@ def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
         raise ConfigurationError(f"scenario {path}: {error}", fix="give a readable YAML file") from error
     if not isinstance(found, dict):
         raise ConfigurationError(f"scenario {path}: expected keys and values, found {type(found).__name__}")
+    found |= overrides
     try:
-        return Scenario.model_validate(found | overrides)
+        return Scenario.model_validate(found)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(path, each) for each in error.errors())) from error
+        raise ConfigurationError("\n".join(_explain(path, found, each) for each in error.errors())) from error
 
 
 def built_in_scenarios() -> list[str]:
@@ -170,22 +220,59 @@ def _find(name_or_path: str) -> Path:
     return SCENARIOS / f"{name_or_path}.yaml"
 
 
-_SECTIONS: dict[str, type[_Section]] = {"limits": Limits, "surges": SurgeSection}
+_SECTIONS: dict[str, type[Section]] = {
+    "limits": Limits,
+    "surges": SurgeSection,
+    "county_skew": CountySkewSection,
+    "hot_partition": HotPartitionSection,
+    **DISORDER_SECTIONS,
+}
 
 
-def _explain(path: Path, problem: Any) -> str:
-    """A line for one of pydantic's errors, or several: the file, the key, and what was expected."""
+def _explain(path: Path, found: Mapping[str, Any], problem: Any) -> str:
+    """A line for one of pydantic's errors, or several: file, key, and what was expected; `found` is in the file."""
     *parents, key = problem["loc"]
-    where = f"scenario {path}: {'.'.join(map(str, problem['loc']))}"
+    where = f"scenario {path}: {_key_path(found, problem['loc'])}"
     if problem["type"] == "misplaced":
-        return "\n".join(f"{where}.{number}: {what}" for number, what in problem["ctx"]["problems"].items())
+        problems = problem["ctx"]["problems"].items()
+        places = ((_key_path(found, (*problem["loc"], number)), what) for number, what in problems)
+        return "\n".join(f"scenario {path}: {place}: {what}" for place, what in places)
     if problem["type"] == "extra_forbidden":
-        section = _SECTIONS.get(parents[0], Scenario) if parents else Scenario
-        known = list(section.model_fields)
+        known = list(_section(parents).model_fields)
         return f"{where}: unknown key{_did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{where}: this key is required"
+    if problem["type"] == "union_tag_not_found":
+        return f"{where}.kind: this key is required, one of {', '.join(SHAPE_SECTIONS)}"
+    if problem["type"] == "union_tag_invalid":
+        kind = problem["ctx"]["tag"]
+        close = _did_you_mean(kind, list(SHAPE_SECTIONS))
+        return f"{where}.kind: found {kind!r}{close}; give one of {', '.join(SHAPE_SECTIONS)}"
     return f"{where}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _section(parents: Sequence[str | int]) -> type[Section]:
+    """What `parents`, the place of a key as pydantic tells it, is the place of."""
+    if not parents:
+        return Scenario
+    if parents[0] == "profile":
+        return SHAPE_SECTIONS[str(parents[-1])]  # a shape's place ends in its kind
+    return _SECTIONS.get(".".join(each for each in parents if isinstance(each, str)), Scenario)
+
+
+def _key_path(found: Any, loc: Sequence[str | int]) -> str:
+    """The place `loc`, as pydantic tells it, in terms of the file, which holds `found`.
+
+    Under `profile`, pydantic puts in each shape's kind, and a place in a list where the file has one shape and no list.
+    """
+    path = []
+    for at, step in enumerate(loc):
+        in_file = step in found if isinstance(found, Mapping) else isinstance(found, list) and isinstance(step, int)
+        if in_file:
+            found = found[step]
+        if in_file or (at == len(loc) - 1 and isinstance(step, str)):
+            path.append(str(step))
+    return ".".join(path)
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -63,7 +63,7 @@ def sweep(
     Returns: the sweep, and its directory.
 
     Raises:
-        UsageError: the rates make no sense, or the scenario has surges.
+        UsageError: the rates make no sense, or the scenario has surges or a profile.
         RingbenchError: an attempt could not take place.
     """
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
@@ -72,8 +72,12 @@ def sweep(
             f"and the highest, {search.highest:,}",
             fix="change --start-rate, --lowest-rate or --highest-rate",
         )
-    if scenario.surges:
-        raise UsageError("the scenario has surges, and a sweep looks for one constant rate", fix="leave `surges` out")
+    for name, sections in (("surges", scenario.surges), ("profile", scenario.profile)):
+        if sections:
+            raise UsageError(
+                f"the rate varies by the scenario's `{name}`, and a sweep looks for one constant rate",
+                fix=f"leave `{name}` out",
+            )
     key = _key(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

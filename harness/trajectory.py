@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.lateness import classify
 from workloads.workload import CELLS, Workload
 
 #: The time of a record that no count has shown yet.
@@ -18,7 +19,7 @@ NEVER = -1
 
 @dataclass
 class Window:
-    """The well-formed records of one window, grouped by cell, and by intended send time within one.
+    """The records of one window that may be counted, grouped by cell, and by intended send time within one.
 
     Attributes:
         starts: the records of cell c are those from `starts[c]` to `starts[c + 1]` of the arrays.
@@ -26,6 +27,8 @@ class Window:
         offsets_ns: intended send times after the start, shape (records,).
         indexes: the records' indexes in the workload, shape (records,).
         seen_ms: when a count first showed the record, or NEVER, shape (records,).
+        ambiguous: whether the record's cell has records that may be counted or dropped, so that a count does not tell
+            which of its records it shows, shape (records,).
         left: how many records no count has shown yet.
     """
 
@@ -34,6 +37,7 @@ class Window:
     offsets_ns: NDArray[np.int64]
     indexes: NDArray[np.int64]
     seen_ms: NDArray[np.int64]
+    ambiguous: NDArray[np.bool_]
     left: int
 
 
@@ -50,6 +54,7 @@ class Trajectories:
 
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
+        self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
         self._taken: dict[int, NDArray[np.int64]] = {}  # counts by cell
         self.matched_records = 0
@@ -106,6 +111,10 @@ class Trajectories:
         return [self._windows.pop(window_s) for window_s in sorted(self._windows)]
 
     def _make(self, window_s: int) -> Window:
+        return self._order.window(window_s) if self._order else self._second(window_s)
+
+    def _second(self, window_s: int) -> Window:
+        """A window whose records are those due in the same second."""
         first, last = self._workload.second(window_s - self._workload.specification.epoch_s)
         columns = self._workload.columns(first, last)
         well_formed = np.flatnonzero(~columns.malformed)
@@ -113,11 +122,39 @@ class Trajectories:
         order = np.argsort(cells, kind="stable")
         starts = np.searchsorted(cells[order], np.arange(len(CELLS) + 1))
         chosen = well_formed[order]
-        return Window(
-            starts=starts.tolist(),
-            counts=[0] * len(CELLS),
-            offsets_ns=columns.offsets_ns[chosen],
-            indexes=first + chosen,
-            seen_ms=np.full(len(chosen), NEVER, dtype=np.int64),
-            left=len(chosen),
-        )
+        return _window(starts, columns.offsets_ns[chosen], first + chosen, np.zeros(len(chosen), dtype=np.bool_))
+
+
+class _Order:
+    """All records of a workload with disorder that may be counted, by window, cell and intended send time."""
+
+    def __init__(self, workload: Workload) -> None:
+        found = classify(workload)
+        chosen = np.flatnonzero(found.must_count | found.either)
+        self._indexes = chosen[np.argsort(found.keys[chosen], kind="stable")]
+        self._keys = found.keys[self._indexes]
+        self._offsets_ns = found.offsets_ns[self._indexes]
+        self._ambiguous = found.ambiguous[self._indexes]
+
+    def window(self, window_s: int) -> Window:
+        """The window at `window_s`; an empty one, if it has no records."""
+        starts = np.searchsorted(self._keys, window_s * len(CELLS) + np.arange(len(CELLS) + 1))
+        own = slice(starts[0], starts[-1])
+        return _window(starts - starts[0], self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
+
+
+def _window(
+    starts: NDArray[np.int64],
+    offsets_ns: NDArray[np.int64],
+    indexes: NDArray[np.int64],
+    ambiguous: NDArray[np.bool_],
+) -> Window:
+    return Window(
+        starts=starts.tolist(),
+        counts=[0] * len(CELLS),
+        offsets_ns=offsets_ns,
+        indexes=indexes,
+        seen_ms=np.full(len(indexes), NEVER, dtype=np.int64),
+        ambiguous=ambiguous,
+        left=len(indexes),
+    )

@@ -1,6 +1,7 @@
 """The ground truth: Spark's batch job over the archive in S3, checked against what the seed alone says."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,12 @@ def _load(output: Path, archive_objects: int, archive_sha256: str) -> TrialTruth
         archive_objects,
         archive_sha256,
     )
+
+
+def certain_counts(counts: dict[Cell, int], expected: ExpectedCounts) -> dict[Cell, int]:
+    """What every engine must count, of `counts` of all records: less those that it may or must drop."""
+    less = Counter(expected.either) + Counter(expected.must_drop)
+    return {cell: left for cell, count in counts.items() if (left := count - less[cell]) > 0} if less else counts
 
 
 def truth_from_seed(expected: ExpectedCounts) -> TrialTruth:

@@ -15,13 +15,28 @@ def compare(
     *,
     expected_dead_letters: Iterable[bytes],
     observed_dead_letters: Iterable[bytes],
-    either_records: int = 0,
+    either: Mapping[Cell, int] | None = None,
 ) -> Correctness:
-    """Compare counts cell by cell, and dead letters line by line (as multisets: their order is not promised)."""
+    """Compare counts cell by cell, and dead letters line by line (as multisets: their order is not promised).
+
+    Args:
+        expected: records that must be counted, by cell; only cells with any.
+        observed: what an engine counted.
+        expected_dead_letters, observed_dead_letters: malformed lines.
+        either: further records that may be counted or not, by cell. A count may be anything from `expected` to the
+            sum of both; within, no count is wrong, because which records it is of cannot be told.
+    """
+    spare = either or {}
+
+    def excess(cell: Cell) -> int:
+        wanted, found = expected.get(cell, 0), observed.get(cell, 0)
+        return max(found - wanted - spare.get(cell, 0), 0) or min(found - wanted, 0)
+
     missing = sorted(expected.keys() - observed.keys())
-    extra = sorted(observed.keys() - expected.keys())
-    mismatched = sorted(cell for cell in expected.keys() & observed.keys() if expected[cell] != observed[cell])
-    differences = [observed.get(cell, 0) - expected.get(cell, 0) for cell in (*missing, *extra, *mismatched)]
+    extra = sorted(observed.keys() - expected.keys() - spare.keys())
+    counted = observed.keys() & (expected.keys() | spare.keys())
+    mismatched = sorted(cell for cell in counted if excess(cell))
+    differences = [excess(cell) for cell in (*missing, *extra, *mismatched)]
 
     def examples(cells: list[Cell]) -> list[CellExample]:
         return [
@@ -35,7 +50,7 @@ def compare(
         missing=len(missing),
         extra=len(extra),
         mismatched=len(mismatched),
-        either=either_records,
+        either=sum(spare.values()),
         expected_records=sum(expected.values()),
         lost_records=-sum(each for each in differences if each < 0),
         surplus_records=sum(each for each in differences if each > 0),

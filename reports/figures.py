@@ -98,9 +98,18 @@ def svg_text(picture: Picture) -> str:
 def save_png(picture: Picture, directory: Path) -> Path:
     """Write the picture as ``NAME.png`` in `directory`. Returns its path."""
     path = directory / f"{picture.name}.png"
-    with matplotlib.rc_context(STYLE):
-        picture.figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+    write_png(picture, path)
     return path
+
+
+def write_png(picture: Picture, path: Path, dpi: int = 200) -> None:
+    """Write the picture to the file `path`, with `dpi` pixels an inch.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with matplotlib.rc_context(STYLE):
+        picture.figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
 
 
 # What is drawn: pure functions of the result.

@@ -269,6 +269,7 @@ _CORRECTNESS: list[tuple[str, Show]] = [
     ("records lost", _correctness(lambda part: integer(part.lost_records))),
     ("records surplus", _correctness(lambda part: integer(part.surplus_records))),
     ("late records, either way right", _correctness(lambda part: integer(part.either))),
+    ("late records, to be dropped", _correctness(lambda part: integer(part.must_drop))),
     ("dead letters missing / extra", _dead_letters(lambda part: f"{part.missing:,} / {part.extra:,}")),
 ]
 _LATENCY: list[tuple[str, Show]] = [
@@ -280,6 +281,7 @@ _LATENCY: list[tuple[str, Show]] = [
     ("mean (exact)", _latency(lambda part: milliseconds(part.mean))),
     ("records measured", _latency(lambda part: integer(part.count))),
     ("records never visible", _latency(lambda part: integer(part.never_visible_count))),
+    ("records left out as ambiguous", _latency(lambda part: integer(part.ambiguous_count))),
     ("records negative", _latency(lambda part: integer(part.negative_count))),
 ]
 _THROUGHPUT: list[tuple[str, Show]] = [

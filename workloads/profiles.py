@@ -1,8 +1,8 @@
 """Arrival profiles: when each record is due, as a pure function of its index."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +62,7 @@ class Pieces:
         Returns: for each part, the number of its piece, and its first and past-the-last index.
         """
         number = bisect_right(self._firsts, first) - 1
-        for border in takewhile(lambda border: border < last, self._firsts[number + 1 :]):
+        for border in self._firsts[number + 1 : bisect_left(self._firsts, last, number + 1)]:
             yield number, first, border
             number, first = number + 1, border
         yield number, first, last
@@ -84,7 +84,3 @@ class Pieces:
 def join(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """`parts` one after the other. Most ranges lie in one piece, and are not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-#: Profiles by the name a scenario gives them, each made from the scenario's rate in records per second.
-PROFILES = {"constant": ConstantRate}

@@ -25,6 +25,14 @@ def waterfall_seconds(workload: Workload, limit_records: int = LIMIT_RECORDS) ->
     return range(warmup_s, workload.total_s, max(1, -(-measured // limit_records)))
 
 
+def places(sample: NDArray[np.int64], indexes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which of `indexes` are in the ascending `sample`, shape as theirs, and where in it those are."""
+    at = np.searchsorted(sample, indexes)
+    found = at < len(sample)
+    found[found] = sample[at[found]] == indexes[found]
+    return found, at[found]
+
+
 def waterfall_records(workload: Workload, limit_records: int = LIMIT_RECORDS) -> NDArray[np.int64]:
     """Indexes of all records of `waterfall_seconds`, ascending."""
     return np.concatenate(

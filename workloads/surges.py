@@ -1,17 +1,17 @@
 """Surges: for a while, records come from a county at a multiple of their usual rate; the other counties' rates stay.
 
-A weight stands for a county's rate, and is its population as long as nothing surges. Weights are exact fractions, so
-that they mean the same on every machine.
+A weight stands for a county's rate, and is its usual one as long as nothing surges: its population, or Zipf's share by
+its rank. Weights are exact fractions, so that they mean the same on every machine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from workloads.california import COUNTIES
 
 _NUMBERS = {county.name: number for number, county in enumerate(COUNTIES)}
-_USUAL_WEIGHT = sum(county.population for county in COUNTIES)
+_ZIPF_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,23 @@ class Surge:
         return self.at_s + self.duration_s
 
 
-def county_weights(surges: Iterable[Surge], at_s: int) -> list[Fraction]:
-    """The counties' weights `at_s` seconds after the start of the measured time, in the order of `COUNTIES`."""
-    weights = [Fraction(county.population) for county in COUNTIES]
-    for surge in surges:
-        if surge.at_s <= at_s < surge.end_s:
-            weights[_NUMBERS[surge.county]] *= Fraction(surge.factor)
-    return weights
-
-
-def total_rate(usual_records_per_s: int, weights: list[Fraction]) -> int:
-    """The rate of all counties in records per second, rounded to a whole number, but never to 0.
+def usual_weights(zipf_exponent: float | None) -> list[Fraction]:
+    """The counties' weights while nothing surges, in the order of `COUNTIES`.
 
     Args:
-        usual_records_per_s: the rate when nothing surges.
-        weights: of the counties.
+        zipf_exponent: the county of rank r by population, from 1, weighs r to the power of -`zipf_exponent`; None if
+            populations are the weights.
     """
-    return max(1, round(usual_records_per_s * sum(weights) / _USUAL_WEIGHT))
+    populations = [county.population for county in COUNTIES]
+    if zipf_exponent is None:
+        return [Fraction(population) for population in populations]
+    ranks = {population: rank for rank, population in enumerate(sorted(populations, reverse=True), start=1)}
+    return [Fraction(f"{ranks[population] ** -zipf_exponent:.{_ZIPF_DIGITS}g}") for population in populations]
+
+
+def county_weights(usual: Sequence[Fraction], surges: Iterable[Surge]) -> list[Fraction]:
+    """The counties' weights while `surges` go on, in the order of `COUNTIES`; `usual` are those while none does."""
+    weights = list(usual)
+    for surge in surges:
+        weights[_NUMBERS[surge.county]] *= Fraction(surge.factor)
+    return weights

@@ -1,21 +1,47 @@
 """What a workload must count to, from the seed alone: the check on the ground truth that Spark computes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
+from workloads.lateness import classify
 from workloads.workload import CELLS, Workload, cell_of
 
 
 @dataclass(frozen=True)
 class ExpectedCounts:
-    """Counts by cell, the malformed lines with their indexes in order, and how many late records may go either way."""
+    """What a workload holds, and what engines must make of it.
+
+    Attributes:
+        counts: all well-formed records by cell.
+        malformed_lines, malformed_indexes: in order.
+        either: those of `counts` that engines may count or drop (see `workloads.lateness`); only cells with such.
+        must_drop: those that they must drop, in the same way.
+        must_drop_indexes: in order.
+        ambiguous_indexes: of the records in cells of `either`, but for those to drop; in order. Which of these have
+            been counted, no count tells.
+    """
 
     counts: dict[Cell, int]
     malformed_lines: list[bytes]
     malformed_indexes: list[int]
-    either_records: int = 0
+    either: dict[Cell, int] = field(default_factory=dict)
+    must_drop: dict[Cell, int] = field(default_factory=dict)
+    must_drop_indexes: list[int] = field(default_factory=list)
+    ambiguous_indexes: list[int] = field(default_factory=list)
+
+    @cached_property
+    def hidden_indexes(self) -> list[int]:
+        """Of the records that no count may ever show: malformed, or to be dropped. In order."""
+        return sorted(self.malformed_indexes + self.must_drop_indexes)
+
+    @property
+    def certain_records(self) -> int:
+        """How many records every engine must count."""
+        return sum(self.counts.values()) - sum(self.either.values()) - sum(self.must_drop.values())
 
 
 def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> ExpectedCounts:
@@ -31,5 +57,31 @@ def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> Expecte
         malformed_indexes += (first + np.flatnonzero(columns.malformed)).tolist()
     for index in malformed_indexes:
         malformed_lines += workload.lines(workload.columns(index, index + 1))
-    counts = {cell_of(*divmod(key, len(CELLS))): count for key, count in totals.items()}
-    return ExpectedCounts(counts, malformed_lines, malformed_indexes)
+    counts = {_cell(key): count for key, count in totals.items()}
+    if workload.is_in_order:
+        return ExpectedCounts(counts, malformed_lines, malformed_indexes)
+    return _with_classes(workload, counts, malformed_lines, malformed_indexes)
+
+
+def _with_classes(
+    workload: Workload, counts: dict[Cell, int], malformed_lines: list[bytes], malformed_indexes: list[int]
+) -> ExpectedCounts:
+    found = classify(workload)
+    return ExpectedCounts(
+        counts,
+        malformed_lines,
+        malformed_indexes,
+        either=_by_cell(found.keys[found.either]),
+        must_drop=_by_cell(found.keys[found.must_drop]),
+        must_drop_indexes=np.flatnonzero(found.must_drop).tolist(),
+        ambiguous_indexes=np.flatnonzero(found.ambiguous).tolist(),
+    )
+
+
+def _by_cell(keys: NDArray[np.int64]) -> dict[Cell, int]:
+    found, counts = np.unique(keys, return_counts=True)
+    return {_cell(key): count for key, count in zip(found.tolist(), counts.tolist(), strict=True)}
+
+
+def _cell(key: int) -> Cell:
+    return cell_of(*divmod(key, len(CELLS)))

@@ -9,6 +9,7 @@ promises to keep its bit generators' streams, but not its distributions', from v
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import accumulate, product
 from statistics import NormalDist
 from typing import Any
@@ -25,9 +26,11 @@ from workloads.california import (
     COUNTIES,
     OPERATOR_SHARES,
 )
-from workloads.malformed import spoil
-from workloads.profiles import NANOSECONDS_PER_S, PROFILES, Pieces, join
-from workloads.surges import Surge, county_weights, total_rate
+from workloads.disorder import MAX_COPY_DISTANCE, Disorder, Shifts, originals
+from workloads.malformed import KINDS, Spoiler
+from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces, join
+from workloads.shapes import Shape, profile_factors, shape_from_json
+from workloads.surges import Surge, county_weights, usual_weights
 
 CALL = TYPES.index("call")
 
@@ -35,7 +38,10 @@ CALL = TYPES.index("call")
 CELLS = tuple(product((county.fips for county in COUNTIES), OPERATORS, TYPES))
 CELL_NUMBERS = {cell: number for number, cell in enumerate(CELLS)}
 
+_MILLION = 1_000_000
 _WORDS_PER_RECORD = 4
+#: Philox's key has 128 bits. The seed is the lower half; what chooses disorder has a key, far from the profile's.
+_DISORDER_KEY = 1 << 127
 _DURATION_QUANTILES = 4096
 _SUBSCRIBERS_PER_AREA_CODE = 8_000_000  # NXX-XXXX, N from 2 to 9
 
@@ -46,14 +52,22 @@ class WorkloadSpecification:
 
     Attributes:
         seed: 0 to 2^64 - 1.
-        rate_records_per_s: the profile's rate.
+        rate_records_per_s: the rate that the profile's shapes multiply.
         warmup_s, duration_s: length of the warm-up and of the measured time after it; both whole seconds.
         partitions: of the input topic.
-        profile: a name in `workloads.profiles.PROFILES`.
-        warmup_rate_records_per_s: the profile's rate in the first two thirds of the warm-up; 0 for no other rate.
+        profile: shapes of the rate over the measured time, which multiply each other; none for a constant rate.
+        warmup_rate_records_per_s: the rate in the first two thirds of the warm-up; 0 for no other rate.
         surges: of counties, in the measured time; those of one county do not overlap. While there are any, the rate
             is that of all counties together, and counted anew from each second on in which a surge begins or ends.
+        zipf_exponent: of the counties' usual shares by rank; None for shares by population.
+        hot_share: share of the records that go to partition 0, in whole millionths; None for equal shares.
         malformed_per_million: how many lines in a million are malformed, on average.
+        malformed_kinds: names in `workloads.malformed.KINDS`: the ways in which they are.
+        duplicates_per_million: how many records in a million repeat the line of one shortly before, on average; at
+            most `workloads.disorder.MAX_DUPLICATES_PER_MILLION`.
+        disorder: how event times differ from intended send times; None for not at all.
+        allowed_lateness_ms: how late the engines must still count a record. Decides nothing that is sent, but which
+            records have to be counted.
         epoch_s: event time of offset 0, in seconds since the Unix epoch. Fixed, so that a seed gives the same bytes
             whenever it is run; event time runs beside wall-clock time at a constant distance.
     """
@@ -63,16 +77,26 @@ class WorkloadSpecification:
     warmup_s: int
     duration_s: int
     partitions: int
-    profile: str = "constant"
+    profile: tuple[Shape, ...] = ()
     warmup_rate_records_per_s: int = 0
     surges: tuple[Surge, ...] = ()
+    zipf_exponent: float | None = None
+    hot_share: float | None = None
     malformed_per_million: int = 0
+    malformed_kinds: tuple[str, ...] = tuple(KINDS)
+    duplicates_per_million: int = 0
+    disorder: Disorder | None = None
+    allowed_lateness_ms: int = 10_000
     epoch_s: int = 1_767_225_600  # 2026-01-01T00:00:00Z
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "WorkloadSpecification":
         """The specification that `dataclasses.asdict` has made `found` of, also after a way through JSON."""
-        return cls(**found | {"surges": tuple(Surge(**each) for each in found["surges"])})
+        surges = tuple(Surge(**each) for each in found["surges"])
+        disorder = Disorder(**found["disorder"]) if found["disorder"] else None
+        kinds = tuple(found["malformed_kinds"])
+        own = {"surges": surges, "profile": tuple(map(shape_from_json, found["profile"]))}
+        return cls(**found | own | {"malformed_kinds": kinds, "disorder": disorder})
 
 
 @dataclass(frozen=True)
@@ -104,12 +128,20 @@ class Workload:
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
-        make, pieces = PROFILES[specification.profile], _pieces(specification)
-        self._profile = Pieces([(piece.start_s, make(piece.rate_records_per_s)) for piece in pieces])
+        pieces = _pieces(specification)
+        self._profile = Pieces([(piece.start_s, ConstantRate(piece.rate_records_per_s)) for piece in pieces])
         self._county_bounds = [piece.county_bounds for piece in pieces]
-        self._malformed_below = specification.malformed_per_million * 2**32 // 1_000_000
+        self._malformed_below = specification.malformed_per_million * 2**32 // _MILLION
+        self._spoiler = Spoiler(specification.malformed_kinds)
+        self._shifts = Shifts(specification.disorder or Disorder())
+        #: Whether each record's event time is its intended send time.
+        self.is_in_order = not specification.duplicates_per_million and specification.disorder is None
         self.total_s = specification.warmup_s + specification.duration_s
         self.total_records = self._profile.due_before(self.total_s * NANOSECONDS_PER_S)
+        measured_from_s = specification.warmup_s
+        changes_s = (each.start_s for each in pieces if each.start_s >= measured_from_s and not each.is_usual)
+        #: Whole seconds of the measured time before a surge or another rate begins.
+        self.quiet_s = next(changes_s, self.total_s) - measured_from_s
 
     def due_before(self, offset_ns: int) -> int:
         """How many records are due strictly before `offset_ns` nanoseconds after the start."""
@@ -120,8 +152,16 @@ class Workload:
         return self.due_before(offset_s * NANOSECONDS_PER_S), self.due_before((offset_s + 1) * NANOSECONDS_PER_S)
 
     def partitions(self, first: int, last: int) -> NDArray[np.int64]:
-        """Input partitions of the records `first` to `last` - 1, shape (last - first,): round robin."""
-        return np.arange(first, last, dtype=np.int64) % self.specification.partitions
+        """Input partitions of the records `first` to `last` - 1, shape (last - first,).
+
+        Round robin; with a `hot_share`, partition 0 has its share spread evenly, and the others take turns at the rest.
+        """
+        if self.specification.hot_share is None:
+            return np.arange(first, last, dtype=np.int64) % self.specification.partitions
+        index = np.arange(first, last + 1, dtype=np.int64)
+        before = _hot_before(index, round(self.specification.hot_share * _MILLION))
+        others = 1 + (index - before)[:-1] % (self.specification.partitions - 1)
+        return np.where(np.diff(before) > 0, 0, others)
 
     def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
         """Intended send times of the records `first` to `last` - 1, after the start, shape (last - first,)."""
@@ -129,11 +169,31 @@ class Workload:
 
     def columns(self, first: int, last: int) -> Columns:
         """The records `first` to `last` - 1 as arrays."""
+        return self._in_order(first, last) if self.is_in_order else self._in_disorder(first, last)
+
+    def _in_disorder(self, first: int, last: int) -> Columns:
+        """`columns` of a workload with disorder or duplicates."""
+        start = max(0, first - MAX_COPY_DISTANCE)
+        found = self._in_order(start, last)
+        low, high = _random_halves(self.specification.seed + _DISORDER_KEY, start, last)
+        event_times_ms = found.event_times_ms + self._shifts.shifts_ms(low, high)
+        said = originals(low, high, self.specification.duplicates_per_million)[first - start :]
+        return Columns(
+            first=first,
+            offsets_ns=found.offsets_ns[first - start :],
+            event_times_ms=event_times_ms[said],
+            cells=found.cells[said],
+            source_numbers=found.source_numbers[said],
+            destination_numbers=found.destination_numbers[said],
+            durations_ms=found.durations_ms[said],
+            malformed=found.malformed[said],
+            malformed_choices=found.malformed_choices[said],
+        )
+
+    def _in_order(self, first: int, last: int) -> Columns:
+        """The records `first` to `last` - 1, were there no disorder and no duplicates."""
         spec = self.specification
-        count = last - first
-        bits = np.random.Philox(key=spec.seed, counter=first)
-        words = bits.random_raw(_WORDS_PER_RECORD * count).reshape(count, _WORDS_PER_RECORD)
-        low, high = (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
+        low, high = _random_halves(spec.seed, first, last)
         offsets_ns = self.offsets_ns(first, last)
         county = self._counties(first, low[:, 0])
         operator = _choose(high[:, 0], _OPERATOR_BOUNDS)
@@ -171,7 +231,7 @@ class Workload:
             )
         ]
         for at in np.flatnonzero(columns.malformed).tolist():
-            lines[at] = spoil(lines[at], int(columns.malformed_choices[at]))
+            lines[at] = self._spoiler.spoil(lines[at], int(columns.malformed_choices[at]))
         return lines
 
 
@@ -182,18 +242,48 @@ class _Piece:
     start_s: int
     rate_records_per_s: int
     county_bounds: NDArray[np.int64]
+    is_usual: bool  # the rate is the specification's own, and no county surges
 
 
 def _pieces(specification: WorkloadSpecification) -> list[_Piece]:
     spec = specification
     step_s = spec.warmup_s * 2 // 3 if spec.warmup_rate_records_per_s else 0
+    # The profile leaves the warm-up alone, so that engines get warm at the rate that its factors multiply.
+    factors = [Fraction(1)] * spec.warmup_s + profile_factors(spec.profile, spec.duration_s, spec.seed)
     borders_s = {spec.warmup_s + border for surge in spec.surges for border in (surge.at_s, surge.end_s)}
+    borders_s |= {second for second in range(1, len(factors)) if factors[second] != factors[second - 1]}
+    usual = usual_weights(spec.zipf_exponent)
+
+    @cache  # seconds are many, and sets of surges few
+    def divide(surges: tuple[Surge, ...]) -> tuple[Fraction, NDArray[np.int64]]:
+        weights = county_weights(usual, surges)
+        return sum(weights, Fraction(0)) / sum(usual), _bounds(weights)
+
     pieces = []
-    for start_s in sorted({0, step_s} | borders_s):
-        usual = spec.warmup_rate_records_per_s if start_s < step_s else spec.rate_records_per_s
-        weights = county_weights(spec.surges, start_s - spec.warmup_s)
-        pieces.append(_Piece(start_s, total_rate(usual, weights), _bounds(weights)))
+    for start_s in sorted(border for border in borders_s | {0, step_s} if border < len(factors)):
+        surges = tuple(each for each in spec.surges if each.at_s <= start_s - spec.warmup_s < each.end_s)
+        surge_factor, county_bounds = divide(surges)
+        base = spec.warmup_rate_records_per_s if start_s < step_s else spec.rate_records_per_s
+        rate = max(1, round(base * factors[start_s] * surge_factor))
+        is_usual = rate == spec.rate_records_per_s and not surges
+        pieces.append(_Piece(start_s, rate, county_bounds, is_usual))
     return pieces
+
+
+def _hot_before(index: NDArray[np.int64], hot_per_million: int) -> NDArray[np.int64]:
+    """How many of the records before each `index` are hot: spread evenly, and exactly so many in every million."""
+    # Millions and rest apart: the product of an index and a million could overflow.
+    millions, rest = np.divmod(index, _MILLION)
+    before: NDArray[np.int64] = millions * hot_per_million + rest * hot_per_million // _MILLION
+    return before
+
+
+def _random_halves(key: int, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lower and upper halves of the random words of records `first` to `last` - 1, shape (records, words) each."""
+    count = last - first
+    words = np.random.Philox(key=key, counter=first).random_raw(_WORDS_PER_RECORD * count)
+    words = words.reshape(count, _WORDS_PER_RECORD)
+    return (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
 
 
 def cell_of(window_s: int, number: int) -> Cell:

@@ -16,18 +16,23 @@ from typing import Any
 import numpy as np
 import redis
 from numpy.typing import NDArray
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from engines.contract.events import EventWriter
 from harness.histogram import Durations, quantiles_ms
 from harness.keys import UPDATES_FIELD, decode_updates, updates_key
 from harness.recording import Recorder
+from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
-from workloads.sample import slot_length_s, waterfall_records, waterfall_seconds
+from workloads.sample import places, slot_length_s, waterfall_records
 from workloads.workload import CELL_NUMBERS, Workload
 
 POLL_S = 0.1
+#: A Redis that is away for longer will not come back.
+AWAY_DEADLINE_S = 120.0
 ENTRIES_PER_READ = 1000
 #: An entry's ID is its time rounded down, so that a record may seem to be visible up to this long before it was due.
 CLOCK_RESOLUTION_US = 1000
@@ -39,7 +44,7 @@ class Probe:
 
     def __init__(self, job: ProbeJob) -> None:
         self._job = job
-        self._redis = redis.Redis.from_url(job.redis_url, protocol=2)
+        self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
         workload = Workload(job.workload)
         self._trajectories = Trajectories(workload)
         self._anchor_ns = 0
@@ -47,7 +52,8 @@ class Probe:
             _durations
         )  # by slot of the intended time, negative in the warm-up
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
-        self._apart = set(waterfall_seconds(workload))
+        self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
+        self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._updates = self._unknown_cells = self._last_visible_ms = 0
@@ -67,12 +73,11 @@ class Probe:
 
     def _follow(self, events: EventWriter, stop: threading.Event, recorder: Recorder | None) -> None:
         """Take every entry of the stream until `stop` is set and its end is reached."""
-        stream, last_id = updates_key(self._job.namespace), b"0"
+        last_id = b"0"
         pulse = Pulse(events)
         while True:
             stopping = stop.is_set()
-            found: Any = self._redis.xread({stream: last_id}, count=ENTRIES_PER_READ)
-            entries = found[0][1] if found else []
+            entries = self._read(last_id)
             for last_id, fields in entries:
                 self._take(_time_ms(last_id), fields[UPDATES_FIELD])
             if recorder:
@@ -82,6 +87,18 @@ class Probe:
             pulse.tick(self._totals)
             if len(entries) < ENTRIES_PER_READ:
                 stop.wait(POLL_S)
+
+    def _read(self, last_id: bytes) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """The entries after `last_id`; none while Redis is away. Entries' IDs are times, and go on after that."""
+        deadline = time.monotonic() + AWAY_DEADLINE_S
+        while True:
+            try:
+                found: Any = self._redis.xread({updates_key(self._job.namespace): last_id}, count=ENTRIES_PER_READ)
+                return found[0][1] if found else []
+            except (redis.ConnectionError, redis.TimeoutError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
 
     def _take(self, at_ms: int, field: bytes) -> None:
         matched_before = self._trajectories.matched_records
@@ -95,22 +112,28 @@ class Probe:
                 self._measure(self._trajectories.take(int(window_s)))
         if self._trajectories.matched_records > matched_before:
             self._last_visible_ms = at_ms
+            self._steps[(at_ms - self._anchor_ns // 1_000_000) // STEP_MS] += (
+                self._trajectories.matched_records - matched_before
+            )
 
     def _measure(self, window: Window) -> None:
-        """Add the records of a window to the distributions, those that have not become visible left out."""
+        """Add the records of a window to the distributions, those that have not become visible left out.
+
+        Which records of an ambiguous cell have become visible is not known, but how many have.
+        """
         visible = window.seen_ms != NEVER
-        if not visible.any():
-            return
-        offsets_ns = window.offsets_ns[visible]
-        at_ns = window.seen_ms[visible] * 1_000_000 - self._anchor_ns
+        visible_s = (window.seen_ms[visible] * 1_000_000 - self._anchor_ns) // NANOSECONDS_PER_S
+        for second, count in zip(*(each.tolist() for each in np.unique(visible_s, return_counts=True)), strict=True):
+            self._visible_in[second] += count
+        certain = visible & ~window.ambiguous
+        offsets_ns = window.offsets_ns[certain]
+        at_ns = window.seen_ms[certain] * 1_000_000 - self._anchor_ns
         latencies_ns = at_ns - offsets_ns
-        second = int(offsets_ns[0]) // NANOSECONDS_PER_S
-        for visible_s in np.unique(at_ns // NANOSECONDS_PER_S).tolist():
-            self._seconds[visible_s].record_ns(latencies_ns[at_ns // NANOSECONDS_PER_S == visible_s])
-        measured_s = second - self._job.workload.warmup_s
-        self._slots[measured_s // slot_length_s(self._job.workload.duration_s)].record_ns(latencies_ns)
-        if second in self._apart:
-            self._visible_ms[np.searchsorted(self._indexes, window.indexes)] = window.seen_ms
+        _record(self._seconds, at_ns // NANOSECONDS_PER_S, latencies_ns)
+        measured_s = offsets_ns // NANOSECONDS_PER_S - self._job.workload.warmup_s
+        _record(self._slots, measured_s // slot_length_s(self._job.workload.duration_s), latencies_ns)
+        chosen, at = places(self._indexes, window.indexes[certain])
+        self._visible_ms[at] = window.seen_ms[certain][chosen]
 
     def _totals(self) -> dict[str, Any]:
         return {
@@ -138,9 +161,10 @@ class Probe:
             "unknown_cells": self._unknown_cells,
             "count_regressions": self._trajectories.regressions,
             "slots": {slot: found.as_json() for slot, found in sorted(self._slots.items())},
+            "by_step": sorted(self._steps.items()),
             "by_second": {
-                second: (found.count, *quantiles_ms(found.to_histogram(), 50, 99))
-                for second, found in sorted(self._seconds.items())
+                second: (count, *_quantiles_ms(self._seconds.get(second)))
+                for second, count in sorted(self._visible_in.items())
             },
         }
         Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
@@ -150,6 +174,17 @@ class Probe:
 def _time_ms(entry_id: bytes) -> int:
     """The server's clock when it appended the entry, in milliseconds since the Unix epoch."""
     return int(entry_id.partition(b"-")[0])
+
+
+def _record(into: dict[int, Durations], keys: NDArray[np.int64], latencies_ns: NDArray[np.int64]) -> None:
+    """Add each latency to the distribution with its key."""
+    for key in np.unique(keys).tolist():
+        into[key].record_ns(latencies_ns[keys == key])
+
+
+def _quantiles_ms(found: Durations | None) -> list[float | None]:
+    """Median and 99th percentile; None, where all that became visible was ambiguous."""
+    return [*quantiles_ms(found.to_histogram(), 50, 99)] if found else [None, None]
 
 
 def _durations() -> Durations:

@@ -174,6 +174,13 @@ def test_what_a_surge_does_to_latency_is_not_taken_for_a_short_warmup(at_s: int,
     assert surging.latency_ms is not None and surging.latency_ms.max == 500
 
 
+@pytest.mark.parametrize(("at_s", "settled"), [(25, True), (9, None)])
+def test_what_another_rate_does_to_latency_is_not_either(at_s: int, settled: bool | None) -> None:
+    found = Scenario.model_validate(LONG.model_dump() | {"profile": {"kind": "step", "at_s": at_s, "factor": 0.5}})
+    stepped = _settling(dict.fromkeys(range(at_s, 40), 500.0), found)
+    assert stepped.steady is not None and stepped.steady.settled is settled
+
+
 def test_a_stall_in_the_measured_time_is_never_left_out_as_not_yet_settled() -> None:
     stalled = _settling({4: 1000.0, 5: 1500.0, 6: 900.0})
     assert stalled.latency_ms is not None

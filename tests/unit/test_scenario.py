@@ -31,7 +31,7 @@ def test_overrides_replace_keys() -> None:
         ("name: x\nrate_records_per_s: fast", ["rate_records_per_s", "found 'fast'", "integer"]),
         ("name: x\nrate_records_per_s: '6000'", ["rate_records_per_s", "found '6000'"]),
         ("name: x\nduration_s: 1.5", ["duration_s", "found 1.5"]),
-        ("name: x\nprofile: constnat", ["profile", "unknown profile 'constnat'; known: constant"]),
+        ("name: x\nprofile: constnat", ["profile: found 'constnat'", "unknown profile; give constant, or"]),
         ("name: x\nengines: []", ["engines", "at least 1"]),
         ("name: x\nlimits: {quiet: 3}", ["limits.quiet", "unknown key", "did you mean 'quiet_s'?"]),
         ("rate_records_per_s: 5", ["name", "required"]),

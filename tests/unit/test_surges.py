@@ -127,7 +127,7 @@ def test_the_lines_of_a_surge_stay_what_they_are() -> None:
     lines = workload.lines(workload.columns(*workload.second(WARMUP_S + AT_S + 1)))
     assert lines[0] == b"+19098104157,+19512979160,06071,1767225565603,1767225612000,call,AT&T"
     digest = hashlib.sha256(b"\n".join(lines)).hexdigest()
-    assert digest == "c60398e5d7d6af68ce78ece24f52f6b991eac54452b5f8c6c8fa17ce2b0664a5"
+    assert digest == "56738d627d7ddead36937e2e660b92723415a18fd28210694f4345b255046fd4"
 
 
 def test_the_destination_does_not_surge() -> None:
@@ -278,6 +278,12 @@ def test_a_county_goes_by_its_name_or_its_code(tmp_path: Path, county: str) -> N
     assert Scenario.model_validate(scenario.model_dump()) == scenario
 
 
+def test_counties_in_a_list_surge_at_once(tmp_path: Path) -> None:
+    scenario = _load(tmp_path, f"[{{county: [napa, '06029'], {WHEN}}}]")
+    assert scenario.workload().surges == (Surge("Napa", 5, 10, 2.0), Surge("Kern", 5, 10, 2.0))
+    assert Scenario.model_validate(scenario.model_dump()) == scenario
+
+
 def test_no_surges_are_the_usual_workload(tmp_path: Path) -> None:
     assert _load(tmp_path, "[]").workload().surges == ()
 
@@ -296,9 +302,13 @@ def test_surges_may_touch_and_those_of_other_counties_overlap(tmp_path: Path) ->
     [
         (f"[{{county: Fresnno, {WHEN}}}]", ["surges.0.county: found 'Fresnno'", "(did you mean 'Fresno'?)"]),
         (f"[{{county: Kern, {WHEN}}}, {{county: los angles, {WHEN}}}]", ["surges.1.county", "mean 'Los Angeles'?"]),
-        (f"[{{county: '06020', {WHEN}}}]", ["surges.0.county: found '06020'", "unknown county; give a name"]),
+        (f"[{{county: '06020', {WHEN}}}]", ["surges.0.county: found '06020'", "unknown county '06020'; give a name"]),
         (f"[{{county: 06037, {WHEN}}}]", ["surges.0.county", "FIPS code in quotes"]),
         (f"[{{county: null, {WHEN}}}]", ["surges.0.county", "unknown county"]),
+        (f"[{{county: [Kern, Fresnno], {WHEN}}}]", ["surges.0.county", "unknown county 'Fresnno' (did you mean"]),
+        (f"[{{county: [], {WHEN}}}]", ["surges.0.county: found []", "one or more, each once"]),
+        (f"[{{county: [Kern, '06029'], {WHEN}}}]", ["surges.0.county", "each once"]),
+        (f"[{{county: [Kern, Napa], {WHEN}}}, {{county: Napa, {WHEN}}}]", ["surges.1: overlaps surges.0"]),
         (f"[{{{WHEN}}}]", ["surges.0.county", "required"]),
         ("[{county: Kern, at_s: 5, factor: 2}]", ["surges.0.duration_s", "required"]),
         (f"[{{county: Kern, {WHEN}, rate: 2}}]", ["surges.0.rate", "keys: county, at_s, duration_s, factor"]),
