@@ -1,5 +1,6 @@
 """CPU time and memory of process groups, from the kernel's own accounting."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,10 +32,17 @@ class Meter:
     """
 
     def __init__(self, guard_pid: int) -> None:
-        self._guard = psutil.Process(guard_pid)
+        self._guard_pid, self._guard = guard_pid, psutil.Process(guard_pid)
         self._processes: list[psutil.Process] = []
         self._readings = 0
         self._seen: dict[tuple[int, float], Usage] = {}
+
+    def follow(self, guard_pid: int) -> None:
+        """Go on with the group of another guard, if it is another and lives: the group was started anew."""
+        if guard_pid != self._guard_pid:
+            with suppress(psutil.NoSuchProcess):
+                self._guard_pid, self._guard = guard_pid, psutil.Process(guard_pid)
+                self._readings = 0
 
     def read(self) -> Usage:
         """The group's usage now. What a process used in the moment before it ended, after the last reading, is lost."""

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from harness.archive import Bucket
 from harness.errors import ServiceError, UsageError
+from harness.processes import Process
 from harness.provision.cache import Progress
-from harness.services.kafka import check_kafka, start_kafka
-from harness.services.redis import check_redis, start_redis
-from harness.services.s3 import check_s3, start_s3
+from harness.services.kafka import KafkaService, check_kafka, start_kafka
+from harness.services.redis import RedisService, check_redis, start_redis
+from harness.services.s3 import S3Service, check_s3, start_s3
 
 BUCKET = "ringbench"
 NAMESPACE = "cdr"
@@ -40,6 +41,19 @@ class External:
                 raise UsageError(f"--{name} and --{name}-port exclude each other", fix="give one of them")
 
 
+class Service(Protocol):
+    """A service that was started here."""
+
+    version: str
+    process: Process
+
+    def wait_until_ready(self) -> None:
+        """Wait until it answers; raises ServiceError."""
+
+    def stop(self) -> None:
+        """Stop it."""
+
+
 @dataclass(frozen=True)
 class Backing:
     """Addresses of the services.
@@ -47,8 +61,8 @@ class Backing:
     Attributes:
         bootstrap_servers, redis_url, bucket: where they are.
         namespace: what all of the run's Redis keys start with.
-        pids: guards of the processes that were started here, by service.
         versions: by service.
+        services: those that were started here, by name.
         kafka_data, kafka_gc_logs: folders of the broker that was started here, see `KafkaService`; else None.
     """
 
@@ -56,10 +70,36 @@ class Backing:
     redis_url: str
     namespace: str
     bucket: Bucket
-    pids: dict[str, int]
     versions: dict[str, str]
+    services: dict[str, Service] = field(default_factory=dict)
     kafka_data: Path | None = None
     kafka_gc_logs: Path | None = None
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Guards of the processes that were started here, now, by service."""
+        return {name: service.process.pid for name, service in self.services.items()}
+
+    @property
+    def kafka(self) -> KafkaService:
+        """The broker that was started here."""
+        found = self.services["kafka"]
+        assert isinstance(found, KafkaService)
+        return found
+
+    @property
+    def redis(self) -> RedisService:
+        """The Redis that was started here."""
+        found = self.services["redis"]
+        assert isinstance(found, RedisService)
+        return found
+
+    @property
+    def s3(self) -> S3Service:
+        """The S3 store that was started here."""
+        found = self.services["s3"]
+        assert isinstance(found, S3Service)
+        return found
 
 
 @contextmanager
@@ -73,12 +113,12 @@ def start_backing(external: External, run_id: str, directory: Path, progress: Pr
         ServiceError: a service cannot be started or reached.
     """
     with ExitStack() as stack:
-        pids: dict[str, int] = {}
+        services: dict[str, Service] = {}
         versions: dict[str, str] = {}
 
         def keep(name: str, service: Any) -> Any:
             stack.callback(service.stop)
-            pids[name], versions[name] = service.process.pid, service.version
+            services[name], versions[name] = service, service.version
             return service
 
         bucket = _bucket(external.s3) if external.s3 else None
@@ -101,8 +141,8 @@ def start_backing(external: External, run_id: str, directory: Path, progress: Pr
             redis_url=redis if isinstance(redis, str) else redis.url,
             namespace=f"{NAMESPACE}:{run_id}" if external.redis else NAMESPACE,
             bucket=bucket,
-            pids=pids,
             versions=versions,
+            services=services,
             kafka_data=None if isinstance(kafka, str) else kafka.data,
             kafka_gc_logs=None if isinstance(kafka, str) else kafka.gc_logs,
         )

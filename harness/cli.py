@@ -30,6 +30,10 @@ app = typer.Typer(
 )
 services_app = typer.Typer(no_args_is_help=True, help="Kafka, Redis and S3 for interactive use.")
 app.add_typer(services_app, name="services")
+workload_app = typer.Typer(no_args_is_help=True, help="See what a scenario sends, without running it.")
+app.add_typer(workload_app, name="workload")
+#: Lines are made, and printed, so many at once.
+SHOWN_AT_ONCE = 10_000
 #: What people read goes to standard error, so that standard output can be piped.
 console = Console(stderr=True)
 
@@ -58,7 +62,12 @@ class _Settings:
 )
 def run(
     scenario: Annotated[
-        str, typer.Argument(help="A built-in scenario (main, smoke, surge, sweep) or a YAML file.")
+        str,
+        typer.Argument(
+            help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
+            "flash-crowd, dirty, sweep, chaos) or a "
+            "YAML file."
+        ),
     ] = "main",
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
@@ -376,7 +385,7 @@ def loadtest(
     duration: Annotated[
         int | None, typer.Option(min=5, max=86_400, help="Seconds: 60 unless told otherwise, with a web UI 600.")
     ] = None,
-    spawn_rate: Annotated[float, typer.Option(min=0.1, max=100, help="Users that come per second.")] = 50.0,
+    spawn_rate: Annotated[float, typer.Option(min=0.1, max=100, help="Users that come per second.")] = 20.0,
     shape: Annotated[
         str, typer.Option(help="With --url and --headless: constant, ramp, step, spike, or search for the most users.")
     ] = "constant",
@@ -385,14 +394,16 @@ def loadtest(
     ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Locust's web UI; 0 for a free one.")] = 8089,
     engine: Annotated[str, typer.Option(help="Without --url: the engine that works meanwhile.")] = "flink",
     rate: Annotated[str | None, typer.Option(help="Without --url: records per second.")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Without --url: warm-up in seconds; users come in it.")] = None,
+    warmup: Annotated[
+        int | None, typer.Option(help="Without --url: warm-up in seconds; users come in it. Long enough by default.")
+    ] = None,
     trials: Annotated[
         int, typer.Option(min=1, help="Without --url: interleaved trials with and without users, of each.")
     ] = 2,
     search: Annotated[bool, typer.Option(help="Without --url: search for the largest number of users held.")] = True,
     view_rate: Annotated[
         float, typer.Option(min=1, max=60, help="Without --url: the map's frames a second at the most.")
-    ] = 10.0,
+    ] = 8.0,
     join: Annotated[
         Path | None, typer.Option(help="With --url: add what was found to the result and report of this run.")
     ] = None,
@@ -402,7 +413,7 @@ def loadtest(
 ) -> None:
     """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
     from harness.dashboard import Bounds
-    from harness.load import LoadOptions
+    from harness.load import SETTLE_S, LoadOptions
     from harness.scenario import load_scenario
     from harness.session import SessionOptions
 
@@ -424,7 +435,9 @@ def loadtest(
         raise typer.Exit(_load_test_url(url, load, options, port, join, as_json=json))
     if join:
         raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
-    overrides = {"rate_records_per_s": _number(rate), "warmup_s": warmup, "duration_s": load.duration_s}
+    # By the end of the warm-up, all users have come, and the load of their coming is over.
+    settled_s = warmup or round(users / spawn_rate) + SETTLE_S
+    overrides = {"rate_records_per_s": _number(rate), "warmup_s": settled_s, "duration_s": load.duration_s}
     chosen = {key: value for key, value in overrides.items() if value is not None} | {"engines": [engine]}
     plan = load_scenario(scenario, chosen)
     raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
@@ -495,6 +508,63 @@ def _load_test_own(
     return code if code or (result.dashboard and passed(result.dashboard)) else 1
 
 
+@app.command(
+    epilog="Examples: `ringbench chaos --engine flink` | `ringbench chaos --all` | "
+    "`ringbench chaos --fault engine-kill --fault kafka-kill --seed 7` | `ringbench chaos --all --plan`"
+)
+def chaos(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "chaos",
+    engine: Annotated[list[str] | None, typer.Option(help="Harm only this engine; can be repeated.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Inject this fault; can be repeated.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Inject every fault.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the plan: which fault when, and for how long.")] = 1,
+    per_trial: Annotated[int, typer.Option(min=1, help="Faults in a trial at the most, one after the other.")] = 4,
+    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
+    from harness.chaos import USUAL, ChaosOptions, check_names, exit_code, plan_of
+    from harness.chaos import chaos as inject
+    from harness.faults import FAULTS
+    from harness.scenario import load_scenario
+    from harness.session import SessionOptions
+    from harness.watch import ConsoleWatcher
+    from reports.render import write_reports
+    from reports.resilience import resilience_table
+    from reports.terminal import final_table
+
+    if every and fault:
+        raise UsageError("--all and --fault exclude each other", fix="give one of them")
+    names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
+    check_names(names)
+    chosen = ChaosOptions(names, seed, per_trial)
+    overrides = {"rate_records_per_s": _number(rate), "engines": engine}
+    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
+    if plan:
+        from pydantic import TypeAdapter
+
+        from harness.resilience_result import PlannedFault
+
+        print(TypeAdapter(list[PlannedFault]).dump_json(plan_of(chosen), indent=2).decode())
+        return
+    options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
+    with ConsoleWatcher(console) as watcher:
+        result, directory = inject(load, chosen, options, watcher)
+        watcher.phase("writing the report")
+        reports = write_reports(result, directory)
+    assert result.resilience
+    console.print(final_table(result))
+    console.print(resilience_table(result.resilience))
+    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
+    if json:
+        print(result.model_dump_json(indent=2))
+    raise typer.Exit(exit_code(result))
+
+
 @app.command(epilog="Example: `ringbench report runs/20260101T000000-abc123`")
 def report(
     run: Annotated[Path, typer.Argument(help="A run's directory.")],
@@ -559,6 +629,60 @@ def services_down() -> None:
     from harness.interactive import take_down
 
     take_down(console)
+
+
+@workload_app.command(
+    "plot", epilog="Examples: `ringbench workload plot diurnal` | `ringbench workload plot my.yaml --json`"
+)
+def workload_plot(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The PNG file to write; workload-SCENARIO.png in the current folder by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print totals as a line of JSON on standard output.")] = False,
+) -> None:
+    """Draw records per second, and shares of counties and partitions."""
+    from json import dumps
+
+    from harness.scenario import load_scenario
+    from reports.figures import write_png
+    from reports.workload_figure import DPI, draw_workload, totals
+    from workloads.tally import tally
+    from workloads.workload import Workload
+
+    path = output or Path(f"workload-{Path(scenario).stem}.png")
+    if path.suffix != ".png":
+        raise UsageError(f"--output {path}: only PNG is written", fix="give a file that ends in .png")
+    plan = load_scenario(scenario, {} if seed is None else {"seed": seed})
+    specification = plan.workload()
+    found = tally(Workload(specification))
+    try:
+        write_png(draw_workload(plan.name, specification, found), path, DPI)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"
+        ) from error
+    _show_paths([path])
+    if json:
+        print(dumps(totals(plan.name, specification, found)))
+
+
+@workload_app.command("show", epilog="Example: `ringbench workload show smoke --records 20`")
+def workload_show(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")],
+    records: Annotated[int, typer.Option(min=1, help="How many lines.")] = 10,
+) -> None:
+    """Print the first lines that are sent, byte for byte, malformed ones too."""
+    from harness.scenario import load_scenario
+    from workloads.workload import Workload
+
+    workload = Workload(load_scenario(scenario, {}).workload())
+    last = min(records, workload.total_records)
+    for first in range(0, last, SHOWN_AT_ONCE):
+        lines = workload.lines(workload.columns(first, min(first + SHOWN_AT_ONCE, last)))
+        sys.stdout.buffer.writelines(line + b"\n" for line in lines)
+    sys.stdout.buffer.flush()
 
 
 def main() -> None:

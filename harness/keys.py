@@ -3,6 +3,7 @@
 Under a namespace (``cdr`` unless the Redis is shared): one hash per window, ``NAMESPACE:w:WINDOW_S``, with fields
 ``COUNTY_FIPS|OPERATOR|TYPE``, and the stream ``NAMESPACE:updates``, appended in the same transaction as the hashes it
 describes. An entry's one field, ``u``, holds a line ``WINDOW_S|COUNTY_FIPS|OPERATOR|TYPE=COUNT`` for each change.
+``NAMESPACE:position`` says, in the same transaction, up to which offsets the aggregates topic has been applied.
 """
 
 UPDATES_FIELD = b"u"
@@ -16,6 +17,11 @@ def window_key(namespace: str, window_s: int | str) -> str:
 def updates_key(namespace: str) -> str:
     """Name of the stream of updates."""
     return f"{namespace}:updates"
+
+
+def position_key(namespace: str) -> str:
+    """Name of the string that holds how far the aggregates topic has been applied: offsets by partition, as JSON."""
+    return f"{namespace}:position"
 
 
 def encode_updates(counts: dict[bytes, bytes]) -> bytes:

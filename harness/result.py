@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.dashboard_result import Dashboard
+from harness.resilience_result import Resilience
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -60,13 +61,14 @@ class DeadLetters(_Part):
 class Correctness(_Part):
     """Every cell compared with the ground truth. All but the `*_records` fields count cells."""
 
-    expected: int = Field(description="cells in the ground truth")
+    expected: int = Field(description="cells of the ground truth that must be counted")
     observed: int = Field(description="cells found in Redis")
-    missing: int = Field(description="cells of the truth that Redis lacks")
-    extra: int = Field(description="cells in Redis that the truth lacks")
-    mismatched: int = Field(description="cells in both whose counts differ")
+    missing: int = Field(description="of those expected, cells that Redis lacks")
+    extra: int = Field(description="cells in Redis of which no record may be counted")
+    mismatched: int = Field(description="other cells in Redis whose counts are wrong")
     either: int = Field(description="late records that may be counted or dropped; they do not decide the verdict")
-    expected_records: int
+    must_drop: int = Field(0, description="late records that must be dropped; counted, they are surplus")
+    expected_records: int = Field(description="that must be counted")
     lost_records: int = Field(description="sum of the shortfalls of all cells")
     surplus_records: int = Field(description="sum of the excesses of all cells")
     examples: Examples = Examples()
@@ -88,6 +90,9 @@ class Latency(_Part):
     count: int
     negative_count: int = Field(description="latencies below the clocks' resolution; any makes the run invalid")
     never_visible_count: int = Field(description="records of the measured time that never became visible")
+    ambiguous_count: int = Field(
+        0, description="records of the measured time in cells with late records of either kind: left out"
+    )
     histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
 
 
@@ -355,6 +360,7 @@ class Result(_Part):
     engines: list[EngineResult]
     comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
     dashboard: Dashboard | None = Field(None, description="the load test of the live map, if there was one")
+    resilience: Resilience | None = Field(None, description="what `ringbench chaos` injected, and what came of it")
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:

@@ -3,11 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,17 @@ from harness.child import Child, start_worker
 from harness.clock import ClockWatch
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
+from harness.faults import BY_NAME, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
+from harness.services.ports import HOST
 from harness.store import clear, read_counts
+from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
-from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, RedisWriterJob, announce_anchor
+from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Workload
 
@@ -50,6 +54,9 @@ class Watcher(Protocol):
 
     def phase(self, text: str) -> None:
         """A new phase begins."""
+
+    def note(self, text: str) -> None:
+        """Something within a phase."""
 
     def metrics(self, **values: Any) -> None:
         """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
@@ -86,6 +93,8 @@ class TrialOptions:
         engine_settings: on top of the scenario's.
         meddle: see `Meddler`.
         companions: further processes, by name, whose cost is measured; they are not the trial's to end.
+        faults: what is done to the trial's processes, and when. What dies of it is started again.
+        proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
     """
 
     label: str
@@ -95,6 +104,17 @@ class TrialOptions:
     engine_settings: dict[str, Any] = field(default_factory=dict)
     meddle: Meddler = lambda _view: ""
     companions: Mapping[str, Child] = field(default_factory=dict)
+    faults: Sequence[Planned] = ()
+    proxied: bool = False
+
+
+@dataclass
+class Injected:
+    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all."""
+
+    planned: Planned
+    started_s: float | None = None
+    healed_s: float | None = None
 
 
 @dataclass
@@ -122,6 +142,8 @@ class Trial:
     pauses: list[Pauses] = field(default_factory=list)
     kafka_bytes: TopicBytes | None = None
     clock_step_ms: float | None = None
+    injected: list[Injected] = field(default_factory=list)
+    restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
 
@@ -157,6 +179,8 @@ class TrialRunner:
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter | OwnMeter] = {}
         self._clock = ClockWatch()
+        self._supervisor = Supervisor(self._children, {}, self._trial.restarts)
+        self._trial.injected += [Injected(planned) for planned in options.faults]
 
     def run(self) -> Trial:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
@@ -167,6 +191,7 @@ class TrialRunner:
             with ExitStack() as stack:
                 if self._start_engine(stack):
                     self._start_workers(stack)
+                    self._watch_over(stack)
                     if self._watch_load() and self._watch_drain():
                         self._collect()
                     elif self._trial.broken_off:
@@ -180,14 +205,13 @@ class TrialRunner:
     def _start_engine(self, stack: ExitStack) -> bool:
         """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
         self._watcher.phase(f"{self._options.label}: starting the engine")
+        if self._options.proxied:
+            self._start_worker(stack, "proxy", self._proxy_job())
+            self._children["proxy"].wait_for("ready", WORKER_READY_S)
         self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
-        engine = self._prepared.engine
-        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
-        log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
-        child = stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
-        self._children["engine"] = child
+        child = self._children["engine"] = self._engine(stack, job)
         self._children["redis_writer"].wait_for("ready", WORKER_READY_S)
         try:
             ready = child.wait_for("ready", self._scenario.limits.engine_ready_s)
@@ -197,6 +221,24 @@ class TrialRunner:
         self._trial.version, self._trial.config = ready.fields.get("version"), ready.fields.get("config", {})
         self._trial.startup_s = (ready.at_ms - child.started_ms) / 1000
         return True
+
+    def _engine(self, stack: ExitStack, job: Path) -> Child:
+        engine = self._prepared.engine
+        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
+        log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
+        return stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
+
+    def _watch_over(self, stack: ExitStack) -> None:
+        """If there are to be faults: start again what dies of them, and heal them whatever happens."""
+        if not self._options.faults:
+            return
+        job = self._directory / "engine.job.json"
+        self._supervisor.starters["engine"] = lambda: self._engine(stack, job)
+        self._supervisor.starters["redis_writer"] = lambda: stack.enter_context(
+            start_worker("redis_writer", self._writer_job(), self._directory)
+        )
+        # Before the children are stopped: a stopped process does not heed SIGTERM.
+        stack.callback(self._heal_all)
 
     def _jvm_options(self) -> dict[str, str]:
         """The variable that any JVM of the engine's heeds, the user's own value kept."""
@@ -277,11 +319,24 @@ class TrialRunner:
         return RedisWriterJob(
             bootstrap_servers=self._backing.bootstrap_servers,
             topic=self._topics.aggregates,
-            redis_url=self._backing.redis_url,
+            redis_url=self._writers_redis_url(),
             namespace=self._backing.namespace,
             expire_s=3600 + self._workload.warmup_s + self._workload.duration_s,
             journal=self._output(JOURNAL) if self._options.journal else "",
         )
+
+    def _writers_redis_url(self) -> str:
+        if not self._options.proxied:
+            return self._backing.redis_url
+        return f"redis://{HOST}:{self._children['proxy'].latest('port')}/0"
+
+    def _proxy_job(self) -> ProxyJob:
+        port = urlsplit(self._backing.redis_url).port
+        assert port, "faults are for a Redis that was started here"
+        return ProxyJob(target_port=port, orders=str(self._orders()))
+
+    def _orders(self) -> Path:
+        return self._directory / "proxy.orders.json"
 
     def _probe_job(self) -> ProbeJob:
         return ProbeJob(
@@ -302,11 +357,56 @@ class TrialRunner:
         while generator.is_running:
             if not self._watch_once():
                 return False
+            self._inject()
             if reason := self._options.meddle(self._view()):
                 self._trial.broken_off = reason
                 return False
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        return self._is_healed()
+
+    def _inject(self) -> None:
+        """Start and heal the faults whose time it is."""
+        t_s = self._t_s()
+        for each in self._trial.injected:
+            if each.started_s is None and t_s >= each.planned.at_s:
+                self._watcher.note(f"{t_s:.1f} s: {each.planned.fault} begins")
+                each.started_s = self._t_s()
+                BY_NAME[each.planned.fault].start(self._stage())
+            elif each.started_s is not None and each.healed_s is None and t_s >= each.planned.healed_s:
+                self._heal(each)
+
+    def _heal(self, injected: Injected) -> None:
+        injected.healed_s = self._t_s()
+        BY_NAME[injected.planned.fault].heal(self._stage())
+        self._watcher.note(f"{injected.healed_s:.1f} s: {injected.planned.fault} is healed")
+
+    def _heal_all(self) -> None:
+        for each in self._trial.injected:
+            if each.started_s is not None and each.healed_s is None:
+                self._heal(each)
+
+    def _is_healed(self) -> bool:
+        """Heal what is left to heal, and wait until everything is there again. Returns whether it is."""
+        if not self._options.faults:
+            return True
+        self._heal_all()
+        try:
+            for service in self._backing.services.values():
+                service.wait_until_ready()
+        except ServiceError as error:
+            self._trial.invalid_reasons.append(f"a service did not come back after a fault: {error.message}")
+            return False
+        deadline = time.monotonic() + self._scenario.limits.engine_ready_s
+        while any(map(self._supervisor.is_down, self._supervisor.starters)):
+            if not self._watch_once():
+                return False
+            if time.monotonic() > deadline:
+                self._trial.broken_off = "a process that had died was not ready again in time"
+                return False
         return True
+
+    def _stage(self) -> Stage:
+        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders())
 
     def _watch_drain(self) -> bool:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
@@ -330,7 +430,10 @@ class TrialRunner:
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
         time.sleep(TICK_S)
+        pids = self._pids()
         for name, meter in self._meters.items():
+            if isinstance(meter, Meter) and name in pids:
+                meter.follow(pids[name])
             self._trial.readings[name].add(self._t_s(), meter.read())
         self._clock.look()
         self._trial.clock_step_ms = self._clock.step_ms
@@ -342,7 +445,8 @@ class TrialRunner:
             visible_records=view.visible_records,
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
-        return self._all_live()
+        self._trial.broken_off = self._supervisor.look(self._t_s())
+        return not self._trial.broken_off and self._all_live()
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]
@@ -355,10 +459,12 @@ class TrialRunner:
         )
 
     def _all_live(self) -> bool:
-        if not self._children["engine"].is_running:
+        """Whether all processes live; those that are started again if they die are not asked."""
+        watched_over = self._supervisor.starters
+        if "engine" not in watched_over and not self._children["engine"].is_running:
             self._trial.engine_troubles.append(self._children["engine"].death())
         for name, child in self._children.items():
-            if name != "engine" and not child.is_running and not child.last("stopped"):
+            if name not in ("engine", *watched_over) and not child.is_running and not child.last("stopped"):
                 self._trial.invalid_reasons.append(child.death())
         return not self._trial.engine_troubles and not self._trial.invalid_reasons
 

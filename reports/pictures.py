@@ -18,11 +18,13 @@ from reports.figures import (
     draw_throughput,
     watermark,
 )
+from reports.resilience import draw_resilience
 from reports.waterfall_figure import draw_waterfall
 
 DRAWINGS = (
     draw_latency_cdf,
     draw_comparison,
+    draw_resilience,
     draw_dashboard,
     draw_waterfall,
     draw_latency_over_time,

@@ -4,7 +4,8 @@ import base64
 import os
 import tempfile
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,32 @@ log.retention.bytes=-1
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class KafkaService:
-    """A running broker: `data` holds a folder for each partition, `gc_logs` its ``gc-kafka-*.log``."""
+    """A running broker: `data` holds a folder for each partition, `gc_logs` its ``gc-kafka-*.log``.
+
+    `process` is another one after `start_again`.
+    """
 
     bootstrap_servers: str
     version: str
     process: Process
     data: Path
     gc_logs: Path
+    launch: Callable[[], Process] = field(repr=False)
+
+    def start_again(self) -> None:
+        """Start a broker that has died anew: the same port, the same files. Does not wait until it answers."""
+        self.process.kill()
+        self.process = self.launch()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the broker answers.
+
+        Raises:
+            ServiceError: it has died, or does not answer in time; with its log's end.
+        """
+        _wait_until_ready(self.bootstrap_servers, self.process)
 
     def stop(self) -> None:
         """Stop the broker; its files stay."""
@@ -104,14 +122,17 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
     java_command, class_path = [str(java.executable), *_JVM_OPTIONS], ["-cp", os.pathsep.join(map(str, jars))]
     _format([*java_command, *class_path], home, log_path)
     argv = [*java_command, logging_option(log_path.parent, "kafka"), *class_path, "kafka.Kafka", "server.properties"]
-    process = start_process("Kafka", argv, log_path=log_path, cwd=home)
-    address = f"{HOST}:{port}"
+
+    def launch() -> Process:
+        return start_process("Kafka", argv, log_path=log_path, cwd=home)
+
+    process, address = launch(), f"{HOST}:{port}"
     try:
         _wait_until_ready(address, process)
     except BaseException:
         process.kill()
         raise
-    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent)
+    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent, launch)
 
 
 def _format(command: list[str], home: Path, log_path: Path) -> None:

@@ -1,9 +1,13 @@
 """Redis, or Valkey, which is the same to us: in memory only, one process."""
 
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from harness.errors import ServiceError
 from harness.processes import Process, start_process, wait_until
@@ -14,15 +18,43 @@ from harness.services.ports import HOST, on_port
 _START_DEADLINE_S = 15.0
 _CHECK_TIMEOUT_S = 5.0
 _OLDEST_VERSION = (6, 0)
+_DUMP = "dump.rdb"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RedisService:
-    """A running server. `version` is such as ``Valkey 9.1.2``."""
+    """A running server. `version` is such as ``Valkey 9.1.2``; `process` is another one after `start_again`."""
 
     url: str
     version: str
     process: Process
+    home: Path
+    launch: Callable[[], Process] = field(repr=False)
+
+    def save_and_end(self) -> None:
+        """Have the server keep what it holds in a file, and end: what it has acknowledged is in the file."""
+        # Without retries: the server's end is the answer.
+        with redis.Redis.from_url(self.url, protocol=2, retry=Retry(NoBackoff(), 0)) as client:
+            client.shutdown(save=True)
+
+    def start_again(self, *, keep: bool) -> None:
+        """Start a server that has died anew, on the same port. Does not wait until it answers.
+
+        Args:
+            keep: with what `save_and_end` has kept; else empty, as a server in memory is.
+        """
+        self.process.kill()
+        if not keep:
+            (self.home / _DUMP).unlink(missing_ok=True)
+        self.process = self.launch()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            ServiceError: it has died, or does not answer in time; with its log's end.
+        """
+        _wait_until_ready(self.url, self.process)
 
     def stop(self) -> None:
         """Stop the server; what it held is gone."""
@@ -30,10 +62,10 @@ class RedisService:
 
 
 def start_redis(directory: Path, *, port: int | None = None, progress: Progress) -> RedisService:
-    """Start a Redis server that writes nothing to disk.
+    """Start a Redis server that writes nothing to disk by itself.
 
     Args:
-        directory: where its log goes, in ``logs``.
+        directory: where its log goes, in ``logs``, and what it is told to keep, in ``redis-*``.
         port: the port on 127.0.0.1; by default, a free one.
         progress: told what happens.
 
@@ -46,15 +78,26 @@ def start_redis(directory: Path, *, port: int | None = None, progress: Progress)
 def _start(directory: Path, port: int, progress: Progress) -> RedisService:
     server = ensure_redis_server()
     progress(f"starting Redis ({server.version}) on port {port}")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A folder of its own: in another one, it would load a file that it takes for its own.
+    home = Path(tempfile.mkdtemp(dir=directory, prefix="redis-"))
     argv = [str(server.executable), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = start_process("Redis", argv, log_path=directory / "logs" / "redis.log")
-    url = f"redis://{HOST}:{port}/0"
+    argv += ["--dir", str(home), "--dbfilename", _DUMP]
+
+    def launch() -> Process:
+        return start_process("Redis", argv, log_path=directory / "logs" / "redis.log")
+
+    process, url = launch(), f"redis://{HOST}:{port}/0"
     try:
-        wait_until(lambda: _answers(url), deadline_s=_START_DEADLINE_S, what="Redis answers", process=process)
+        _wait_until_ready(url, process)
     except BaseException:
         process.kill()
         raise
-    return RedisService(url, server.version, process)
+    return RedisService(url, server.version, process, home, launch)
+
+
+def _wait_until_ready(url: str, process: Process) -> None:
+    wait_until(lambda: _answers(url), deadline_s=_START_DEADLINE_S, what="Redis answers", process=process)
 
 
 def _answers(url: str) -> bool:

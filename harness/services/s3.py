@@ -5,6 +5,7 @@ import os
 import secrets
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,14 +56,28 @@ class S3Credentials:
     secret_key: str = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class S3Service:
-    """A running store, with no buckets at first."""
+    """A running store, with no buckets at first. `process` is another one after `start_again`."""
 
     endpoint: str
     credentials: S3Credentials
     version: str
     process: Process
+    launch: Callable[[], Process] = field(repr=False)
+
+    def start_again(self) -> None:
+        """Start a store that has died anew: the same port, the same files. Does not wait until it answers."""
+        self.process.kill()
+        self.process = self.launch()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the store answers.
+
+        Raises:
+            ServiceError: it has died, or does not answer in time; with its log's end.
+        """
+        _wait_until_ready(self.endpoint, self.credentials, self.process)
 
     def stop(self) -> None:
         """Stop the store; its files stay."""
@@ -135,14 +150,17 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
     (home / "s3proxy.properties").write_text(properties, encoding="ascii")
     argv = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
     argv += ["org.gaul.s3proxy.Main", "--properties", "s3proxy.properties"]
-    process = start_process("S3", argv, log_path=directory / "logs" / "s3.log", cwd=home)
-    endpoint = f"http://{HOST}:{port}"
+
+    def launch() -> Process:
+        return start_process("S3", argv, log_path=directory / "logs" / "s3.log", cwd=home)
+
+    process, endpoint = launch(), f"http://{HOST}:{port}"
     try:
         _wait_until_ready(endpoint, credentials, process)
     except BaseException:
         process.kill()
         raise
-    return S3Service(endpoint, credentials, s3_version(), process)
+    return S3Service(endpoint, credentials, s3_version(), process, launch)
 
 
 def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Process) -> None:

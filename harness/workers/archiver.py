@@ -7,22 +7,29 @@ the same seed gives the same bytes. The broker's times of arrival, which differ 
 
 import io
 import threading
+import time
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from engines.contract.events import EventWriter
 from harness.services.s3 import s3_client
 from harness.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
+from harness.workers.redis_writer import TRANSIENT_ERRORS
 from workloads.sample import waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
 SCHEMA = pa.schema([("partition", pa.int32()), ("offset", pa.int64()), ("line", pa.binary())])
 POLL_RECORDS = 20_000
+#: Between two attempts to put an object into a store that is away, and for how long to try.
+RETRY_S = 0.5
+AWAY_DEADLINE_S = 60.0
+PUT_TIMEOUT_S = 10.0
 
 
 class Archiver:
@@ -40,7 +47,7 @@ class Archiver:
         self._appended_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._second = 0
         self._wanted = self._records_in(0)
-        self._s3 = s3_client(job.endpoint, None)
+        self._s3 = s3_client(job.endpoint, None, timeout_s=PUT_TIMEOUT_S)
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Archive until the workload's last second, or until `stop` is set. Returns totals."""
@@ -71,8 +78,10 @@ class Archiver:
 
     def _read(self, consumer: Consumer) -> None:
         for message in consumer.consume(POLL_RECORDS, timeout=0.25):
-            if message.error():
-                raise KafkaException(message.error())
+            if error := message.error():
+                if error.code() in TRANSIENT_ERRORS:
+                    continue
+                raise KafkaException(error)
             partition = message.partition()
             assert partition is not None
             self._lines[partition].append(message.value() or b"")
@@ -118,7 +127,16 @@ class Archiver:
         pq.write_table(table, body, compression="zstd")
         second_s = self._job.workload.epoch_s + self._second
         key = f"{self._job.prefix}/second={second_s}/part-0.parquet"
-        self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=body.getvalue())
+        deadline = time.monotonic() + AWAY_DEADLINE_S
+        while True:
+            try:
+                self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=body.getvalue())
+                return
+            except (BotoCoreError, ClientError):
+                # The same bytes under the same name: to put them twice does no harm.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_S)
 
 
 def _work(job: ArchiverJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

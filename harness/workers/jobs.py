@@ -78,7 +78,18 @@ class ProbeJob:
     recording: str = ""
 
 
-Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob
+@dataclass(frozen=True, kw_only=True)
+class ProxyJob:
+    """Pass bytes between a port of its own, on loopback, and `target_port`, as the file `orders` says.
+
+    See `harness.workers.proxy.Orders`; without the file, bytes pass freely.
+    """
+
+    target_port: int
+    orders: str
+
+
+Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob | ProxyJob
 J = TypeVar("J", bound=Job)
 
 

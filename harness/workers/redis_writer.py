@@ -2,8 +2,13 @@
 
 What has arrived when the last transaction was done makes up the next one, so that there is no flush interval: at low
 rates a transaction holds one upsert, at high rates many.
+
+Each transaction also leaves, in Redis, up to where the topic has been applied, and is told what stood there before. So
+a writer that is started anew goes on where the last one was; and one whose Redis has lost what it held, all of it or
+what came last, finds out by its next transaction, and applies the topic again from where Redis is.
 """
 
+import json
 import threading
 import time
 from collections import defaultdict
@@ -12,16 +17,24 @@ from pathlib import Path
 from typing import IO, Any
 
 import redis
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
-from harness.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
+from harness.keys import UPDATES_FIELD, encode_updates, position_key, updates_key, window_key
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
 STREAM_LENGTH = 100_000
 IDLE_POLL_S = 0.1
+#: Between two attempts to reach a Redis that is away.
+RETRY_S = 0.05
+#: A Redis that is away for longer will not come back.
+AWAY_DEADLINE_S = 120.0
+#: The client goes on by itself once the broker is back.
+TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
 
 class RedisWriter:
@@ -29,9 +42,12 @@ class RedisWriter:
 
     def __init__(self, job: RedisWriterJob) -> None:
         self._job = job
-        self._redis = redis.Redis.from_url(job.redis_url, protocol=2)
+        # Without the client's own retries: the writer must know of each connection that it has lost.
+        self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
+        self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
+        self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
-        self._upserts = self._refused = self._transactions = 0
+        self._refused = self._transactions = self._rebuilds = 0
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Write until `stop` is set and nothing more has arrived. Returns totals."""
@@ -48,7 +64,7 @@ class RedisWriter:
         while True:
             messages = _take(consumer)
             if messages:
-                self._write(messages)
+                self._write(consumer, messages)
             elif stop.is_set():
                 return
             pulse.tick(self._totals)
@@ -59,24 +75,62 @@ class RedisWriter:
                 "bootstrap.servers": self._job.bootstrap_servers,
                 "group.id": f"{self._job.topic}-redis-writer",
                 "enable.auto.commit": False,
+                # Should the broker forget an offset, all is read again: counts are absolute.
+                "auto.offset.reset": "earliest",
                 # Aggregates of a transactional producer count only once committed.
                 "isolation.level": "read_committed",
             }
         )
         partitions = consumer.list_topics(self._job.topic, timeout=30).topics[self._job.topic].partitions
-        consumer.assign([TopicPartition(self._job.topic, each, OFFSET_BEGINNING) for each in partitions])
+        self._positions = dict.fromkeys(partitions, 0)
+        told: Any = self._redis.get(position_key(self._job.namespace))
+        self._written = told or b""
+        self._go_to(consumer, self._written)
         return consumer
 
-    def _write(self, messages: list[Message]) -> None:
+    def _go_to(self, consumer: Consumer, told: bytes) -> None:
+        """Go on from the positions that Redis held, or from the beginning if it held none."""
+        found = {int(partition): offset for partition, offset in json.loads(told or b"{}").items()}
+        self._positions = dict.fromkeys(self._positions, 0) | found
+        consumer.assign([TopicPartition(self._job.topic, *each) for each in self._positions.items()])
+
+    def _write(self, consumer: Consumer, messages: list[Message]) -> None:
         latest: dict[bytes, bytes] = {}
         for message in messages:
             if upsert := self._upsert(message):
                 latest[upsert[0]] = upsert[1]
-        self._upserts += len(messages)
-        if latest:
-            self._transact(latest)
+            partition, offset = message.partition(), message.offset()
+            assert partition is not None and offset is not None, "every message that was read has a place"
+            self._positions[partition] = offset + 1
+        if not latest:
+            return
+        before, positions = self._written, json.dumps(self._positions).encode("ascii")
+        found = self._transact_until_done(latest, positions)
+        self._written = positions
+        # Its own positions: the transaction was done before, and only the answer was lost.
+        if found not in (before, positions):
+            self._rebuilds += 1
+            print(f"Redis has lost counts; it was at {found!r}, the writer at {before!r}", flush=True)
+            self._go_to(consumer, found)
 
-    def _transact(self, latest: dict[bytes, bytes]) -> None:
+    def _transact_until_done(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
+        """Write `latest` and `positions`, again and again while Redis is away; counts are absolute.
+
+        Returns: the positions that Redis held before.
+
+        Raises:
+            redis.RedisError: it is away for too long, or refuses what is written.
+        """
+        deadline = time.monotonic() + AWAY_DEADLINE_S
+        while True:
+            try:
+                return self._transact(latest, positions)
+            except (redis.ConnectionError, redis.TimeoutError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_S)
+
+    def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
         windows: dict[str, dict[bytes, bytes]] = defaultdict(dict)
         for key, count in latest.items():
             window_s, _, field = key.partition(b"|")
@@ -85,14 +139,16 @@ class RedisWriter:
             for name, fields in windows.items():
                 pipeline.hset(name, mapping=fields)  # type: ignore[arg-type]
                 pipeline.expire(name, self._job.expire_s)
+            pipeline.getset(position_key(self._job.namespace), positions)
             stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
             pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
             sent_ns = time.time_ns()
-            pipeline.execute()
+            answers = pipeline.execute()
         self._transactions += 1
         if self._journal:
             updates = entry[UPDATES_FIELD].replace(b"\n", b" ")
             self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
+        return answers[-2] or b""
 
     def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""
@@ -107,7 +163,12 @@ class RedisWriter:
         return key, value
 
     def _totals(self) -> dict[str, Any]:
-        return {"upserts": self._upserts, "refused": self._refused, "transactions": self._transactions}
+        return {
+            "upserts": sum(self._positions.values()),
+            "refused": self._refused,
+            "transactions": self._transactions,
+            "rebuilds": self._rebuilds,
+        }
 
 
 def _take(consumer: Consumer) -> list[Message]:
@@ -117,9 +178,9 @@ def _take(consumer: Consumer) -> list[Message]:
         return []
     messages = [first, *consumer.consume(MAX_UPSERTS_PER_TRANSACTION - 1, timeout=0)]
     for message in messages:
-        if message.error():
-            raise KafkaException(message.error())
-    return messages
+        if (error := message.error()) and error.code() not in TRANSIENT_ERRORS:
+            raise KafkaException(error)
+    return [message for message in messages if not message.error()]
 
 
 def _work(job: RedisWriterJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from engines.contract.record import PATTERN, parse
 from harness.cli import app
 from harness.scenario import Limits, Scenario, SurgeSection, built_in_scenarios
+from harness.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,13 +45,21 @@ def _section(heading: str) -> str:
 
 
 SECTIONS = pytest.mark.parametrize(
-    ("heading", "model"), [("## Keys", Scenario), ("### `surges`", SurgeSection), ("### `limits`", Limits)]
+    ("heading", "model"),
+    [
+        ("## Keys", Scenario),
+        *((f"#### `{kind}`", section) for kind, section in SHAPE_SECTIONS.items()),
+        ("### `surges`", SurgeSection),
+        ("### `county_skew`", CountySkewSection),
+        ("### `hot_partition`", HotPartitionSection),
+        ("### `limits`", Limits),
+    ],
 )
 
 
 @SECTIONS
 def test_every_key_of_a_scenario_is_described_and_no_other(heading: str, model: type[BaseModel]) -> None:
-    assert ROW.findall(_section(heading)) == list(model.model_fields)
+    assert ROW.findall(_section(heading)) == [key for key in model.model_fields if key != "kind"]
 
 
 @SECTIONS

@@ -1,0 +1,245 @@
+"""The faults that `ringbench chaos` injects, and the plan of what is injected when: a pure function of the seed."""
+
+import random
+import resource
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.backing import Backing
+from harness.supervisor import Supervisor
+from harness.workers.proxy import Orders
+
+#: From the start of the measured time, or the end of a fault and its recovery, to the next fault, at least.
+CALM_BEFORE_S = 4.0
+#: How much later a fault may begin, and how much longer or shorter it may be, as the seed says.
+SPREAD_S = 1.0
+SPREAD_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What faults act upon.
+
+    Attributes:
+        pid_of: the guard of a process group, by its name, now.
+        supervisor: what starts dead children again.
+        backing: the services, all of them started here.
+        orders: the file that tells the proxy before Redis what to do.
+    """
+
+    pid_of: Callable[[str], int]
+    supervisor: Supervisor
+    backing: Backing
+    orders: Path
+
+    def processes(self, group: str) -> list[psutil.Process]:
+        """The processes below the guard of a group; the guard itself must go on to watch."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid_of(group)).children(recursive=True)
+        return []
+
+    def signal(self, group: str, number: signal.Signals) -> None:
+        """Send a signal to every process of a group."""
+        send(self.processes(group), number)
+
+
+def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to each of `processes` that lives."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault: `start` causes it, `heal` takes the cause away again.
+
+    Attributes:
+        name, description: for people.
+        duration_s: how long it lasts, on average.
+        recovery_s: how long to wait for the recovery at least, before the next fault.
+        jvm: whether it is for engines with a JVM only.
+        archive: whether the trial must archive its input.
+        start, heal: what to do. `heal` is called once, whatever happens, and may raise nothing.
+    """
+
+    name: str
+    description: str
+    duration_s: float
+    recovery_s: float
+    start: Callable[[Stage], None]
+    heal: Callable[[Stage], None]
+    jvm: bool = False
+    archive: bool = False
+
+
+def _stop(group: str, description: str, *, archive: bool = False) -> Fault:
+    return Fault(
+        f"{group.replace('redis_writer', 'writer')}-stop",
+        description,
+        4.0,
+        14.0,
+        lambda stage: stage.signal(group, signal.SIGSTOP),
+        lambda stage: stage.signal(group, signal.SIGCONT),
+        archive=archive,
+    )
+
+
+def _kill(group: str, description: str, recovery_s: float) -> Fault:
+    """The process group dies, and its supervisor starts it again when the fault ends."""
+
+    def start(stage: Stage) -> None:
+        stage.supervisor.hold(group)
+        stage.signal(group, signal.SIGKILL)
+
+    name = f"{group.replace('redis_writer', 'writer')}-kill"
+    return Fault(name, description, 2.0, recovery_s, start, lambda stage: stage.supervisor.release(group))
+
+
+def _network(name: str, description: str, orders: Orders, duration_s: float = 4.0) -> Fault:
+    return Fault(
+        f"network-{name}",
+        description,
+        duration_s,
+        14.0,
+        lambda stage: orders.give(stage.orders),
+        lambda stage: Orders(resets=orders.resets).give(stage.orders),
+    )
+
+
+def _kill_jvm(stage: Stage) -> None:
+    send([each for each in stage.processes("engine") if _is_java(each)], signal.SIGKILL)
+
+
+def _is_java(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("java")
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _limit_files(stage: Stage, *, full: bool) -> None:
+    """Let every write of the engine to a file fail, or not any more; pipes and sockets go on."""
+    for process in stage.processes("engine"):
+        with suppress(psutil.NoSuchProcess):
+            _soft, hard = process.rlimit(resource.RLIMIT_FSIZE)
+            process.rlimit(resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+
+
+def _fill_disk(stage: Stage) -> None:
+    # Its state could not be saved when it is started, either.
+    stage.supervisor.hold("engine")
+    _limit_files(stage, full=True)
+
+
+def _empty_disk(stage: Stage) -> None:
+    _limit_files(stage, full=False)
+    stage.supervisor.release("engine")
+
+
+FAULTS = (
+    _kill("engine", "the engine, with all its processes, is killed, and started again from its checkpoint", 26.0),
+    Fault(
+        "engine-jvm-kill",
+        "the engine's JVM is killed, and its other process is not; it must notice, and is started again",
+        2.0,
+        26.0,
+        _kill_jvm,
+        lambda _stage: None,
+        jvm=True,
+    ),
+    _stop("engine", "the engine is stopped, and goes on: a long pause of the JVM, or a frozen host"),
+    Fault(
+        "disk-full",
+        "every write of the engine to a file fails: no checkpoint; if it dies of it, it is started again afterwards",
+        4.0,
+        26.0,
+        _fill_disk,
+        _empty_disk,
+    ),
+    Fault(
+        "kafka-kill",
+        "the broker is killed, and started again with the same files",
+        2.0,
+        24.0,
+        lambda stage: stage.signal("kafka", signal.SIGKILL),
+        lambda stage: stage.backing.kafka.start_again(),
+    ),
+    _stop("kafka", "the broker is stopped, and goes on"),
+    Fault(
+        "redis-lost",
+        "Redis is killed, and started again empty: all counts must come back",
+        2.0,
+        14.0,
+        lambda stage: stage.signal("redis", signal.SIGKILL),
+        lambda stage: stage.backing.redis.start_again(keep=False),
+    ),
+    Fault(
+        "redis-restart",
+        "Redis saves what it holds and ends, and is started again with it",
+        2.0,
+        14.0,
+        lambda stage: stage.backing.redis.save_and_end(),
+        lambda stage: stage.backing.redis.start_again(keep=True),
+    ),
+    _stop("redis", "Redis is stopped, and goes on"),
+    _kill("redis_writer", "the process that writes to Redis is killed, and started again", 14.0),
+    _stop("redis_writer", "the process that writes to Redis is stopped, and goes on"),
+    _network("delay", "everything between the writer and Redis takes 200 ms, each way", Orders(delay_ms=200.0)),
+    _network("cut", "nothing passes between the writer and Redis, and no connection breaks", Orders(cut=True)),
+    _network("slow", "16 kB a second pass between the writer and Redis, each way", Orders(bytes_per_s=16_384)),
+    _network("reset", "the connections between the writer and Redis are reset", Orders(resets=1), 1.0),
+    Fault(
+        "s3-kill",
+        "the S3 store is killed while the input is being archived, and started again with the same files",
+        3.0,
+        14.0,
+        lambda stage: stage.signal("s3", signal.SIGKILL),
+        lambda stage: stage.backing.s3.start_again(),
+        archive=True,
+    ),
+)
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault to come: seconds after the start of the measured time, and how long it lasts."""
+
+    fault: str
+    at_s: float
+    duration_s: float
+
+    @property
+    def healed_s(self) -> float:
+        """When it is to be healed."""
+        return self.at_s + self.duration_s
+
+
+def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[Planned]]:
+    """The faults called `names`, each once, in trials of up to `per_trial`: order and times as the seed says."""
+    dice = random.Random(f"faults {seed}")
+    order = sorted(names)
+    dice.shuffle(order)
+    return [_trial(dice, order[at : at + per_trial]) for at in range(0, len(order), per_trial)]
+
+
+def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
+    planned, t_s = [], 0.0
+    for name in names:
+        at_s = round(t_s + CALM_BEFORE_S + dice.uniform(0, SPREAD_S), 1)
+        duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
+        planned.append(Planned(name, at_s, duration_s))
+        t_s = at_s + duration_s + BY_NAME[name].recovery_s
+    return planned
+
+
+def trial_s(planned: Sequence[Planned]) -> int:
+    """How long the measured time of a trial with these faults has to be, in whole seconds."""
+    return int(max((each.healed_s + BY_NAME[each.fault].recovery_s for each in planned), default=0)) + 1

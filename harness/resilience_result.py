@@ -1,0 +1,87 @@
+"""What fault injection found, as it stands in ``result.json``. Times are in seconds, 0 where measuring began."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PlannedFault(_Part):
+    """A fault of the plan, which follows from the seed alone."""
+
+    trial: int = Field(description="the number of the plan's trial, from 1")
+    fault: str
+    at_s: float
+    duration_s: float
+
+
+class RestartNote(_Part):
+    """A process that died and was started again."""
+
+    process: str
+    reason: str
+    died_s: float = Field(description="when it was seen dead")
+    started_s: float | None = Field(description="when it was started again; null if it was not")
+    ready_s: float | None
+
+
+class WrongCell(_Part):
+    """A cell whose count is not the expected one; a count is null where the cell does not exist."""
+
+    window_s: int
+    location: str
+    operator: str
+    type: str
+    expected: int | None
+    observed: int | None
+
+
+class FaultOutcome(_Part):
+    """What came of one fault in one trial.
+
+    Records are put down to the last fault that had begun when they were due; records due before all faults, to the
+    first. The sums are the trial's.
+    """
+
+    engine: str
+    trial: str = Field(description="label of the trial")
+    fault: str
+    description: str
+    verdict: Literal["pass", "fail", "unknown"] = Field(description="`pass`: 0 lost and 0 miscounted records")
+    reasons: list[str]
+    started_s: float | None = Field(description="null if the trial ended before it")
+    healed_s: float | None
+    detect_s: float | None = Field(description="to the lag's leaving the control's band, or a death; null: never")
+    recover_s: float | None = Field(description="from the heal to 3 s within the band; null: not before the next fault")
+    worst_staleness_s: float | None = Field(description="greatest time in which nothing became visible")
+    lost_records: int | None
+    surplus_records: int | None
+    wrong_cells: list[WrongCell] = Field([], description="up to ten")
+    restarts: list[RestartNote] = []
+
+
+class ControlBand(_Part):
+    """What an engine's control, a trial without faults, shows to be normal."""
+
+    engine: str
+    trial: str
+    lag_records: float = Field(description="upper end of the band")
+    latency_ms_p99: float = Field(description="upper end of the band, for each second")
+    worst_staleness_s: float
+
+
+class Resilience(_Part):
+    """All faults of a run, and the controls beside them."""
+
+    seed: int = Field(description="of the plan")
+    plan: list[PlannedFault]
+    controls: list[ControlBand]
+    faults: list[FaultOutcome]
+    repeated_dead_letters: dict[str, int] = Field(
+        description="by trial with a restart of the engine: dead letters written again, which is allowed there"
+    )

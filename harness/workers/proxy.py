@@ -1,0 +1,127 @@
+"""A network that can be bad: a TCP proxy on loopback that delays, holds back, throttles or resets what passes.
+
+The other processes know nothing of it; they are given its port in place of the service's.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.contract.events import EventWriter
+from harness.services.ports import HOST
+from harness.workers.jobs import ProxyJob, run_worker
+
+ORDERS_POLL_S = 0.02
+CHUNK_BYTES = 65_536
+#: At a throttled rate, so much passes at a time.
+THROTTLED_CHUNK_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the proxy does to all connections.
+
+    Attributes:
+        delay_ms: every chunk waits for so long, each way.
+        cut: nothing passes, and nothing is lost: as behind a router that is gone for a while.
+        bytes_per_s: what passes at the most, each way of each connection; 0 for no limit.
+        resets: raised to have all connections reset, once.
+    """
+
+    delay_ms: float = 0.0
+    cut: bool = False
+    bytes_per_s: int = 0
+    resets: int = 0
+
+    def give(self, path: Path) -> None:
+        """Write the orders to the file that the proxy looks at; it appears whole."""
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(asdict(self)), encoding="ascii")
+        part.replace(path)
+
+
+class Proxy:
+    """Passes bytes on between clients and the port of a service."""
+
+    def __init__(self, job: ProxyJob) -> None:
+        self._job = job
+        self._orders = Orders()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._passed_bytes = self._resets = 0
+
+    async def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+        """Serve until `stop` is set. Returns totals."""
+        server = await asyncio.start_server(self._serve, HOST, 0)
+        events.send("ready", version="", config={}, port=server.sockets[0].getsockname()[1])
+        while not stop.is_set():
+            await asyncio.sleep(ORDERS_POLL_S)
+            self._look()
+        server.close()
+        self._reset_all()
+        return {"passed_bytes": self._passed_bytes, "resets": self._resets}
+
+    def _look(self) -> None:
+        path = Path(self._job.orders)
+        if not path.exists():
+            return
+        orders = Orders(**json.loads(path.read_text(encoding="ascii")))
+        if orders.resets > self._orders.resets:
+            self._reset_all()
+        self._orders = orders
+
+    def _reset_all(self) -> None:
+        for writer in self._writers:
+            self._resets += 1
+            # Lingering for no time at all: the other side gets a reset, and no orderly end.
+            raw: socket.socket = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            other_reader, other_writer = await asyncio.open_connection(HOST, self._job.target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        both = {writer, other_writer}
+        self._writers |= both
+        try:
+            ways = (self._pass(reader, other_writer), self._pass(other_reader, writer))
+            tasks = [asyncio.create_task(way) for way in ways]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+        finally:
+            self._writers -= both
+            for each in both:
+                each.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(THROTTLED_CHUNK_BYTES if self._orders.bytes_per_s else CHUNK_BYTES):
+                await self._hold_back(len(data))
+                writer.write(data)
+                await writer.drain()
+                self._passed_bytes += len(data)
+
+    async def _hold_back(self, size: int) -> None:
+        if self._orders.delay_ms:
+            await asyncio.sleep(self._orders.delay_ms / 1000)
+        if self._orders.bytes_per_s:
+            await asyncio.sleep(size / self._orders.bytes_per_s)
+        while self._orders.cut:
+            await asyncio.sleep(ORDERS_POLL_S)
+
+
+def _work(job: ProxyJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+    return asyncio.run(Proxy(job).run(events, stop))
+
+
+if __name__ == "__main__":
+    run_worker(ProxyJob, _work)

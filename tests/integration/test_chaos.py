@@ -1,0 +1,96 @@
+"""Faults are injected for real, one after the other: nothing is lost or miscounted, and nothing is left behind."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+FAULTS = ("engine-kill", "kafka-kill", "redis-lost", "network-reset")
+
+
+def _chosen(*faults: str) -> list[str]:
+    return [word for fault in faults for word in ("--fault", fault)]
+
+
+@pytest.fixture(scope="module")
+def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """The baseline with four faults in one trial."""
+    directory = tmp_path_factory.mktemp("chaos")
+    # Longer than an outage of the broker on a slow machine: see docs/chaos.md.
+    scenario = write_scenario(directory, allowed_lateness_ms=120_000)
+    with Ringbench(directory, "chaos", scenario, *_chosen(*FAULTS), "--json") as run:
+        yield outcome(run)
+
+
+def _fault(found: Outcome, name: str) -> dict[str, Any]:
+    (fault,) = (each for each in found.result["resilience"]["faults"] if each["fault"] == name)
+    return dict(fault)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_loses_and_miscounts_no_record(chaos: Outcome, name: str) -> None:
+    fault = _fault(chaos, name)
+    assert (fault["lost_records"], fault["surplus_records"], fault["wrong_cells"]) == (0, 0, [])
+    assert fault["verdict"] == "pass", fault["reasons"]
+
+
+def test_the_run_is_valid_and_passes(chaos: Outcome) -> None:
+    assert chaos.result["valid"], chaos.result["invalid_reasons"]
+    assert chaos.code == 0, chaos.stderr
+    assert [each["engine"] for each in chaos.result["resilience"]["controls"]] == ["baseline"]
+
+
+def test_faults_happened_when_they_were_planned(chaos: Outcome) -> None:
+    for planned in chaos.result["resilience"]["plan"]:
+        fault = _fault(chaos, planned["fault"])
+        assert planned["at_s"] <= fault["started_s"] < planned["at_s"] + 2
+        assert planned["duration_s"] <= fault["healed_s"] - planned["at_s"] < planned["duration_s"] + 4
+
+
+def test_an_outage_shows_in_its_times(chaos: Outcome) -> None:
+    for name in ("engine-kill", "kafka-kill", "redis-lost"):
+        fault = _fault(chaos, name)
+        assert fault["detect_s"] is not None and fault["detect_s"] < 5, fault
+        # Nothing can become visible while it lasts, but for what is on its way.
+        assert fault["worst_staleness_s"] > fault["healed_s"] - fault["started_s"] - 1, fault
+
+
+def test_the_restart_of_the_engine_is_told(chaos: Outcome) -> None:
+    (restart,) = _fault(chaos, "engine-kill")["restarts"]
+    assert restart["process"] == "engine"
+    assert restart["died_s"] < restart["started_s"] < restart["ready_s"]
+    assert list(chaos.result["resilience"]["repeated_dead_letters"]) == ["baseline-faults-1"]
+
+
+def test_the_report_has_the_table_and_the_picture(chaos: Outcome) -> None:
+    assert "Faults and recovery" in (chaos.directory / "report.md").read_text(encoding="utf-8")
+    assert (chaos.directory / "figures" / "resilience.png").stat().st_size > 10_000
+
+
+def test_the_same_seed_gives_the_same_plan(chaos: Outcome, tmp_path: Path) -> None:
+    with Ringbench(tmp_path, "chaos", *_chosen(*FAULTS), "--plan") as run:
+        assert run.end() == 0, run.stderr
+        assert json.loads(run.stdout) == chaos.result["resilience"]["plan"]
+
+
+def test_ctrl_c_in_the_middle_of_a_fault_leaves_nothing(tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path)
+    with Ringbench(tmp_path, "chaos", scenario, *_chosen("engine-stop")) as run:
+        run.wait_for_text("engine-stop begins")
+        run.send(signal.SIGINT)
+        assert run.end() == 130, run.stderr
+        run.wait_until_gone()
+        assert list(run.temp.iterdir()) == []
+
+
+def test_an_unknown_fault_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    with Ringbench(tmp_path, "chaos", "--fault", "engin-kill") as run:
+        assert run.end() == 2
+        assert "unknown fault 'engin-kill'" in run.stderr and "engine-kill" in run.stderr
