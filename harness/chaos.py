@@ -96,10 +96,15 @@ def chaos(
     Returns: the result, and the run's directory.
 
     Raises:
-        UsageError: there is no such fault.
+        UsageError: there is no such fault, or the scenario has disorder.
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
+    if scenario.disorder:
+        raise UsageError(
+            "the scenario has disorder, and what faults cost is told from counts that are known exactly",
+            fix="leave `disorder` out",
+        )
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
