@@ -122,7 +122,7 @@ def test_a_viewer_that_comes_late_reads_what_the_stream_no_longer_has(
 
 
 def test_the_server_says_hello(page: Page) -> None:
-    assert (page.hello["version"], page.hello["mode"], page.hello["sides"]) == (1, "live", ["Ringbench"])
+    assert (page.hello["version"], page.hello["mode"], page.hello["sides"]) == (2, "live", ["Ringbench"])
     assert page.hello["counties"][18] == ["06037", "Los Angeles", 10_014_009]
     assert len(page.hello["counties"]) == len(COUNTIES)
     assert (page.hello["operators"], page.hello["types"]) == (
