@@ -10,7 +10,11 @@ import pytest
 
 from tests.integration.ringbench import FIXTURE_ENGINES, RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+#: A machine so noisy that it hides a fifth gets another chance: it is the comparison that is tested, not the machine.
+#: Whoever names no winner so often has a fault; that none is named where there is none is a test of its own.
+ATTEMPTS = 3
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(ATTEMPTS * RUN_DEADLINE_S)]
 
 CPU = "cpu_s_per_million_records"
 
@@ -25,7 +29,20 @@ def _run(directory: Path, engines: list[str], trials: int) -> Iterator[Outcome]:
 @pytest.fixture(scope="module")
 def slowed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     """The baseline and a copy that takes a fifth more CPU time; two trials more than needed, for noisy machines."""
-    yield from _run(tmp_path_factory.mktemp("slowed"), ["baseline", "slowed"], 8)
+    for attempt in range(1, ATTEMPTS + 1):
+        run = _run(tmp_path_factory.mktemp("slowed"), ["baseline", "slowed"], 8)
+        found = next(run)
+        if attempt == ATTEMPTS or _cpu_ratio(found)["winner"]:
+            yield found
+            run.close()
+            return
+        run.close()
+
+
+def _cpu_ratio(found: Outcome) -> dict[str, Any]:
+    """The ratio of CPU per record; one without a winner where the run is invalid."""
+    ratios = (found.result["comparison"] or {"ratios": []})["ratios"]
+    return next((each for each in ratios if each["figure"] == CPU), {"winner": None})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +60,7 @@ def test_an_engine_does_not_beat_itself(twins: Outcome) -> None:
 
 def test_a_copy_slowed_by_a_fifth_loses(slowed: Outcome) -> None:
     assert slowed.code == 0, slowed.stderr
-    (found,) = [each for each in slowed.result["comparison"]["ratios"] if each["figure"] == CPU]
+    found = _cpu_ratio(slowed)
     assert found["winner"] == "baseline", found
     assert 1 / 1.4 < found["ratio"]["estimate"] < 1 / 1.05
     for report in ("report.md", "report.html"):
