@@ -12,7 +12,8 @@ from tests.integration.ringbench import FIXTURE_ENGINES, RUN_DEADLINE_S, Outcome
 
 #: A machine so noisy that it hides a fifth gets another chance: it is the comparison that is tested, not the machine.
 #: Whoever names no winner so often has a fault; that none is named where there is none is a test of its own.
-ATTEMPTS = 3
+ATTEMPTS = 4
+BLOCKS = 10
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(ATTEMPTS * RUN_DEADLINE_S)]
 
@@ -28,9 +29,9 @@ def _run(directory: Path, engines: list[str], trials: int) -> Iterator[Outcome]:
 
 @pytest.fixture(scope="module")
 def slowed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """The baseline and a copy that takes a fifth more CPU time; two trials more than needed, for noisy machines."""
+    """The baseline and a copy that takes a fifth more CPU time; four trials more than needed, for noisy machines."""
     for attempt in range(1, ATTEMPTS + 1):
-        run = _run(tmp_path_factory.mktemp("slowed"), ["baseline", "slowed"], 8)
+        run = _run(tmp_path_factory.mktemp("slowed"), ["baseline", "slowed"], BLOCKS)
         found = next(run)
         if attempt == ATTEMPTS or _cpu_ratio(found)["winner"]:
             yield found
@@ -69,7 +70,9 @@ def test_a_copy_slowed_by_a_fifth_loses(slowed: Outcome) -> None:
 
 def test_the_trials_are_interleaved_and_all_pass(slowed: Outcome) -> None:
     by_number = {trial["number"]: each["name"] for each in slowed.result["engines"] for trial in each["trials"]}
-    assert [by_number[number] for number in range(1, 17)] == ["baseline", "slowed", "slowed", "baseline"] * 4
+    assert [by_number[number] for number in range(1, 2 * BLOCKS + 1)] == [
+        *["baseline", "slowed", "slowed", "baseline"] * (BLOCKS // 2)
+    ]
     assert {trial["verdict"] for each in slowed.result["engines"] for trial in each["trials"]} == {"pass"}
 
 
