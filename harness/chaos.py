@@ -27,7 +27,7 @@ from harness.resilience import (
     worst_staleness_s,
 )
 from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience, RestartNote, WrongCell
-from harness.result import EngineResult, Result, TrialResult, save_result
+from harness.result import EngineResult, Result, TrialResult
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.supervisor import Restart
@@ -111,12 +111,7 @@ def chaos(
     with open_session(run_id, scenario.engines, options, watcher) as session:
         done = list(_trials(session, scenario, plan))
         result = _assemble(session, started_at, scenario, chosen, options, done)
-        directory = options.runs_dir / run_id
-        directory.mkdir(parents=True, exist_ok=True)
-        save_result(result, directory)
-        if options.keep_logs or exit_code(result):
-            session.keep_logs(directory / "logs")
-    return result, directory
+        return result, session.save(result, options, went_wrong=exit_code(result) != 0)
 
 
 def exit_code(result: Result) -> int:

@@ -34,7 +34,7 @@ from harness.load import (
 )
 from harness.loadtest_result import LoadTest
 from harness.pool import pool
-from harness.result import EngineResult, Result, save_result, save_whole
+from harness.result import EngineResult, Result, save_whole
 from harness.run import Planned, plan
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
@@ -228,7 +228,7 @@ def load_test(
         done = [_trial(setting, each, len(planned)) for each in planned]
         found = _search(setting) if search else None
         result = _assemble(setting, started_at, options, done, found)
-        return result, _save(session, result, options)
+        return result, session.save(result, options, went_wrong=not result.valid)
 
 
 def by_hand(
@@ -260,7 +260,7 @@ def by_hand(
             child.stop(STOP_S)
         found = _played(read_account(directory), load)
         result = _assemble(setting, started_at, options, [_Done(planned, trial, found)], None)
-        return result, _save(session, result, options)
+        return result, session.save(result, options, went_wrong=not result.valid)
 
 
 class _Interrupt:
@@ -276,16 +276,6 @@ class _Interrupt:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.has_come = True
-
-
-def _save(session: Session, result: Result, options: SessionOptions) -> Path:
-    """Save `result`, and the logs if they are wanted. Returns the run's directory."""
-    directory = options.runs_dir / session.run_id
-    directory.mkdir(parents=True, exist_ok=True)
-    save_result(result, directory)
-    if options.keep_logs or not result.valid:
-        session.keep_logs(directory / "logs")
-    return directory
 
 
 def _trial(setting: _Setting, planned: Planned, total: int) -> _Done:

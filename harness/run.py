@@ -10,7 +10,7 @@ from harness.comparison import compare_engines
 from harness.errors import InvalidRun, ServiceError
 from harness.pool import pool
 from harness.recording import keep_recordings
-from harness.result import EngineResult, Result, Truth, save_result
+from harness.result import EngineResult, Result, Truth
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.store import clear
@@ -50,10 +50,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
         keep_recordings([trial.recording for _, trial in done if trial.recording.exists()], directory)
-        save_result(result, directory)
-        if options.keep_logs or exit_code(result):
-            session.keep_logs(directory / "logs")
-    return result, directory
+        return result, session.save(result, options, went_wrong=exit_code(result) != 0)
 
 
 def plan(engines: list[str], trials: int) -> list[Planned]:

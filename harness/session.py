@@ -14,7 +14,7 @@ from harness.child import Child
 from harness.engines import PreparedEngine, contract_path, find_engines, prepare
 from harness.environment import fingerprint
 from harness.provision.java import Java, ensure_java
-from harness.result import Environment
+from harness.result import Environment, Result, save_result
 from harness.scenario import Scenario
 from harness.trial import Trial, TrialOptions, TrialRunner
 from harness.view import start_viewer, viewer_url
@@ -81,6 +81,15 @@ class Session:
     def fingerprint(self) -> Environment:
         """Where the session takes place."""
         return fingerprint(java=f"{self.java.version} ({self.java.source})", services=self.backing.versions)
+
+    def save(self, result: Result, options: SessionOptions, *, went_wrong: bool) -> Path:
+        """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory."""
+        directory = options.runs_dir / self.run_id
+        directory.mkdir(parents=True, exist_ok=True)
+        save_result(result, directory)
+        if options.keep_logs or went_wrong:
+            self.keep_logs(directory / "logs")
+        return directory
 
     def keep_logs(self, directory: Path) -> None:
         """Copy the logs of all processes to `directory`."""
