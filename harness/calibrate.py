@@ -42,9 +42,10 @@ from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.trial import JOURNAL, Trial, TrialOptions, View
 from harness.truth import truth_from_seed
 from harness.watch import ConsoleWatcher
+from workloads.cells import CELLS, cell_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.truth import ExpectedCounts, expected_counts
-from workloads.workload import CELLS, Workload, cell_of
+from workloads.workload import Workload
 
 ENGINE = "synthetic"
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
+from workloads.cells import CELL_NUMBERS
 from workloads.sample import places, waterfall_records, waterfall_seconds
-from workloads.workload import CELL_NUMBERS, Workload
+from workloads.workload import Workload
 
 HOPS = ("send", "append", "engine", "sink")
 #: Bands of records by their latency: a name and two quantiles.

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.cells import CELLS
 from workloads.lateness import classify
-from workloads.workload import CELLS, Workload
+from workloads.workload import Workload
 
 #: The time of a record that no count has shown yet.
 NEVER = -1

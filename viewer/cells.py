@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
 from workloads.california import COUNTIES
-from workloads.workload import CELL_NUMBERS
+from workloads.cells import CELL_NUMBERS
 
 CELLS_PER_WINDOW = len(CELL_NUMBERS)
 

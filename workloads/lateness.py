@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.cells import CELLS
 from workloads.profiles import NANOSECONDS_PER_S
-from workloads.workload import CELLS, Workload
+from workloads.workload import Workload
 
 #: Records whose intended send times are no further apart may reach the broker in any order.
 IN_FLIGHT_NS = 2 * NANOSECONDS_PER_S

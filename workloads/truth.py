@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
+from workloads.cells import CELLS, cell_of
 from workloads.lateness import classify
-from workloads.workload import CELLS, Workload, cell_of
+from workloads.workload import Workload
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import accumulate, product
+from itertools import accumulate
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract.aggregate import Cell
 from engines.contract.record import OPERATORS, TYPES
 from workloads.california import (
     CALL_DURATION_MEDIAN_S,
@@ -27,6 +26,7 @@ from workloads.california import (
     OPERATOR_SHARES,
 )
 from workloads.disorder import MAX_COPY_DISTANCE, Disorder, Shifts, originals
+from workloads.lines import Lines, encode
 from workloads.malformed import KINDS, Spoiler
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces, join
 from workloads.shapes import Shape, profile_factors, shape_from_json
@@ -34,9 +34,9 @@ from workloads.surges import Surge, county_weights, usual_weights
 
 CALL = TYPES.index("call")
 
-#: (location, operator, type) of each cell within a window, in the order of the cells' numbers.
-CELLS = tuple(product((county.fips for county in COUNTIES), OPERATORS, TYPES))
-CELL_NUMBERS = {cell: number for number, cell in enumerate(CELLS)}
+#: A partition's turn: so long a run of records goes to one partition before the next has its turn, as with the sticky
+#: partitioner of Kafka's own producer (KIP-480). A request carries one partition's records: more runs, more requests.
+TURN_MS = 2
 
 _MILLION = 1_000_000
 _WORDS_PER_RECORD = 4
@@ -103,8 +103,8 @@ class WorkloadSpecification:
 class Columns:
     """A range of records as arrays, each of shape (number of records,).
 
-    `cells` are cell numbers within the window (see `CELLS`), `windows_s` starts of windows in seconds since the Unix
-    epoch, `offsets_ns` intended send times after the start, `malformed` which lines are spoilt.
+    `cells` are cell numbers within the window (see `workloads.cells`), `windows_s` starts of windows in seconds since
+    the Unix epoch, `offsets_ns` intended send times after the start, `malformed` which lines are spoilt.
     """
 
     first: int
@@ -132,6 +132,7 @@ class Workload:
         self._profile = Pieces([(piece.start_s, ConstantRate(piece.rate_records_per_s)) for piece in pieces])
         self._county_bounds = [piece.county_bounds for piece in pieces]
         self._malformed_below = specification.malformed_per_million * 2**32 // _MILLION
+        self._turn_records = max(1, specification.rate_records_per_s * TURN_MS // 1000)
         self._spoiler = Spoiler(specification.malformed_kinds)
         self._shifts = Shifts(specification.disorder or Disorder())
         #: Whether each record's event time is its intended send time.
@@ -154,14 +155,16 @@ class Workload:
     def partitions(self, first: int, last: int) -> NDArray[np.int64]:
         """Input partitions of the records `first` to `last` - 1, shape (last - first,).
 
-        Round robin; with a `hot_share`, partition 0 has its share spread evenly, and the others take turns at the rest.
+        They take turns of `TURN_MS` at the specification's rate; with a `hot_share`, partition 0 has its share of the
+        turns, spread evenly, and the others take turns at the rest.
         """
+        turn = np.arange(first, last, dtype=np.int64) // self._turn_records
         if self.specification.hot_share is None:
-            return np.arange(first, last, dtype=np.int64) % self.specification.partitions
-        index = np.arange(first, last + 1, dtype=np.int64)
-        before = _hot_before(index, round(self.specification.hot_share * _MILLION))
-        others = 1 + (index - before)[:-1] % (self.specification.partitions - 1)
-        return np.where(np.diff(before) > 0, 0, others)
+            return turn % self.specification.partitions
+        hot_per_million = round(self.specification.hot_share * _MILLION)
+        before = _hot_before(turn, hot_per_million)
+        others = 1 + (turn - before) % (self.specification.partitions - 1)
+        return np.where(_hot_before(turn + 1, hot_per_million) > before, 0, others)
 
     def offsets_ns(self, first: int, last: int) -> NDArray[np.int64]:
         """Intended send times of the records `first` to `last` - 1, after the start, shape (last - first,)."""
@@ -216,23 +219,18 @@ class Workload:
         parts, bounds = self._profile.parts(first, first + len(numbers)), self._county_bounds
         return join([_choose(numbers[at - first : end - first], bounds[piece]) for piece, at, end in parts])
 
+    def encoded(self, columns: Columns) -> Lines:
+        """The lines of `columns`, the malformed ones spoilt."""
+        ends_ms = columns.event_times_ms
+        starts_ms = ends_ms - columns.durations_ms
+        lines = encode(columns.cells, columns.source_numbers, columns.destination_numbers, starts_ms, ends_ms)
+        for at in np.flatnonzero(columns.malformed).tolist():
+            lines.others[at] = self._spoiler.spoil(lines.line(at), int(columns.malformed_choices[at]))
+        return lines
+
     def lines(self, columns: Columns) -> list[bytes]:
         """The lines of `columns`, without line ends, the malformed ones spoilt."""
-        starts = columns.event_times_ms - columns.durations_ms
-        lines = [
-            b"+1%d,+1%d,%b,%d,%d,%b" % (source, destination, _LOCATIONS[cell], start, end, _TAILS[cell])
-            for source, destination, cell, start, end in zip(
-                columns.source_numbers.tolist(),
-                columns.destination_numbers.tolist(),
-                columns.cells.tolist(),
-                starts.tolist(),
-                columns.event_times_ms.tolist(),
-                strict=True,
-            )
-        ]
-        for at in np.flatnonzero(columns.malformed).tolist():
-            lines[at] = self._spoiler.spoil(lines[at], int(columns.malformed_choices[at]))
-        return lines
+        return self.encoded(columns).as_list()
 
 
 @dataclass(frozen=True)
@@ -286,11 +284,6 @@ def _random_halves(key: int, first: int, last: int) -> tuple[NDArray[np.int64], 
     return (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
 
 
-def cell_of(window_s: int, number: int) -> Cell:
-    """The cell with this `number` (see `CELLS`) in the window that starts at `window_s`."""
-    return Cell(window_s, *CELLS[number])
-
-
 def _bounds(weights: Iterable[Fraction | float]) -> NDArray[np.int64]:
     """Upper bounds, below 2^32, that divide 32-bit numbers in proportion to `weights`; all but the last."""
     *sums, total = accumulate(Fraction(weight) for weight in weights)
@@ -315,5 +308,3 @@ _OPERATOR_BOUNDS = _bounds(OPERATOR_SHARES)
 _TYPE_BOUNDS = _bounds([CALL_SHARE, 1 - CALL_SHARE])
 _FIRST_NUMBERS = np.array([county.area_code * 10_000_000 + 2_000_000 for county in COUNTIES], dtype=np.int64)
 _DURATIONS_MS = _call_durations_ms()
-_LOCATIONS = [location.encode("ascii") for location, _, _ in CELLS]
-_TAILS = [f"{kind},{operator}".encode("ascii") for _, operator, kind in CELLS]

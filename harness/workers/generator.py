@@ -3,12 +3,14 @@
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, Message, Producer
+from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
+from harness.bulk_producer import BulkProducer, Messages
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
@@ -18,20 +20,33 @@ from workloads.workload import Workload
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
 SLICES_PER_S = 50
+#: Smaller slices cost more for each record. Larger ones delay those that are due meanwhile by more than a tick.
+SLICE_RECORDS_LEAST, SLICE_RECORDS_MOST = 250, 4000
 #: Never wake more often than this: at high rates, records due within one tick go out together.
 TICK_NS = 1_000_000
-#: Schedule errors are taken into the distribution in batches: one at a time would cost more than sending.
-ERRORS_PER_BATCH = 10_000
+TOPIC_DEADLINE_S = 30
 FLUSH_DEADLINE_S = 60
 
 PRODUCER_PROPERTIES = {
     "acks": "all",
     "enable.idempotence": True,
     "compression.type": "lz4",
-    "linger.ms": 1,
+    # A partition's turn is as long: about one request for each.
+    "linger.ms": 2,
+    # At high rates, a turn is more than librdkafka's default of messages in a batch.
+    "batch.num.messages": 100_000,
     "queue.buffering.max.messages": 2_000_000,
     "queue.buffering.max.kbytes": 1_048_576,
 }
+
+
+@dataclass
+class _Slice:
+    """Records ready to be sent: when each is due after the start, and how many of them are on their way."""
+
+    due_ns: NDArray[np.int64]
+    messages: Messages
+    sent: int = 0
 
 
 class Generator:
@@ -41,21 +56,20 @@ class Generator:
         self._job, self._events = job, events
         self._workload = Workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
-        self._producer = Producer(
-            {**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers, "on_delivery": self._on_delivery}
-        )
-        self._ready: deque[tuple[int, bytes, int]] = deque()  # (due, line, partition), in order
-        self._made = 0
-        self._sent = self._acked = self._failed = 0
+        self._producer = BulkProducer({**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers}, job.topic)
+        rate_records_per_s = job.workload.rate_records_per_s
+        self._slice_records = min(max(rate_records_per_s // SLICES_PER_S, SLICE_RECORDS_LEAST), SLICE_RECORDS_MOST)
+        self._ready: deque[_Slice] = deque()
+        self._made = self._sent = 0
         self._errors = Durations()
-        self._new_errors_ns: list[int] = []  # of the last records that were sent, in order
+        self._new_errors_ns: list[NDArray[np.int64]] = []  # of the last records that were sent, in order
         self._apart = waterfall_records(self._workload)
         self._apart_errors_ns = np.zeros(len(self._apart), dtype=np.int64)
 
     def run(self, stop: threading.Event) -> dict[str, Any]:
         """Send everything, or what is due until `stop` is set. Returns totals and the schedule error."""
-        self._producer.list_topics(self._job.topic, timeout=30)
-        while self._make_slices(0):
+        self._producer.await_topic(TOPIC_DEADLINE_S)
+        while self._make_slice(0):
             pass
         self._events.send("ready", version="", config=PRODUCER_PROPERTIES)
         if anchor_ns := await_anchor(self._job.anchor, stop):
@@ -67,70 +81,62 @@ class Generator:
             self._producer.flush(FLUSH_DEADLINE_S)
         self._note_errors()
         np.savez(self._job.output, indexes=self._apart, errors_ns=self._apart_errors_ns)
-        return self._totals() | self._schedule_errors()
+        found = self._totals() | self._schedule_errors()
+        self._producer.close()
+        return found
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
         while self._sent < self._workload.total_records and not stop.is_set():
             now_ns = time.monotonic_ns()
             self._send_due(start_ns, now_ns - start_ns)
-            self._producer.poll(0)
+            self._producer.poll()
             pulse.tick(self._totals)
-            if not self._make_slices(now_ns - start_ns):
+            if not self._make_slice(now_ns - start_ns):
                 self._sleep_until_due(start_ns)
 
     def _send_due(self, start_ns: int, now_offset_ns: int) -> None:
-        ready, send, errors_ns, now_ns = self._ready, self._send, self._new_errors_ns, time.monotonic_ns
-        while ready and ready[0][0] <= now_offset_ns:
-            due_ns, line, partition = ready.popleft()
-            send(line, partition)
-            errors_ns.append(now_ns() - start_ns - due_ns)
-        if len(errors_ns) >= ERRORS_PER_BATCH:
+        while self._ready:
+            first = self._ready[0]
+            due = int(first.due_ns.searchsorted(now_offset_ns, side="right"))
+            if due > first.sent:
+                self._producer.send(first.messages, first.sent, due)
+                # The time of the last of them, for all: some are said to be later than they were, and none earlier.
+                self._new_errors_ns.append(time.monotonic_ns() - start_ns - first.due_ns[first.sent : due])
+                self._sent += due - first.sent
+                first.sent = due
+            if due < len(first.due_ns):
+                return
+            # Noted once for each slice: at each tick it would cost more than sending.
             self._note_errors()
+            self._ready.popleft()
 
     def _note_errors(self) -> None:
         """Take in the schedule errors of the records that were sent since the last call."""
-        errors_ns = np.array(self._new_errors_ns, dtype=np.int64)
+        errors_ns = np.concatenate([np.empty(0, dtype=np.int64), *self._new_errors_ns])
         self._new_errors_ns.clear()
         first = self._sent - len(errors_ns)
         self._errors.record_ns(errors_ns[max(0, self._first_measured - first) :])
         low, high = np.searchsorted(self._apart, (first, self._sent))
         self._apart_errors_ns[low:high] = errors_ns[self._apart[low:high] - first]
 
-    def _send(self, line: bytes, partition: int) -> None:
-        while True:
-            try:
-                self._producer.produce(self._job.topic, line, partition=partition)
-                break
-            except BufferError:
-                # The broker is behind. Waiting here shows as schedule error, which is what it is.
-                self._producer.poll(0.01)
-        self._sent += 1
-
-    def _make_slices(self, now_offset_ns: int) -> bool:
+    def _make_slice(self, now_offset_ns: int) -> bool:
         """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
         if self._made >= wanted:
             return False
-        last = min(self._made + max(1, self._job.workload.rate_records_per_s // SLICES_PER_S), wanted)
+        last = min(self._made + self._slice_records, self._workload.total_records)
         columns = self._workload.columns(self._made, last)
-        partitions = self._workload.partitions(self._made, last)
-        self._ready.extend(
-            zip(columns.offsets_ns.tolist(), self._workload.lines(columns), partitions.tolist(), strict=True)
-        )
+        messages = Messages(self._workload.encoded(columns), self._workload.partitions(self._made, last))
+        self._ready.append(_Slice(columns.offsets_ns, messages))
         self._made = last
         return True
 
     def _sleep_until_due(self, start_ns: int) -> None:
         if self._ready:
-            wait_ns = max(start_ns + self._ready[0][0] - time.monotonic_ns(), TICK_NS)
+            first = self._ready[0]
+            wait_ns = max(start_ns + int(first.due_ns[first.sent]) - time.monotonic_ns(), TICK_NS)
             time.sleep(wait_ns / NANOSECONDS_PER_S)
-
-    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
-        if error is None:
-            self._acked += 1
-        else:
-            self._failed += 1
 
     def _schedule_errors(self) -> dict[str, Any]:
         errors = self._errors.to_histogram()
@@ -143,7 +149,9 @@ class Generator:
         }
 
     def _totals(self) -> dict[str, Any]:
-        return {"sent_records": self._sent, "acked_records": self._acked, "failed_records": self._failed}
+        failed = self._producer.failed
+        acked = max(0, self._sent - failed - self._producer.waiting)
+        return {"sent_records": self._sent, "acked_records": acked, "failed_records": failed}
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

@@ -26,9 +26,10 @@ from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
+from workloads.cells import CELL_NUMBERS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.sample import places, slot_length_s, waterfall_records
-from workloads.workload import CELL_NUMBERS, Workload
+from workloads.workload import Workload
 
 POLL_S = 0.1
 #: A Redis that is away for longer will not come back.

@@ -27,8 +27,9 @@ from tests.integration.ringbench import (
     write_scenario,
 )
 from tests.integration.viewers import DEADLINE_S, Page
+from workloads.cells import CELL_NUMBERS, CELLS
 from workloads.truth import expected_counts
-from workloads.workload import CELL_NUMBERS, CELLS, Workload
+from workloads.workload import Workload
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 

@@ -22,7 +22,7 @@ from harness.services.ports import HOST, free_port
 from harness.services.redis import check_redis
 from harness.store import read_counts
 from viewer.state import HISTORY_S
-from workloads.workload import CELL_NUMBERS
+from workloads.cells import CELL_NUMBERS
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 20.0

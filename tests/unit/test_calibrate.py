@@ -17,8 +17,9 @@ from harness.scenario import Scenario
 from harness.trial import JOURNAL, Trial, View
 from harness.truth import truth_from_seed
 from tests.unit.results import make_environment
+from workloads.cells import cell_of
 from workloads.truth import expected_counts
-from workloads.workload import Workload, cell_of
+from workloads.workload import Workload
 
 SCENARIO = Scenario(
     name="t", seed=2, rate_records_per_s=400, warmup_s=2, duration_s=10, partitions=1, malformed_per_million=10_000

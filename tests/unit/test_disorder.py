@@ -20,11 +20,12 @@ from harness.trajectory import NEVER, Trajectories
 from harness.truth import certain_counts
 from harness.verifier import compare
 from harness.workers.jobs import GeneratorJob, load_job, save_job
+from workloads.cells import CELLS
 from workloads.disorder import MAX_COPY_DISTANCE, Disorder
 from workloads.lateness import classify
 from workloads.malformed import KINDS, LONG_LINE_BYTES, Spoiler
 from workloads.truth import expected_counts
-from workloads.workload import CELLS, Workload, WorkloadSpecification
+from workloads.workload import Workload, WorkloadSpecification
 
 IN_ORDER = WorkloadSpecification(seed=7, rate_records_per_s=2000, warmup_s=5, duration_s=35, partitions=4)
 DISORDER = Disorder(

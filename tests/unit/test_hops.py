@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from engines.contract.aggregate import encode_key
 from harness.hops import BANDS, HOPS, emitted_ms, moments, waterfall
 from harness.trajectory import NEVER
+from workloads.cells import cell_of
 from workloads.sample import slot_length_s, waterfall_records, waterfall_seconds
-from workloads.workload import Workload, WorkloadSpecification, cell_of
+from workloads.workload import Workload, WorkloadSpecification
 
 WORKLOAD = Workload(
     WorkloadSpecification(

@@ -25,10 +25,11 @@ from harness.workers.jobs import GeneratorJob, load_job, save_job
 from viewer.cells import by_county_and_operator
 from viewer.zscore import BASELINE_WINDOWS, EXCLUDED_WINDOWS, Detector
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
+from workloads.cells import CELL_NUMBERS, CELLS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.surges import Surge
 from workloads.truth import expected_counts
-from workloads.workload import CELL_NUMBERS, CELLS, Columns, Workload, WorkloadSpecification
+from workloads.workload import Columns, Workload, WorkloadSpecification
 
 NAMES = [county.name for county in COUNTIES]
 FRESNO, LOS_ANGELES = NAMES.index("Fresno"), NAMES.index("Los Angeles")

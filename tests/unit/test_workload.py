@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from engines.contract.aggregate import Cell
 from engines.contract.record import OPERATORS, parse
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
+from workloads.cells import CELLS
 from workloads.malformed import KINDS
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces
 from workloads.truth import expected_counts
-from workloads.workload import CELLS, Workload, WorkloadSpecification
+from workloads.workload import Workload, WorkloadSpecification
 
 SPECIFICATION = WorkloadSpecification(
     seed=7, rate_records_per_s=3000, warmup_s=2, duration_s=5, partitions=4, malformed_per_million=5000

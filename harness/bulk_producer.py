@@ -1,0 +1,197 @@
+"""A Kafka producer that takes lines by the array, with no Python object and no call of Python's for any one of them.
+
+The library underneath is librdkafka: the copy inside the confluent-kafka package, whose own `Producer` makes an object
+or two for every message. Here its C interface, which is stable within a major version (see ``rdkafka.h``), is called
+with arrays that NumPy has laid out.
+"""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from confluent_kafka import cimpl
+from numpy.typing import NDArray
+
+from workloads.lines import Lines
+
+_PARTITION_PER_MESSAGE = 0x8  # RD_KAFKA_MSG_F_PARTITION
+_COPY = 0x2  # RD_KAFKA_MSG_F_COPY
+_QUEUE_FULL = -184  # RD_KAFKA_RESP_ERR__QUEUE_FULL
+_PRODUCER = 0  # RD_KAFKA_PRODUCER
+_OK = 0  # RD_KAFKA_CONF_OK, RD_KAFKA_RESP_ERR_NO_ERROR
+_ERROR_TEXT_BYTES = 512
+_FULL_WAIT_S = 0.01
+
+#: rd_kafka_message_t
+_MESSAGE = np.dtype(
+    {
+        "names": ["error", "topic", "partition", "payload", "length", "key", "key_length", "offset", "private"],
+        "formats": ["i4", "u8", "i4", "u8", "u8", "u8", "u8", "i8", "u8"],
+    },
+    align=True,
+)
+
+
+class _ReportedMessage(ctypes.Structure):
+    """The beginning of rd_kafka_message_t, as a delivery report gives it."""
+
+    _fields_ = (("error", ctypes.c_int),)
+
+
+_REPORT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(_ReportedMessage), ctypes.c_void_p)
+
+
+def _load() -> ctypes.CDLL:
+    """Librdkafka: its functions are found through the module that has it loaded."""
+    library = ctypes.CDLL(cimpl.__file__)
+    pointer, text, size, integer = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "rd_kafka_conf_new": (pointer, []),
+        "rd_kafka_conf_set": (integer, [pointer, text, text, text, size]),
+        "rd_kafka_conf_set_dr_msg_cb": (None, [pointer, _REPORT]),
+        "rd_kafka_new": (pointer, [integer, pointer, text, size]),
+        "rd_kafka_topic_new": (pointer, [pointer, text, pointer]),
+        "rd_kafka_metadata": (integer, [pointer, integer, pointer, ctypes.POINTER(pointer), integer]),
+        "rd_kafka_metadata_destroy": (None, [pointer]),
+        "rd_kafka_produce_batch": (integer, [pointer, ctypes.c_int32, integer, pointer, integer]),
+        "rd_kafka_poll": (integer, [pointer, integer]),
+        "rd_kafka_outq_len": (integer, [pointer]),
+        "rd_kafka_flush": (integer, [pointer, integer]),
+        "rd_kafka_err2str": (text, [integer]),
+        "rd_kafka_topic_destroy": (None, [pointer]),
+        "rd_kafka_destroy": (None, [pointer]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+_library = _load()
+
+
+class BulkProducer:
+    """Sends lines to one topic.
+
+    Attributes:
+        failed: how many messages could not be delivered, as far as `poll` and `flush` have heard.
+    """
+
+    def __init__(self, properties: dict[str, Any], topic: str) -> None:
+        """Make a producer with librdkafka's `properties`. It connects in the background.
+
+        Raises:
+            ValueError: a property is not one, or has an impossible value.
+        """
+        self.failed = 0
+        self._report = _REPORT(self._on_report)  # kept, because librdkafka calls it as long as the producer lives
+        self._handle = self._new(properties)
+        self._topic = _library.rd_kafka_topic_new(self._handle, topic.encode(), None)
+
+    def _new(self, properties: dict[str, Any]) -> int:
+        configuration, text = _library.rd_kafka_conf_new(), ctypes.create_string_buffer(_ERROR_TEXT_BYTES)
+        # Only failures are reported: what is sent, not queued, and not failed, has arrived.
+        for name, value in {**properties, "delivery.report.only.error": True}.items():
+            said = str(value).lower() if isinstance(value, bool) else str(value)
+            if _library.rd_kafka_conf_set(configuration, name.encode(), said.encode(), text, len(text)) != _OK:
+                raise ValueError(text.value.decode())
+        _library.rd_kafka_conf_set_dr_msg_cb(configuration, self._report)
+        if not (handle := _library.rd_kafka_new(_PRODUCER, configuration, text, len(text))):
+            raise ValueError(text.value.decode())
+        return int(handle)
+
+    def await_topic(self, timeout_s: float) -> None:
+        """Wait until the broker has told about the topic.
+
+        Raises:
+            RuntimeError: it does not in time.
+        """
+        metadata = ctypes.c_void_p()
+        timeout_ms = int(timeout_s * 1000)
+        error = _library.rd_kafka_metadata(self._handle, 0, self._topic, ctypes.byref(metadata), timeout_ms)
+        _raise_if(error)
+        _library.rd_kafka_metadata_destroy(metadata)
+
+    def send(self, messages: "Messages", first: int, last: int) -> None:
+        """Queue the messages `first` to `last` - 1, each after the other. Waits while the queue is full.
+
+        Raises:
+            RuntimeError: librdkafka refuses one for another reason than a full queue.
+        """
+        while first < last:
+            wanted = last - first
+            address = messages.array.ctypes.data + first * _MESSAGE.itemsize
+            flags = _COPY | _PARTITION_PER_MESSAGE
+            if _library.rd_kafka_produce_batch(self._topic, 0, flags, address, wanted) == wanted:
+                return
+            # The broker is behind. Waiting here shows as schedule error, which is what it is.
+            first = messages.keep_refused(first, last)
+            self.poll(_FULL_WAIT_S)
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Hear about failures; wait up to `timeout_s` for one."""
+        _library.rd_kafka_poll(self._handle, int(timeout_s * 1000))
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have neither arrived nor failed yet; at times, a few more."""
+        return int(_library.rd_kafka_outq_len(self._handle))
+
+    def flush(self, timeout_s: float) -> None:
+        """Send everything that is queued, and wait for it up to `timeout_s`."""
+        _library.rd_kafka_flush(self._handle, int(timeout_s * 1000))
+
+    def close(self) -> None:
+        """Free everything. What is still queued is lost."""
+        _library.rd_kafka_topic_destroy(self._topic)
+        _library.rd_kafka_destroy(self._handle)
+
+    def _on_report(self, _handle: int, message: Any, _opaque: int) -> None:
+        self.failed += message.contents.error != _OK
+
+
+class Messages:
+    """Lines as librdkafka wants to be told of them.
+
+    Attributes:
+        array: one rd_kafka_message_t for each line, shape (lines,).
+    """
+
+    def __init__(self, lines: Lines, partitions: NDArray[np.int64]) -> None:
+        """Lay out `lines`, which go to `partitions`, shape (lines,)."""
+        self._lines = lines  # the array points into it
+        self.array = np.zeros(len(partitions), dtype=_MESSAGE)
+        self.array["partition"] = partitions
+        self.array["payload"] = _addresses(lines.rows)
+        self.array["length"] = lines.lengths
+        for number, line in lines.others.items():
+            self.array["payload"][number] = ctypes.cast(ctypes.c_char_p(line), ctypes.c_void_p).value
+            self.array["length"][number] = len(line)
+
+    def keep_refused(self, first: int, last: int) -> int:
+        """Move those of the messages `first` to `last` - 1 that were refused to the end, in their order.
+
+        Returns: the number of the first of them.
+
+        Raises:
+            RuntimeError: one was refused for another reason than a full queue.
+        """
+        errors = self.array["error"][first:last]
+        if (others := errors[(errors != _OK) & (errors != _QUEUE_FULL)]).size:
+            _raise_if(int(others[0]))
+        refused = self.array[first:last][errors != _OK]
+        refused["error"] = _OK
+        self.array[last - len(refused) : last] = refused
+        return last - len(refused)
+
+
+def _addresses(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Where each of the `rows` begins."""
+    count, width = rows.shape
+    addresses: NDArray[np.uint64] = rows.ctypes.data + np.arange(count, dtype=np.uint64) * width
+    return addresses
+
+
+def _raise_if(error: int) -> None:
+    if error != _OK:
+        raise RuntimeError(f"Kafka's client: {_library.rd_kafka_err2str(error).decode()}")
