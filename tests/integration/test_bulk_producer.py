@@ -38,7 +38,9 @@ def topic(services: Services) -> str:
 
 
 def _sent(services: Services, topic: str, **properties: Any) -> BulkProducer:
-    producer = BulkProducer({"bootstrap.servers": services.kafka, **properties}, topic)
+    # Without idempotence, a request that is sent again would arrive after those that followed it.
+    settings = {"bootstrap.servers": services.kafka, "enable.idempotence": True, **properties}
+    producer = BulkProducer(settings, topic)
     producer.await_topic(DEADLINE_S)
     total = WORKLOAD.total_records
     for first in range(0, total, 700):
