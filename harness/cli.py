@@ -101,6 +101,7 @@ def run(
     from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
     from reports.render import write_reports
+    from reports.resilience import resilience_table
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
@@ -123,6 +124,8 @@ def run(
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
+    if result.resilience:
+        console.print(resilience_table(result.resilience))
     _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
     if json:
         print(result.model_dump_json(indent=2))

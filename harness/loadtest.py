@@ -219,6 +219,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
+    _refuse_faults(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -248,6 +249,7 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
+    _refuse_faults(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
@@ -261,6 +263,10 @@ def by_hand(
         found = _played(read_account(directory), load)
         result = _assemble(setting, started_at, options, [_Done(planned, trial, found)], None)
         return result, session.save(result, options, went_wrong=not result.valid)
+
+
+def _refuse_faults(scenario: Scenario) -> None:
+    scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
 
 
 class _Interrupt:

@@ -360,7 +360,7 @@ class Result(_Part):
     engines: list[EngineResult]
     comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
     dashboard: Dashboard | None = Field(None, description="the load test of the live map, if there was one")
-    resilience: Resilience | None = Field(None, description="what `ringbench chaos` injected, and what came of it")
+    resilience: Resilience | None = Field(None, description="the faults that were injected, and what came of them")
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:
