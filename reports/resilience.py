@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 from rich.console import Group
 from rich.table import Table as TerminalTable
 from rich.text import Text
@@ -19,9 +20,9 @@ LAG, P99 = OKABE_ITO[0], OKABE_ITO[1]
 #: In a colour-blind reader's eyes, too, these are apart; the terminal also has the word.
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 TIMES_NOTE = (
-    "Detect: from the fault to the lag's leaving the band of what is normal (see the table below), or to a process's "
-    "being seen dead. Recover: from the heal until lag and p99 have been back in the band for 3 s; that "
-    "wait is not counted. Stale: the longest time in which no further record became visible."
+    "Detect: from the fault to the lag's leaving what is normal, by a trial without faults or by the time before the "
+    "first fault, or to a process's being seen dead. Recover: from the heal until lag and p99 have been normal again "
+    "for 3 s; that wait is not counted. Stale: the longest time in which no further record became visible."
 )
 COUNTS_NOTE = (
     "Lost and surplus are of must-count records, at the end of the trial, against the ground truth from the seed. A "
@@ -144,6 +145,7 @@ def _draw(axes: Axes, trial: TrialResult, marks: list[FaultOutcome]) -> None:
     axes.plot(t_s, [sample.lag_records for sample in trial.series], color=LAG)
     axes.set_yscale("symlog", linthresh=100)
     axes.set_ylim(0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda records, _place: f"{records:,.0f}"))
     axes.set_ylabel("lag, records", color=LAG)
     right = axes.twinx()
     p99_ms = np.array([sample.latency_ms_p99 for sample in trial.series], dtype=np.float64)
@@ -165,5 +167,6 @@ def _draw(axes: Axes, trial: TrialResult, marks: list[FaultOutcome]) -> None:
                 fontsize=8,
                 color=MUTED,
             )
-    axes.set_title(f"{marks[0].engine}, {marks[0].trial}")
+    engine, label = marks[0].engine, marks[0].trial
+    axes.set_title(engine if engine == label else f"{engine}, {label}")
     axes.set_xlabel("s")
