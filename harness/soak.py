@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from harness.assemble import invalid_reasons, trial_result
 from harness.errors import InvalidRun, UsageError
@@ -18,7 +19,7 @@ from harness.result import EngineResult, Result, TrialResult
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.soak_growth import growths
-from harness.soak_result import Soak, SoakSeries, SoakTrial, SoakVerified
+from harness.soak_result import Soak, SoakGrowth, SoakSeries, SoakTrial, SoakVerified
 from harness.soak_watch import (
     BYTES,
     CHECKPOINT,
@@ -285,6 +286,11 @@ def _wrong_cells(verifier: Verifier) -> int:
     return parts.missing + parts.extra + parts.mismatched if parts else 0
 
 
+def _verdict(found: list[SoakGrowth]) -> Literal["pass", "fail", "not judged"]:
+    verdicts = {each.verdict for each in found}
+    return "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "not judged"
+
+
 def _soak_trial(session: Session, watched: _Watched, scenario: Scenario, chosen: SoakOptions) -> SoakTrial:
     readings, trial = watched.resources.readings, watched.trial
     found = growths(
@@ -300,7 +306,7 @@ def _soak_trial(session: Session, watched: _Watched, scenario: Scenario, chosen:
     return SoakTrial(
         engine=watched.engine,
         trial=trial.label,
-        verdict="fail" if any(each.verdict == "fail" for each in found) else "pass",
+        verdict=_verdict(found),
         ended_early=trial.broken_off or "; ".join((*trial.engine_troubles, *trial.invalid_reasons)),
         lasted_s=watched.lasted_s,
         verified=SoakVerified(windows=watched.verifier.until_s, wrong_cells=_wrong_cells(watched.verifier)),

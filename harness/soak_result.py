@@ -50,7 +50,9 @@ class SoakTrial(_Part):
 
     engine: str
     trial: str = Field(description="label of the trial")
-    verdict: Literal["pass", "fail"] = Field(description="`fail` if anything leaks")
+    verdict: Literal["pass", "fail", "not judged"] = Field(
+        description="`fail` if anything leaks, `not judged` if nothing was there for long enough"
+    )
     ended_early: str = Field("", description="why, if it did")
     lasted_s: float
     verified: SoakVerified

@@ -64,6 +64,8 @@ def _warnings(found: Soak) -> list[str]:
     for trial in found.trials:
         if trial.ended_early:
             lines.append(f"{trial.engine}: the trial ended early: {trial.ended_early}")
+        if trial.verdict == "not judged":
+            lines.append(f"{trial.engine}: nothing was there for long enough to be judged: take a longer time")
         lines += [f"{trial.engine}: {each.why}" for each in trial.growth if each.verdict == "fail"]
     return lines
 

@@ -105,6 +105,14 @@ def test_a_jvm_has_longer_to_settle() -> None:
     assert judge(read(minutes=10), java=True)["engine", DESCRIPTORS].verdict == "pass"
 
 
+def test_the_broker_may_open_files_until_its_log_no_longer_grows() -> None:
+    readings = read(minutes=14)
+    readings.starts_s["kafka"] = [-20.0]
+    readings.values["kafka", DESCRIPTORS] = [100 + (t_s + WARMUP_S) / 10 for t_s in readings.t_s]
+    assert judge(readings)["kafka", DESCRIPTORS].verdict == "not judged"
+    assert judge(readings)["engine", DESCRIPTORS].verdict == "pass"
+
+
 def test_a_process_that_was_started_again_is_judged_anew() -> None:
     """It needs more from its start on, which is no growth; and what it leaks then is its own."""
     readings = read()
