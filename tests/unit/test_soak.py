@@ -28,6 +28,7 @@ from harness.soak_watch import (
 )
 from reports.render import html_text, markdown_text
 from reports.soak import draw_soak, soak_section, soak_table
+from reports.summary import headline
 from tests.unit.results import make_engine, make_result
 
 MIB = 2.0**20
@@ -226,6 +227,7 @@ def test_the_report_names_the_leak_and_what_was_not_judged() -> None:
     rows = {row[0]: row[1:] for row in section.tables[0].rows}
     assert rows["engine: descriptors"] == ("fail", "40", "+30.0", "+29.0 to +31.0", "58")
     assert rows["engine: memory"] == ("not judged", *["not measured"] * 4)
+    assert headline(make_soak(leak=True)).title.endswith(", 1 of 1 resources that were judged leak")
     assert soak_section(make_result()) is None and draw_soak(make_result()) is None
 
 
