@@ -62,7 +62,7 @@ def trial_result(
         kafka_bytes=trial.kafka_bytes,
         waterfall=trial.waterfall,
         recording=trial.recording.name if trial.recording.exists() else None,
-        series=list(_series(trial, workload, expected)) if trial.measured else [],
+        series=list(_series(trial, workload, expected)) if trial.measured and trial.generator_progress else [],
     )
 
 

@@ -13,6 +13,9 @@ from harness.errors import ServiceError
 from harness.processes import start_process
 from harness.workers.jobs import Job, save_job
 
+#: So many events are kept, and then half as many: those of progress from before say nothing that later ones do not.
+MAX_EVENTS = 1000
+
 
 class Child:
     """A running child, and the events it has sent.
@@ -20,7 +23,7 @@ class Child:
     Attributes:
         name: for messages.
         process: the process.
-        events: all events so far, oldest first.
+        events: what it has sent so far, oldest first; old events of progress are let go of.
     """
 
     def __init__(self, name: str, argv: list[str], *, log_path: Path, env: Mapping[str, str] | None = None) -> None:
@@ -46,9 +49,17 @@ class Child:
             if event := parse_event(line):
                 with self._changed:
                     self.events.append(event)
+                    self._let_go()
                     self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+    def _let_go(self) -> None:
+        """Forget old progress once there is much of it, so that a long run needs no more memory than a short one."""
+        if len(self.events) > MAX_EVENTS:
+            half = len(self.events) // 2
+            # Another list: others may be looking through this one.
+            self.events = [each for each in self.events[:half] if each.kind != "progress"] + self.events[half:]
 
     def last(self, kind: str) -> Event | None:
         """The newest event of `kind`, or None."""

@@ -65,7 +65,7 @@ def run(
         str,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, sweep, chaos) or a "
+            "flash-crowd, dirty, sweep, chaos, soak) or a "
             "YAML file."
         ),
     ] = "main",
@@ -101,6 +101,7 @@ def run(
     from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
     from reports.render import write_reports
+    from reports.resilience import resilience_table
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
@@ -123,6 +124,8 @@ def run(
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
+    if result.resilience:
+        console.print(resilience_table(result.resilience))
     _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
     if json:
         print(result.model_dump_json(indent=2))
@@ -563,6 +566,75 @@ def chaos(
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))
+
+
+@app.command(
+    epilog="Examples: `ringbench soak --engine flink --hours 8` | `ringbench soak --minutes 30 --faults-per-hour 30` | "
+    "`ringbench soak my.yaml --hours 24 --no-faults`"
+)
+def soak(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "soak",
+    hours: Annotated[
+        float | None, typer.Option(min=0, max=24, help="How long each engine's trial is; by default, as the scenario.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, max=1440, help="The same in minutes.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="Soak only this engine; can be repeated.")] = None,
+    faults_per_hour: Annotated[
+        float, typer.Option(min=0, max=60, help="Random faults in an hour, drawn by the seed.")
+    ] = 12.0,
+    faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Whether to inject faults.")] = True,
+    max_growth: Annotated[
+        float, typer.Option(min=1, help="Growth in per cent of its level in an hour from which a resource leaks.")
+    ] = 10.0,
+    seed: Annotated[int | None, typer.Option(help="Seed of the workload and of the faults.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
+    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Run engines for hours under random faults, watch all processes for leaks, and verify every count meanwhile."""
+    from harness.scenario import load_scenario
+    from harness.session import SessionOptions
+    from harness.soak import SoakOptions, exit_code
+    from harness.soak import soak as run_soak
+    from harness.watch import ConsoleWatcher
+    from reports.render import write_reports
+    from reports.resilience import resilience_table
+    from reports.soak import soak_table
+    from reports.terminal import final_table
+
+    overrides = {
+        "duration_s": _soak_duration_s(hours, minutes),
+        "seed": seed,
+        "rate_records_per_s": _number(rate),
+        "engines": engine,
+    }
+    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value is not None})
+    chosen = SoakOptions(faults_per_hour=faults_per_hour if faults else 0.0, percent_per_hour=max_growth)
+    options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
+    with ConsoleWatcher(console) as watcher:
+        result, directory = run_soak(load, chosen, options, watcher)
+        watcher.phase("writing the report")
+        reports = write_reports(result, directory)
+    assert result.soak
+    console.print(final_table(result))
+    if result.resilience:
+        console.print(resilience_table(result.resilience))
+    console.print(soak_table(result.soak))
+    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
+    if json:
+        print(result.model_dump_json(indent=2))
+    raise typer.Exit(exit_code(result))
+
+
+def _soak_duration_s(hours: float | None, minutes: float | None) -> int | None:
+    """What --hours or --minutes come to; None if neither is given."""
+    if hours is not None and minutes is not None:
+        raise UsageError("--hours and --minutes exclude each other", fix="give one of them")
+    if hours is None and minutes is None:
+        return None
+    return round((hours or 0) * 3600 + (minutes or 0) * 60)
 
 
 @app.command(epilog="Example: `ringbench report runs/20260101T000000-abc123`")

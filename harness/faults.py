@@ -1,4 +1,4 @@
-"""The faults that `ringbench chaos` injects, and the plan of what is injected when: a pure function of the seed."""
+"""The faults that can be injected, and plans of what is injected when: pure functions of the seed."""
 
 import random
 import resource
@@ -237,6 +237,45 @@ def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
         duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
         planned.append(Planned(name, at_s, duration_s))
         t_s = at_s + duration_s + BY_NAME[name].recovery_s
+    return planned
+
+
+def anywhere(*, archive: bool) -> list[str]:
+    """Names of the faults that any engine can have, in a trial that does `archive` its input or does not."""
+    return [fault.name for fault in FAULTS if not fault.jvm and (archive or not fault.archive)]
+
+
+def room_s(name: str) -> float:
+    """How much time a fault that is drawn at random takes up, at the most: to begin, to last, and to recover."""
+    return SPREAD_S + BY_NAME[name].duration_s * (1 + SPREAD_SHARE) + BY_NAME[name].recovery_s
+
+
+def draw_plan(seed: int, names: Sequence[str], count: int, start_s: float, end_s: float) -> list[Planned]:
+    """`count` faults, one in each of as many equal stretches of the time from `start_s` to `end_s`, with its recovery.
+
+    Each of `names` comes once before any comes again. All else is as the seed says.
+
+    Raises:
+        ValueError: so many do not fit; it says how many do.
+    """
+    stretch_s, needed_s = (end_s - start_s) / count, max(map(room_s, names))
+    if stretch_s < needed_s:
+        raise ValueError(
+            f"{count:,} random faults need {start_s + count * needed_s:,.0f} s, and there are {end_s:,.0f} s, "
+            f"enough for {max(0, int((end_s - start_s) / needed_s)):,}"
+        )
+    dice = random.Random(f"random faults {seed}")
+    left: list[str] = []
+    planned = []
+    for number in range(count):
+        if not left:
+            left = sorted(names)
+            dice.shuffle(left)
+        name = left.pop()
+        spare_s = SPREAD_S + stretch_s - room_s(name)
+        at_s = round(start_s + number * stretch_s + dice.uniform(0, spare_s), 1)
+        duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
+        planned.append(Planned(name, at_s, duration_s))
     return planned
 
 

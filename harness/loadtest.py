@@ -2,15 +2,12 @@
 
 import math
 import shutil
-import signal
 import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Self
 
 from engines.contract.events import Event
 from harness.assemble import invalid_reasons, trial_result
@@ -19,6 +16,7 @@ from harness.comparison import compare_engines
 from harness.dashboard_result import Dashboard, DashboardLoad, UserSearch
 from harness.environment import fingerprint
 from harness.errors import ServiceError, UsageError
+from harness.interrupt import Interrupt
 from harness.load import (
     NAME,
     READY_S,
@@ -219,6 +217,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
+    _refuse_faults(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -248,13 +247,14 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
+    _refuse_faults(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
         setting = _Setting(session, scenario, engine, load, provide(watcher.note), expected)
         [planned] = plan([engine], 1)
         directory = session.work / planned.label
-        with _start(setting, directory, load, ui_port=ui_port) as child, _Interrupt() as interrupt:
+        with _start(setting, directory, load, ui_port=ui_port) as child, Interrupt() as interrupt:
             watcher.note(f"Locust's web UI is at {child.latest('ui')}; Ctrl-C ends the load test")
             trial = _run(setting, scenario, planned.label, child, interrupt)
             child.stop(STOP_S)
@@ -263,19 +263,8 @@ def by_hand(
         return result, session.save(result, options, went_wrong=not result.valid)
 
 
-class _Interrupt:
-    """While it is entered, Ctrl-C is noted only."""
-
-    def __enter__(self) -> Self:
-        self.has_come = False
-        self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.has_come = True
+def _refuse_faults(scenario: Scenario) -> None:
+    scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
 
 
 def _trial(setting: _Setting, planned: Planned, total: int) -> _Done:
@@ -315,7 +304,7 @@ def _viewer(setting: _Setting) -> Child:
 
 
 def _run(
-    setting: _Setting, scenario: Scenario, label: str, child: Child | None, interrupt: _Interrupt | None = None
+    setting: _Setting, scenario: Scenario, label: str, child: Child | None, interrupt: Interrupt | None = None
 ) -> Trial:
     """One trial; the end of a `child` that loads the viewer meanwhile, or an `interrupt`, breaks it off."""
     teller = _Teller(setting.session.watcher)

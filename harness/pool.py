@@ -34,7 +34,7 @@ def pool(name: str, version: str | None, config: dict[str, Any], trials: list[Tr
         reasons=_reasons(trials),
         startup_s=_all(trials, lambda trial: trial.startup_s, _mean),
         drain_s=_all(trials, lambda trial: trial.drain_s, max),
-        correctness=_all(trials, lambda trial: trial.correctness, _correctness),
+        correctness=_all(trials, lambda trial: trial.correctness, total_correctness),
         latency_ms=_all(trials, lambda trial: trial.latency_ms, _latency),
         throughput_records_per_s=_all(trials, lambda trial: trial.throughput_records_per_s, _throughput),
         cost=_cost(trials),
@@ -65,7 +65,9 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _correctness(parts: Sequence[Correctness]) -> Correctness:
+def total_correctness(parts: Sequence[Correctness]) -> Correctness:
+    """The sums of `parts`, at least one, with up to `MAX_EXAMPLES` of their examples of each kind."""
+
     def total(model: Sequence[Correctness] | Sequence[DeadLetters], skip: set[str]) -> dict[str, int]:
         return {
             name: sum(getattr(part, name) for part in model) for name in type(model[0]).model_fields if name not in skip

@@ -4,6 +4,8 @@ Everything counts from the records' intended send times, as latency does. Time i
 measured time; the trial is looked at in steps of `STEP_MS`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -46,6 +48,15 @@ class Course:
     def lag(self) -> NDArray[np.int64]:
         """Records that were due and not visible, at the end of each step."""
         return self.due - self.visible
+
+    def part(self, start_s: float, end_s: float) -> Course:
+        """The steps from `start_s` on that end by `end_s`, so that a long trial is not looked at as a whole each time.
+
+        The times are those of the whole.
+        """
+        first = max(0, int(np.floor((start_s - self.start_s) / STEP_S)))
+        last = len(self.due) if np.isinf(end_s) else max(first, int(np.ceil((end_s - self.start_s) / STEP_S)))
+        return Course(self.start_s + first * STEP_S, self.due[first:last], self.visible[first:last], self.p99_ms)
 
 
 @dataclass(frozen=True)

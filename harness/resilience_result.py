@@ -56,7 +56,7 @@ class FaultOutcome(_Part):
     reasons: list[str]
     started_s: float | None = Field(description="null if the trial ended before it")
     healed_s: float | None
-    detect_s: float | None = Field(description="to the lag's leaving the control's band, or a death; null: never")
+    detect_s: float | None = Field(description="to the lag's leaving what is normal, or a death; null: never")
     recover_s: float | None = Field(description="from the heal to 3 s within the band; null: not before the next fault")
     worst_staleness_s: float | None = Field(description="greatest time in which nothing became visible")
     lost_records: int | None
@@ -66,7 +66,7 @@ class FaultOutcome(_Part):
 
 
 class ControlBand(_Part):
-    """What an engine's control, a trial without faults, shows to be normal."""
+    """What is normal: by a trial without faults in `chaos`, else by the trial itself before its first fault."""
 
     engine: str
     trial: str

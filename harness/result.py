@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.dashboard_result import Dashboard
 from harness.resilience_result import Resilience
+from harness.soak_result import Soak
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -360,7 +361,8 @@ class Result(_Part):
     engines: list[EngineResult]
     comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
     dashboard: Dashboard | None = Field(None, description="the load test of the live map, if there was one")
-    resilience: Resilience | None = Field(None, description="what `ringbench chaos` injected, and what came of it")
+    soak: Soak | None = Field(None, description="what `ringbench soak` watched for hours, and what leaked")
+    resilience: Resilience | None = Field(None, description="the faults that were injected, and what came of them")
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:

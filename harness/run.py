@@ -7,9 +7,11 @@ from pathlib import Path
 from harness.archive import delete_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
-from harness.errors import InvalidRun, ServiceError
+from harness.errors import InvalidRun, ServiceError, UsageError
+from harness.outcomes import Done, faults_passed, is_proxied, refuse_disorder, resilience_of, suited, wrong_in
 from harness.pool import pool
 from harness.recording import keep_recordings
+from harness.resilience_result import Resilience
 from harness.result import EngineResult, Result, Truth
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
@@ -37,8 +39,10 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     """Run `trials` trials of each engine of `scenario` and save what came of it: the result, and the run's directory.
 
     Raises:
+        UsageError: the scenario has faults, and something that does not go with them.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
+    _check_faults(scenario, options)
     started_at, run_id = datetime.now(UTC), new_run_id()
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     with open_session(run_id, names, options, watcher) as session:
@@ -51,6 +55,20 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         directory.mkdir(parents=True, exist_ok=True)
         keep_recordings([trial.recording for _, trial in done if trial.recording.exists()], directory)
         return result, session.save(result, options, went_wrong=exit_code(result) != 0)
+
+
+def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
+    """Make sure that faults, if there are to be any, can be injected, and what they cost be told."""
+    if not scenario.faults:
+        return
+    refuse_disorder(scenario)
+    external = options.external
+    for name, address in (("kafka", external.kafka), ("redis", external.redis), ("s3", external.s3)):
+        if address:
+            raise UsageError(
+                f"the scenario has `faults`, and --{name} names a service of your own, which is not harmed",
+                fix=f"leave out --{name}, to have one started, or `faults`",
+            )
 
 
 def plan(engines: list[str], trials: int) -> list[Planned]:
@@ -68,10 +86,12 @@ def _trials(
 ) -> tuple[list[tuple[Planned, Trial]], list[str]]:
     """The trials that took place, and why not all did: one that cannot be started must not take the others with it."""
     done: list[tuple[Planned, Trial]] = []
+    faults = scenario.fault_plan()
     for each in planned:
         session.watcher.progress(each.number, len(planned))
         try:
-            chosen = TrialOptions(label=each.label, record=True)
+            fit = suited(faults, jvm=session.engines[each.engine].engine.java)
+            chosen = TrialOptions(label=each.label, record=True, faults=fit, proxied=is_proxied(faults))
             trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
         except ServiceError as error:
             if not done:
@@ -107,6 +127,7 @@ def _assemble(
     failures: list[str],
     expected: ExpectedCounts,
 ) -> Result:
+    resilience = _resilience(scenario, done, expected)
     reasons = [*failures, *_archives_differ(truths)]
     for _, trial in done:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
@@ -123,7 +144,16 @@ def _assemble(
         truth=_truth(truths, expected),
         engines=engines,
         comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
+        resilience=resilience,
     )
+
+
+def _resilience(scenario: Scenario, done: list[tuple[Planned, Trial]], expected: ExpectedCounts) -> Resilience | None:
+    """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
+    if not scenario.faults:
+        return None
+    trials = [Done(planned.engine, planned.block, trial, scenario, expected) for planned, trial in done]
+    return resilience_of(scenario.seed, scenario.fault_plan(), trials, wrong_in)
 
 
 def _engines(
@@ -166,7 +196,8 @@ def _clean(session: Session, trials: list[Trial], options: SessionOptions) -> No
 
 
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 3 for an invalid run, 1 if an engine did not pass, else 0."""
+    """What the command line ends with: 3 for an invalid run, 1 if an engine or a fault did not pass, else 0."""
     if not result.valid:
         return InvalidRun.exit_code
-    return 0 if all(engine.verdict == "pass" for engine in result.engines) else 1
+    engines = all(engine.verdict == "pass" for engine in result.engines)
+    return 0 if engines and faults_passed(result) else 1

@@ -13,7 +13,9 @@ from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_
 from pydantic_core import PydanticCustomError
 
 from harness.disorder import DISORDER_SECTIONS, DisorderSection
-from harness.errors import ConfigurationError
+from harness.errors import ConfigurationError, UsageError
+from harness.fault_sections import FaultSection, FaultSections, check_faults, fault_plan
+from harness.faults import Planned
 from harness.sections import (
     SHAPE_SECTIONS,
     CountySkewSection,
@@ -101,6 +103,7 @@ class Scenario(Section):
     checkpoint_interval_ms: PositiveInt = 5000
     engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()
 
     @field_validator("profile")
@@ -133,6 +136,27 @@ class Scenario(Section):
         if problems:
             raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
         return sections
+
+    @field_validator("faults")
+    @classmethod
+    def _faults_are_in_place(cls, sections: list[FaultSection], info: ValidationInfo) -> list[FaultSection]:
+        return check_faults(sections, info.data.get("duration_s"))
+
+    def fault_plan(self) -> list[Planned]:
+        """The faults that are injected into each trial, in the order of their times."""
+        return fault_plan(self.faults, self.seed, self.duration_s)
+
+    def refuse_faults(self, command: str, why: str) -> None:
+        """Make sure that there are no `faults`, which `command` does not inject.
+
+        Raises:
+            UsageError: there are; with `why` they cannot be.
+        """
+        if self.faults:
+            raise UsageError(
+                f"the scenario has `faults`, and {why}",
+                fix=f"leave `faults` out for `ringbench {command}`, or use `ringbench run`, which injects them",
+            )
 
     def workload(self) -> WorkloadSpecification:
         """The workload this scenario sends to each engine."""
@@ -225,6 +249,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "surges": SurgeSection,
     "county_skew": CountySkewSection,
     "hot_partition": HotPartitionSection,
+    "faults": FaultSection,
     **DISORDER_SECTIONS,
 }
 

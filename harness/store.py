@@ -1,6 +1,10 @@
 """What Redis holds at the end of a trial."""
 
+from collections.abc import Iterable
+
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from engines.contract.aggregate import Cell, decode_key
 from harness.keys import window_key
@@ -10,16 +14,31 @@ BATCH_KEYS = 500
 
 def read_counts(redis_url: str, namespace: str) -> dict[Cell, int]:
     """All cells and their counts in the windows' hashes under `namespace`."""
-    counts: dict[Cell, int] = {}
     with redis.Redis.from_url(redis_url, protocol=2) as client:
-        names: list[bytes] = list(client.scan_iter(match=window_key(namespace, "*"), count=BATCH_KEYS))
-        for at in range(0, len(names), BATCH_KEYS):
-            pipeline = client.pipeline(transaction=False)
-            for name in names[at : at + BATCH_KEYS]:
-                pipeline.hgetall(name)
-            for name, fields in zip(names[at : at + BATCH_KEYS], pipeline.execute(), strict=True):
-                window_s = name.rpartition(b":")[2]
-                counts |= {decode_key(window_s + b"|" + field): int(count) for field, count in fields.items()}
+        return _read(client, list(client.scan_iter(match=window_key(namespace, "*"), count=BATCH_KEYS)))
+
+
+def read_windows(redis_url: str, namespace: str, windows_s: Iterable[int], *, timeout_s: float) -> dict[Cell, int]:
+    """As `read_counts`, of the windows that begin at `windows_s`, if there are such.
+
+    Raises:
+        redis.RedisError: Redis does not answer, each time within `timeout_s`.
+    """
+    names = [window_key(namespace, window_s).encode("ascii") for window_s in windows_s]
+    no_retry = Retry(NoBackoff(), 0)
+    with redis.Redis.from_url(redis_url, protocol=2, socket_timeout=timeout_s, retry=no_retry) as client:
+        return _read(client, names)
+
+
+def _read(client: "redis.Redis", names: list[bytes]) -> dict[Cell, int]:
+    counts: dict[Cell, int] = {}
+    for at in range(0, len(names), BATCH_KEYS):
+        pipeline = client.pipeline(transaction=False)
+        for name in names[at : at + BATCH_KEYS]:
+            pipeline.hgetall(name.decode("ascii"))
+        for name, fields in zip(names[at : at + BATCH_KEYS], pipeline.execute(), strict=True):
+            window_s = name.rpartition(b":")[2]
+            counts |= {decode_key(window_s + b"|" + field): int(count) for field, count in fields.items()}
     return counts
 
 

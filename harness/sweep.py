@@ -63,7 +63,7 @@ def sweep(
     Returns: the sweep, and its directory.
 
     Raises:
-        UsageError: the rates make no sense, or the scenario has surges or a profile.
+        UsageError: the rates make no sense, or the scenario has surges, a profile or faults.
         RingbenchError: an attempt could not take place.
     """
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
@@ -78,6 +78,7 @@ def sweep(
                 f"the rate varies by the scenario's `{name}`, and a sweep looks for one constant rate",
                 fix=f"leave `{name}` out",
             )
+    scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
     key = _key(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

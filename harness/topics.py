@@ -30,14 +30,21 @@ class Topics:
         return [self.input, self.aggregates, self.dead_letter]
 
 
-def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> None:
+def create_topics(bootstrap_servers: str, topics: Topics, partitions: int, *, retention_s: int = 0) -> None:
     """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
+
+    With a `retention_s`, input and aggregates older than that go away, a few minutes later at the latest.
 
     Raises:
         ServiceError: the broker refused, or did not answer in time.
     """
-    config = {"message.timestamp.type": "LogAppendTime"}
-    wanted = [NewTopic(name, num_partitions=partitions, config=config) for name in topics.all()]
+    stamped = {"message.timestamp.type": "LogAppendTime"}
+    # Only whole segments go away: a new one each minute, and none before it is a minute old.
+    brief = {"retention.ms": str(retention_s * 1000), "segment.ms": "60000", "file.delete.delay.ms": "10000"}
+    config = {topics.dead_letter: stamped, **dict.fromkeys((topics.input, topics.aggregates), stamped)}
+    if retention_s:
+        config |= dict.fromkeys((topics.input, topics.aggregates), stamped | brief)
+    wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]
     admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():
         try:

@@ -16,6 +16,9 @@ from workloads.workload import Workload
 
 #: The time of a record that no count has shown yet.
 NEVER = -1
+#: Of so many windows all of whose records have been seen, the counts are kept. A long run has many more; what counts
+#: say of those from before, after they have been right once, the verifier sees.
+KEPT_WINDOWS = 1800
 
 
 @dataclass
@@ -57,7 +60,8 @@ class Trajectories:
         self._workload = workload
         self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
-        self._taken: dict[int, NDArray[np.int64]] = {}  # counts by cell
+        self._taken: dict[int, NDArray[np.int32]] = {}  # counts by cell, of the last ones taken
+        self._forgotten: set[int] = set()  # windows taken before
         self.matched_records = 0
         self.surplus_records = 0
         self.regressions = 0
@@ -73,6 +77,8 @@ class Trajectories:
         if window is None:
             if window_s in self._taken:
                 self._update_taken(self._taken[window_s], cell, count)
+                return False
+            if window_s in self._forgotten:
                 return False
             window = self._windows[window_s] = self._make(window_s)
         before = window.counts[cell]
@@ -90,7 +96,7 @@ class Trajectories:
         window.left -= high - low
         return not window.left
 
-    def _update_taken(self, counts: NDArray[np.int64], cell: int, count: int) -> None:
+    def _update_taken(self, counts: NDArray[np.int32], cell: int, count: int) -> None:
         """As `update`, for a window all of whose records have been seen: more can only be too much."""
         before = int(counts[cell])
         self.regressions += count < before
@@ -102,9 +108,13 @@ class Trajectories:
         return self._windows[max(self._windows)] if self._windows else None
 
     def take(self, window_s: int) -> Window:
-        """The window at `window_s`, all of whose records have been seen; only its counts are kept here."""
+        """The window at `window_s`, all of whose records have been seen; only its counts are kept here, for a while."""
         window = self._windows.pop(window_s)
-        self._taken[window_s] = np.array(window.counts)
+        self._taken[window_s] = np.array(window.counts, dtype=np.int32)
+        if len(self._taken) > KEPT_WINDOWS:
+            oldest_s = next(iter(self._taken))
+            del self._taken[oldest_s]
+            self._forgotten.add(oldest_s)
         return window
 
     def take_rest(self) -> list[Window]:

@@ -39,6 +39,8 @@ from workloads.workload import Workload
 START_DELAY_S = 0.5
 WORKER_READY_S = 60.0
 TICK_S = 0.25
+#: Processes' usage is read at every tick, or, in a longer trial, so many times.
+MAX_READINGS = 3600
 CHECKPOINTS = "checkpoints"
 ENGINE_STOP_S = 20.0
 ARCHIVE_DEADLINE_S = 60.0
@@ -95,6 +97,7 @@ class TrialOptions:
         companions: further processes, by name, whose cost is measured; they are not the trial's to end.
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
+        kept_s: for how long Redis keeps a window that changes no more, and Kafka what was sent; 0 for the whole trial.
     """
 
     label: str
@@ -106,6 +109,7 @@ class TrialOptions:
     companions: Mapping[str, Child] = field(default_factory=dict)
     faults: Sequence[Planned] = ()
     proxied: bool = False
+    kept_s: int = 0
 
 
 @dataclass
@@ -178,6 +182,7 @@ class TrialRunner:
         self._trial = Trial(self._name, options.label, f"{run_id}/{options.label}/archive", directory)
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter | OwnMeter] = {}
+        self._reading_due_s = 0.0
         self._clock = ClockWatch()
         self._supervisor = Supervisor(self._children, {}, self._trial.restarts)
         self._trial.injected += [Injected(planned) for planned in options.faults]
@@ -186,7 +191,12 @@ class TrialRunner:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
         (self._directory / CHECKPOINTS).mkdir(mode=0o700, parents=True)
         clear(self._backing.redis_url, self._backing.namespace)
-        create_topics(self._backing.bootstrap_servers, self._topics, self._scenario.partitions)
+        create_topics(
+            self._backing.bootstrap_servers,
+            self._topics,
+            self._scenario.partitions,
+            retention_s=self._options.kept_s,
+        )
         try:
             with ExitStack() as stack:
                 if self._start_engine(stack):
@@ -321,7 +331,7 @@ class TrialRunner:
             topic=self._topics.aggregates,
             redis_url=self._writers_redis_url(),
             namespace=self._backing.namespace,
-            expire_s=3600 + self._workload.warmup_s + self._workload.duration_s,
+            expire_s=self._options.kept_s or 3600 + self._workload.warmup_s + self._workload.duration_s,
             journal=self._output(JOURNAL) if self._options.journal else "",
         )
 
@@ -430,11 +440,8 @@ class TrialRunner:
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
         time.sleep(TICK_S)
-        pids = self._pids()
-        for name, meter in self._meters.items():
-            if isinstance(meter, Meter) and name in pids:
-                meter.follow(pids[name])
-            self._trial.readings[name].add(self._t_s(), meter.read())
+        self._read_meters()
+        self._note_progress()
         self._clock.look()
         self._trial.clock_step_ms = self._clock.step_ms
         view = self._view()
@@ -447,6 +454,24 @@ class TrialRunner:
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
         return not self._trial.broken_off and self._all_live()
+
+    def _read_meters(self) -> None:
+        if time.monotonic() < self._reading_due_s:
+            return
+        self._reading_due_s = time.monotonic() + (self._workload.warmup_s + self._workload.duration_s) / MAX_READINGS
+        pids = self._pids()
+        for name, meter in self._meters.items():
+            if isinstance(meter, Meter) and name in pids:
+                meter.follow(pids[name])
+            self._trial.readings[name].add(self._t_s(), meter.read())
+
+    def _note_progress(self) -> None:
+        """Note how far the generator is, from the newest events that say so."""
+        noted = self._trial.generator_progress
+        for kind in ("progress", "stopped"):
+            event = self._children["generator"].last(kind)
+            if event and "sent_records" in event.fields and (not noted or event.at_ms > noted[-1][0]):
+                noted.append((event.at_ms, event.fields["sent_records"], event.fields["acked_records"]))
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]
@@ -494,6 +519,7 @@ class TrialRunner:
 
     def _collect_what_there_is(self) -> None:
         """Of a trial that was broken off: what was measured until then; its counts mean nothing."""
+        self._heal_all()  # what is stopped or cut off would hold up the end of the others
         generator = self._children["generator"]
         generator.stop()
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
@@ -508,11 +534,7 @@ class TrialRunner:
         trial = self._trial
         trial.measured = json.loads((self._directory / "probe.json").read_text(encoding="utf-8"))
         trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._end_s() if trial.measured["updates"] else None
-        trial.generator_progress = [
-            (event.at_ms, event.fields["sent_records"], event.fields["acked_records"])
-            for event in self._children["generator"].events
-            if "sent_records" in event.fields
-        ]
+        self._note_progress()
         trial.kafka_bytes = self._kafka_bytes()
         start_ms, end_ms = (self._end_s() - self._workload.duration_s) * 1000, self._end_s() * 1000
         logs = {"engine": self._directory, "kafka": self._backing.kafka_gc_logs}

@@ -19,11 +19,13 @@ from reports.figures import (
     watermark,
 )
 from reports.resilience import draw_resilience
+from reports.soak import draw_soak
 from reports.waterfall_figure import draw_waterfall
 
 DRAWINGS = (
     draw_latency_cdf,
     draw_comparison,
+    draw_soak,
     draw_resilience,
     draw_dashboard,
     draw_waterfall,

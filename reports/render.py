@@ -19,11 +19,12 @@ from reports.dashboard import dashboard_section
 from reports.figures import Picture, engine_colours, save_png, svg_text
 from reports.pictures import draw_all
 from reports.resilience import resilience_section
+from reports.soak import soak_section
 from reports.trials import trials_section
 from reports.waterfall import waterfall_section
 
 FIGURES = "figures"
-SECTIONS = (resilience_section, comparison_section, dashboard_section, waterfall_section, trials_section)
+SECTIONS = (soak_section, resilience_section, comparison_section, dashboard_section, waterfall_section, trials_section)
 
 
 def write_reports(result: Result, directory: Path) -> list[Path]:

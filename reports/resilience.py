@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 from rich.console import Group
 from rich.table import Table as TerminalTable
 from rich.text import Text
@@ -19,9 +20,9 @@ LAG, P99 = OKABE_ITO[0], OKABE_ITO[1]
 #: In a colour-blind reader's eyes, too, these are apart; the terminal also has the word.
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 TIMES_NOTE = (
-    "Detect: from the fault to the lag's leaving the band of the control (a trial of the same load without faults), or "
-    "to a process's being seen dead. Recover: from the heal until lag and p99 have been back in the band for 3 s; that "
-    "wait is not counted. Stale: the longest time in which no further record became visible."
+    "Detect: from the fault to the lag's leaving what is normal, by a trial without faults or by the time before the "
+    "first fault, or to a process's being seen dead. Recover: from the heal until lag and p99 have been normal again "
+    "for 3 s; that wait is not counted. Stale: the longest time in which no further record became visible."
 )
 COUNTS_NOTE = (
     "Lost and surplus are of must-count records, at the end of the trial, against the ground truth from the seed. A "
@@ -42,10 +43,10 @@ def resilience_section(result: Result) -> Section | None:
         return None
     columns = ("fault", "engine", "verdict", "lost", "surplus", "detect, s", "recover, s", "stale, s", "restarts")
     normal = Table(
-        "The controls: what is normal, and so when a fault is over.",
-        ("engine", "lag up to, records", "p99 up to, ms", "stale, s"),
+        "What is normal, and so when a fault is over, from a trial without faults or the time before the first fault.",
+        ("trial", "lag up to, records", "p99 up to, ms", "stale, s"),
         tuple(
-            (each.engine, f"{each.lag_records:,.0f}", f"{each.latency_ms_p99:,.0f}", f"{each.worst_staleness_s:.1f}")
+            (each.trial, f"{each.lag_records:,.0f}", f"{each.latency_ms_p99:,.0f}", f"{each.worst_staleness_s:.1f}")
             for each in found.controls
         ),
     )
@@ -115,7 +116,7 @@ def draw_resilience(result: Result) -> Picture | None:
     if found is None:
         return None
     trials = [trial for engine in result.engines for trial in engine.trials if trial.series]
-    faults = [[each for each in found.faults if each.trial == _label(trial, result)] for trial in trials]
+    faults = [[each for each in found.faults if each.trial in _labels(trial, result)] for trial in trials]
     shown = [(trial, marks) for trial, marks in zip(trials, faults, strict=True) if marks]
     if not shown:
         return None
@@ -133,10 +134,10 @@ def draw_resilience(result: Result) -> Picture | None:
     )
 
 
-def _label(trial: TrialResult, result: Result) -> str:
-    """The label of a trial with faults: engines' names in the result are those of their labels."""
+def _labels(trial: TrialResult, result: Result) -> tuple[str, str]:
+    """What a trial with faults may be called: after its engine, as named in the result; of several, with its number."""
     name = next(engine.name for engine in result.engines if trial in engine.trials)
-    return f"{name}-{trial.block}"
+    return name, f"{name}-{trial.block}"
 
 
 def _draw(axes: Axes, trial: TrialResult, marks: list[FaultOutcome]) -> None:
@@ -144,6 +145,7 @@ def _draw(axes: Axes, trial: TrialResult, marks: list[FaultOutcome]) -> None:
     axes.plot(t_s, [sample.lag_records for sample in trial.series], color=LAG)
     axes.set_yscale("symlog", linthresh=100)
     axes.set_ylim(0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda records, _place: f"{records:,.0f}"))
     axes.set_ylabel("lag, records", color=LAG)
     right = axes.twinx()
     p99_ms = np.array([sample.latency_ms_p99 for sample in trial.series], dtype=np.float64)
@@ -165,5 +167,6 @@ def _draw(axes: Axes, trial: TrialResult, marks: list[FaultOutcome]) -> None:
                 fontsize=8,
                 color=MUTED,
             )
-    axes.set_title(f"{marks[0].engine}, {marks[0].trial}")
+    engine, label = marks[0].engine, marks[0].trial
+    axes.set_title(engine if engine == label else f"{engine}, {label}")
     axes.set_xlabel("s")

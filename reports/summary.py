@@ -87,13 +87,21 @@ def headline(result: Result) -> Headline:
         nobody = (NO_WINNER_INVALID,)
         return Headline("Invalid run: its numbers must not be used", reasons, nobody, nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
-    title = f"Valid run: {passed} of {len(result.engines)} engines proven to count right"
+    title = f"Valid run: {passed} of {len(result.engines)} engines proven to count right{_leaks_text(result)}"
     comparison = compared(result)
     if not comparison:
         nobody = (NO_WINNER_SINGLE_TRIAL if _most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
         return Headline(title, (), nobody, nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
     return Headline(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
+
+
+def _leaks_text(result: Result) -> str:
+    """Of a soak test, whether anything leaks; what was not judged is not told of here."""
+    growth = [each for trial in result.soak.trials for each in trial.growth] if result.soak else []
+    judged = sum(each.verdict != "not judged" for each in growth)
+    leaking = sum(each.verdict == "fail" for each in growth)
+    return f", {leaking} of {judged} resources that were judged leak" if growth else ""
 
 
 def trials_text(result: Result) -> str:

@@ -1,5 +1,6 @@
 """What a workload must count to, from the seed alone: the check on the ground truth that Spark computes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from engines.contract.aggregate import Cell
 from workloads.cells import CELLS, cell_of
 from workloads.lateness import classify
-from workloads.workload import Workload
+from workloads.profiles import NANOSECONDS_PER_S
+from workloads.workload import Columns, Workload
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,52 @@ class ExpectedCounts:
 def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> ExpectedCounts:
     """Count `workload` without making its lines, except the malformed ones."""
     totals: dict[int, int] = {}
-    malformed_lines: list[bytes] = []
     malformed_indexes: list[int] = []
-    for first in range(0, workload.total_records, chunk_records):
-        columns = workload.columns(first, min(first + chunk_records, workload.total_records))
-        keys = (columns.windows_s * len(CELLS) + columns.cells)[~columns.malformed]
-        for key, count in zip(*(each.tolist() for each in np.unique(keys, return_counts=True)), strict=True):
-            totals[key] = totals.get(key, 0) + count
-        malformed_indexes += (first + np.flatnonzero(columns.malformed)).tolist()
-    for index in malformed_indexes:
-        malformed_lines += workload.lines(workload.columns(index, index + 1))
+    for columns in _chunks(workload, 0, workload.total_records, chunk_records):
+        _tally(columns, totals)
+        malformed_indexes += (columns.first + np.flatnonzero(columns.malformed)).tolist()
+    malformed_lines = _lines(workload, malformed_indexes)
     counts = {_cell(key): count for key, count in totals.items()}
     if workload.is_in_order:
         return ExpectedCounts(counts, malformed_lines, malformed_indexes)
     return _with_classes(workload, counts, malformed_lines, malformed_indexes)
+
+
+def expected_malformed(workload: Workload, chunk_records: int = 1 << 18) -> ExpectedCounts:
+    """`expected_counts` without counts, which a long workload has too many of to be held at once."""
+    indexes: list[int] = []
+    for columns in _chunks(workload, 0, workload.total_records, chunk_records):
+        indexes += (columns.first + np.flatnonzero(columns.malformed)).tolist()
+    return ExpectedCounts({}, _lines(workload, indexes), indexes)
+
+
+def counts_between(workload: Workload, start_s: int, end_s: int, chunk_records: int = 1 << 18) -> dict[Cell, int]:
+    """The counts of the windows from `start_s` to `end_s` after the start, of a workload in order.
+
+    There, the records of a window are those due in its second, so that a part of a workload can be counted by itself.
+    """
+    assert workload.is_in_order, "a window's records are not those due in its second"
+    totals: dict[int, int] = {}
+    first, last = workload.due_before(start_s * NANOSECONDS_PER_S), workload.due_before(end_s * NANOSECONDS_PER_S)
+    for columns in _chunks(workload, first, last, chunk_records):
+        _tally(columns, totals)
+    return {_cell(key): count for key, count in totals.items()}
+
+
+def _chunks(workload: Workload, first: int, last: int, chunk_records: int) -> Iterator[Columns]:
+    for start in range(first, last, chunk_records):
+        yield workload.columns(start, min(start + chunk_records, last))
+
+
+def _tally(columns: Columns, totals: dict[int, int]) -> None:
+    """Add the well-formed records to the totals of their windows' cells."""
+    keys = (columns.windows_s * len(CELLS) + columns.cells)[~columns.malformed]
+    for key, count in zip(*(each.tolist() for each in np.unique(keys, return_counts=True)), strict=True):
+        totals[key] = totals.get(key, 0) + count
+
+
+def _lines(workload: Workload, indexes: list[int]) -> list[bytes]:
+    return [line for index in indexes for line in workload.lines(workload.columns(index, index + 1))]
 
 
 def _with_classes(

@@ -55,6 +55,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 log.retention.ms=-1
 log.retention.bytes=-1
+# Only topics that say so lose anything; but those soon, where a run is long and its disk is to stay small.
+log.retention.check.interval.ms=30000
 """
 
 

@@ -64,7 +64,8 @@ class Generator:
         self._errors = Durations()
         self._new_errors_ns: list[NDArray[np.int64]] = []  # of the last records that were sent, in order
         self._apart = waterfall_records(self._workload)
-        self._apart_errors_ns = np.zeros(len(self._apart), dtype=np.int64)
+        # Written to at once: pages of zeros are taken up one by one only, which looks like a leak.
+        self._apart_errors_ns = np.full(len(self._apart), 0, dtype=np.int64)
 
     def run(self, stop: threading.Event) -> dict[str, Any]:
         """Send everything, or what is due until `stop` is set. Returns totals and the schedule error."""

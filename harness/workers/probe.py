@@ -37,6 +37,8 @@ AWAY_DEADLINE_S = 120.0
 ENTRIES_PER_READ = 1000
 #: An entry's ID is its time rounded down, so that a record may seem to be visible up to this long before it was due.
 CLOCK_RESOLUTION_US = 1000
+#: The distributions of so many seconds are kept; of those before, their quantiles.
+KEPT_SECONDS = 900
 _NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
 
 
@@ -53,6 +55,7 @@ class Probe:
             _durations
         )  # by slot of the intended time, negative in the warm-up
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
+        self._quantiles_ms: dict[int, list[float | None]] = {}  # by second, of those whose distribution is gone
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
         self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
         self._indexes = waterfall_records(workload)
@@ -131,10 +134,21 @@ class Probe:
         at_ns = window.seen_ms[certain] * 1_000_000 - self._anchor_ns
         latencies_ns = at_ns - offsets_ns
         _record(self._seconds, at_ns // NANOSECONDS_PER_S, latencies_ns)
+        self._let_go()
         measured_s = offsets_ns // NANOSECONDS_PER_S - self._job.workload.warmup_s
         _record(self._slots, measured_s // slot_length_s(self._job.workload.duration_s), latencies_ns)
         chosen, at = places(self._indexes, window.indexes[certain])
         self._visible_ms[at] = window.seen_ms[certain][chosen]
+
+    def _let_go(self) -> None:
+        """Keep of old seconds' distributions the quantiles only: a long run is not to need ever more memory.
+
+        A second of whose records some are seen to have become visible in it only later keeps the quantiles of most.
+        """
+        while len(self._seconds) > KEPT_SECONDS:
+            oldest = min(self._seconds)
+            found = _quantiles_ms(self._seconds.pop(oldest))
+            self._quantiles_ms.setdefault(oldest, found)
 
     def _totals(self) -> dict[str, Any]:
         return {
@@ -164,7 +178,7 @@ class Probe:
             "slots": {slot: found.as_json() for slot, found in sorted(self._slots.items())},
             "by_step": sorted(self._steps.items()),
             "by_second": {
-                second: (count, *_quantiles_ms(self._seconds.get(second)))
+                second: (count, *(self._quantiles_ms.get(second) or _quantiles_ms(self._seconds.get(second))))
                 for second, count in sorted(self._visible_in.items())
             },
         }

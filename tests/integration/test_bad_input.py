@@ -52,6 +52,31 @@ def test_what_makes_no_sense_exits_2(tmp_path: Path, arguments: tuple[str, ...],
     assert [word for word in words if word not in message] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (("sweep",), "sweep"),
+        (("chaos",), "chaos"),
+        (("soak",), "soak"),
+        (("loadtest", "--headless"), "loadtest"),
+        (("run", "--redis", "redis://127.0.0.1:1/0"), "--redis"),
+    ],
+)
+def test_faults_are_refused_where_they_are_not_injected(tmp_path: Path, command: tuple[str, ...], word: str) -> None:
+    scenario = write_scenario(tmp_path, duration_s=60, faults=[{"kind": "redis-lost", "at_s": 9}])
+    first, *others = command
+    with Ringbench(tmp_path, first, scenario, *others) as run:
+        assert run.end() == 2, run.stderr
+        assert "the scenario has `faults`" in run.stderr and word in run.stderr
+        assert run.results() == []
+
+
+def test_soak_has_one_length(tmp_path: Path) -> None:
+    with Ringbench(tmp_path, "soak", "--hours", "1", "--minutes", "5") as run:
+        assert run.end() == 2
+        assert "--hours and --minutes exclude each other" in run.stderr
+
+
 @pytest.mark.parametrize(("option", "name"), [("--kafka", "Kafka"), ("--redis", "Redis")])
 def test_an_unreachable_service_exits_4(tmp_path: Path, closed_port: int, option: str, name: str) -> None:
     address = f"127.0.0.1:{closed_port}"

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from engines.contract.record import PATTERN, parse
 from harness.cli import app
+from harness.fault_sections import FaultSection
 from harness.scenario import Limits, Scenario, SurgeSection, built_in_scenarios
 from harness.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection
 
@@ -52,6 +53,7 @@ SECTIONS = pytest.mark.parametrize(
         ("### `surges`", SurgeSection),
         ("### `county_skew`", CountySkewSection),
         ("### `hot_partition`", HotPartitionSection),
+        ("### `faults`", FaultSection),
         ("### `limits`", Limits),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from harness.chaos import USUAL, check_names
 from harness.errors import UsageError
-from harness.faults import BY_NAME, FAULTS, make_plan, send, trial_s
+from harness.faults import BY_NAME, FAULTS, anywhere, draw_plan, make_plan, send, trial_s
 from harness.processes import start_process, wait_until
 
 NAMES = [fault.name for fault in FAULTS]
@@ -53,3 +53,29 @@ def test_a_signal_to_a_process_that_is_gone_is_no_error(tmp_path: Path) -> None:
         send(found, signal.SIGKILL)
         wait_until(lambda: process.poll() is not None, deadline_s=10, what="it has ended")
         send(found, signal.SIGCONT)
+
+
+def test_random_faults_are_the_same_for_the_same_seed_and_each_kind_comes_before_any_comes_again() -> None:
+    names = anywhere(archive=True)
+    plan = draw_plan(7, names, 20, 5, 1200)
+    assert plan == draw_plan(7, names[::-1], 20, 5, 1200) != draw_plan(8, names, 20, 5, 1200)
+    assert {each.fault for each in plan[: len(names)]} == set(names)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_faults_have_their_time_to_recover_and_end_within_the_time(seed: int) -> None:
+    plan = draw_plan(seed, anywhere(archive=False), 6, 30, 300)
+    for one, other in itertools.pairwise(plan):
+        assert other.at_s >= one.healed_s + BY_NAME[one.fault].recovery_s
+    assert plan[0].at_s >= 30
+    assert plan[-1].healed_s + BY_NAME[plan[-1].fault].recovery_s <= 300
+
+
+def test_too_many_random_faults_are_refused_with_how_many_fit() -> None:
+    with pytest.raises(ValueError, match=r"10 random faults need .* enough for 3"):
+        draw_plan(1, anywhere(archive=True), 10, 5, 120)
+
+
+def test_faults_for_any_engine_need_no_jvm_and_only_archiving_trials_harm_the_archive() -> None:
+    assert not any(BY_NAME[name].jvm for name in anywhere(archive=True))
+    assert "s3-kill" in set(anywhere(archive=True)) - set(anywhere(archive=False))

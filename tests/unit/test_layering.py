@@ -67,6 +67,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "dashboard_result",
         "loadtest_result",
         "resilience_result",
+        "soak_result",
     }
     found = {name for _, name in _ours("reports") if not name.startswith(("reports", "engines.contract", "workloads"))}
     assert found <= {f"harness.{name}" for name in allowed}

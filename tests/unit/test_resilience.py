@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.contract.aggregate import Cell
-from harness.chaos import owner, wrong_cells
+from harness.outcomes import owner, wrong_cells
 from harness.resilience import (
     Band,
     Course,

@@ -1,0 +1,281 @@
+"""What came of the faults of trials: repeats, times, staleness, and the records that each fault cost."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engines.contract.aggregate import Cell
+from harness.errors import UsageError
+from harness.faults import BY_NAME, Planned
+from harness.resilience import (
+    STEP_MS,
+    STEP_S,
+    Band,
+    Course,
+    normal_band,
+    time_to_detect_s,
+    time_to_recover_s,
+    visible_by_step,
+    worst_staleness_s,
+)
+from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience, RestartNote, WrongCell
+from harness.result import Result
+from harness.scenario import Scenario
+from harness.supervisor import Restart
+from harness.trial import Injected, Trial
+from harness.verifier import MAX_EXAMPLES
+from workloads.truth import ExpectedCounts
+from workloads.workload import Workload
+
+#: A standstill that had begun so long before a fault counts whole.
+BEFORE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A trial that took place, with what was sent: its number in the plan, 0 for a control."""
+
+    engine: str
+    number: int
+    trial: Trial
+    scenario: Scenario
+    expected: ExpectedCounts
+
+
+def refuse_disorder(scenario: Scenario) -> None:
+    """Make sure that the scenario's counts are known exactly.
+
+    Raises:
+        UsageError: it has disorder.
+    """
+    if scenario.disorder:
+        raise UsageError(
+            "the scenario has disorder, and what faults cost is told from counts that are known exactly",
+            fix="leave `disorder` out",
+        )
+
+
+def faults_passed(result: Result) -> bool:
+    """Whether all faults of `result` passed, if it has any."""
+    return not result.resilience or all(each.verdict == "pass" for each in result.resilience.faults)
+
+
+def is_proxied(planned: Iterable[Planned]) -> bool:
+    """Whether the faults need the proxy between the writer and Redis."""
+    return any(each.fault.startswith("network-") for each in planned)
+
+
+def suited(planned: Iterable[Planned], *, jvm: bool) -> list[Planned]:
+    """Those of the faults that an engine can have that is on a JVM, or is not."""
+    return [each for each in planned if jvm or not BY_NAME[each.fault].jvm]
+
+
+def planned_faults(trials: Iterable[Sequence[Planned]]) -> list[PlannedFault]:
+    """The plan, as it stands in the result, from that of each trial."""
+    return [
+        PlannedFault(trial=number, fault=each.fault, at_s=each.at_s, duration_s=each.duration_s)
+        for number, planned in enumerate(trials, start=1)
+        for each in planned
+    ]
+
+
+def engine_died(trial: Trial) -> bool:
+    """Whether the engine was started again."""
+    return any(each.name == "engine" for each in trial.restarts)
+
+
+def forgive_repeats(done: Done) -> int:
+    """Take out of the trial's dead letters those that were written again. Returns how many.
+
+    An engine that goes on from a checkpoint writes what came after it a second time; no engine promises more than "at
+    least once" here.
+    """
+    wanted, found = Counter(done.expected.malformed_lines), Counter(done.trial.dead_letters)
+    repeats = Counter({line: found[line] - wanted[line] for line in wanted if found[line] > wanted[line]})
+    done.trial.dead_letters = list((found - repeats).elements())
+    return repeats.total()
+
+
+def course_of(done: Done) -> Course:
+    """The course of a trial, to the end of the load or of what became visible."""
+    trial, workload, warmup_s = done.trial, Workload(done.scenario.workload()), done.scenario.warmup_s
+    found: list[tuple[int, int]] = trial.measured["by_step"]
+    count = 1 + max([round(workload.total_s / STEP_S), *(step for step, _ in found)])
+    due = np.array([workload.due_before(int(at * STEP_MS * 1_000_000)) for at in range(1, count + 1)], dtype=np.int64)
+    malformed = np.searchsorted(np.asarray(done.expected.malformed_indexes), due)
+    p99_ms = {int(second) - warmup_s: found[2] for second, found in trial.measured["by_second"].items()}
+    return Course(-float(warmup_s), due - malformed, visible_by_step(found, count), p99_ms)
+
+
+def control_band(done: Done, end_s: float) -> ControlBand | None:
+    """What the trial shows to be normal from the start of the measured time to `end_s`; None if it does not."""
+    trial = done.trial
+    if not trial.measured:
+        return None
+    course = course_of(done)
+    if not any(0 <= second < end_s for second in course.p99_ms):
+        return None
+    band = normal_band(course, end_s)
+    return ControlBand(
+        engine=trial.name,
+        trial=trial.label,
+        lag_records=band.lag_records,
+        latency_ms_p99=band.p99_ms,
+        worst_staleness_s=worst_staleness_s(course, 0, end_s),
+    )
+
+
+def own_band(done: Done) -> ControlBand | None:
+    """What a trial without a control shows to be normal: its own time before its first fault."""
+    return control_band(done, min(each.planned.at_s for each in done.trial.injected))
+
+
+def wrong_in(done: Done) -> list[WrongCell] | None:
+    """All cells of the trial whose counts are wrong; None if that is not known."""
+    if not done.trial.is_complete or done.trial.observed is None:
+        return None
+    return wrong_cells(done.expected.counts, done.trial.observed)
+
+
+def resilience_of(
+    seed: int, plan: Sequence[Planned], done: Iterable[Done], wrong: Callable[[Done], list[WrongCell] | None]
+) -> Resilience:
+    """The account of trials that all had the faults of `plan`, each beside its own time before the first of them.
+
+    Dead letters that a restarted engine has written again are taken out of the trials, and counted.
+    """
+    harmed = [each for each in done if each.trial.injected]
+    repeated = {each.trial.label: forgive_repeats(each) for each in harmed if engine_died(each.trial)}
+    bands = [own_band(each) for each in harmed]
+    return Resilience(
+        seed=seed,
+        plan=planned_faults([plan]),
+        controls=[band for band in bands if band],
+        faults=[found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))],
+        repeated_dead_letters=repeated,
+    )
+
+
+def outcomes(
+    done: Done,
+    normal: ControlBand | None,
+    wrong: list[WrongCell] | None,
+    further: Callable[[str], list[str]] = lambda _fault: [],
+) -> Iterable[FaultOutcome]:
+    """What came of each fault of a trial.
+
+    Args:
+        done: the trial.
+        normal: what is normal; None if that is not known, so that nothing is known of the faults, either.
+        wrong: the trial's wrong cells, see `wrong_in`.
+        further: what else speaks against a fault, by its name.
+    """
+    trial = done.trial
+    course = course_of(done) if trial.measured else None
+    starts_s = [each.planned.at_s for each in trial.injected]
+    zero_s = done.scenario.workload().epoch_s + done.scenario.warmup_s
+    for number, each in enumerate(trial.injected):
+        if not course or not normal or each.started_s is None or each.healed_s is None:
+            yield _not_injected(done.engine, trial, each)
+            continue
+        own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
+        reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
+        yield FaultOutcome(
+            engine=done.engine,
+            trial=trial.label,
+            fault=each.planned.fault,
+            description=BY_NAME[each.planned.fault].description,
+            verdict=_verdict(reasons, wrong is None and not trial.broken_off),
+            reasons=reasons,
+            started_s=each.started_s,
+            healed_s=each.healed_s,
+            lost_records=None if wrong is None else -sum(min(0, _excess(cell)) for cell in own),
+            surplus_records=None if wrong is None else sum(max(0, _excess(cell)) for cell in own),
+            wrong_cells=own[:MAX_EXAMPLES],
+            **_times(trial, course, Band(normal.lag_records, normal.latency_ms_p99), number),
+        )
+
+
+def _times(trial: Trial, course: Course, band: Band, number: int) -> dict[str, Any]:
+    """When the fault of that number was detected and over, how stale results became, and what was started again."""
+    injected = trial.injected[number]
+    started_s, healed_s = injected.started_s, injected.healed_s
+    assert started_s is not None and healed_s is not None
+    end_s = (*(each.planned.at_s for each in trial.injected), float("inf"))[number + 1]
+    restarts = [restart for restart in trial.restarts if started_s <= restart.died_s < end_s]
+    near = course.part(started_s - BEFORE_S, end_s)
+    return {
+        "detect_s": _first(time_to_detect_s(near, band, started_s, end_s), restarts, started_s),
+        "recover_s": time_to_recover_s(near, band, healed_s, end_s),
+        "worst_staleness_s": worst_staleness_s(near, started_s, end_s),
+        "restarts": [_note(restart) for restart in restarts],
+    }
+
+
+def _not_injected(engine: str, trial: Trial, injected: Injected) -> FaultOutcome:
+    ended = trial.broken_off or "; ".join((*trial.engine_troubles, *trial.invalid_reasons)) or "no reason is known"
+    return FaultOutcome(
+        engine=engine,
+        trial=trial.label,
+        fault=injected.planned.fault,
+        description=BY_NAME[injected.planned.fault].description,
+        verdict="unknown",
+        reasons=[f"the trial ended before: {ended}"],
+        started_s=injected.started_s,
+        healed_s=injected.healed_s,
+        detect_s=None,
+        recover_s=None,
+        worst_staleness_s=None,
+        lost_records=None,
+        surplus_records=None,
+    )
+
+
+def _reasons(trial: Trial, unverified: bool, own: list[WrongCell], first: bool) -> Iterable[str]:
+    """Why a fault did not pass. What belongs to none of a trial's faults is put down to the first."""
+    if trial.broken_off:
+        yield f"the trial was broken off: {trial.broken_off}"
+    elif unverified:
+        yield "the counts could not be verified"
+    yield from trial.engine_troubles if first else ()
+    if lost := -sum(min(0, _excess(cell)) for cell in own):
+        yield f"{lost:,} records lost"
+    if surplus := sum(max(0, _excess(cell)) for cell in own):
+        yield f"{surplus:,} records counted too often"
+
+
+def _verdict(reasons: list[str], is_unknown: bool) -> Literal["pass", "fail", "unknown"]:
+    return "unknown" if is_unknown else "fail" if reasons else "pass"
+
+
+def wrong_cells(expected: Mapping[Cell, int], observed: Mapping[Cell, int]) -> list[WrongCell]:
+    """All cells whose counts differ, in order."""
+    cells = sorted({cell for cell, _ in expected.items() ^ observed.items()})
+    return [WrongCell(**each._asdict(), expected=expected.get(each), observed=observed.get(each)) for each in cells]
+
+
+def _excess(cell: WrongCell) -> int:
+    return (cell.observed or 0) - (cell.expected or 0)
+
+
+def owner(end_s: float, starts_s: Sequence[float]) -> int:
+    """The number of the fault that a window which ends at `end_s` is put down to: the last that had begun by then."""
+    return max(0, sum(start_s < end_s for start_s in starts_s) - 1)
+
+
+def _first(lag_s: float | None, restarts: list[Restart], started_s: float) -> float | None:
+    found = [restart.died_s - started_s for restart in restarts[:1]] + ([] if lag_s is None else [lag_s])
+    return min(found, default=None)
+
+
+def _note(restart: Restart) -> RestartNote:
+    return RestartNote(
+        process=restart.name.replace("_", " "),
+        reason=restart.reason,
+        died_s=restart.died_s,
+        started_s=restart.started_s,
+        ready_s=restart.ready_s,
+    )
