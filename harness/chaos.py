@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from engines.contract.aggregate import Cell
 from harness.archive import fingerprint_archive
 from harness.assemble import invalid_reasons, trial_result
+from harness.engines import Engine, find_engines
 from harness.errors import InvalidRun, UsageError
-from harness.faults import BY_NAME, FAULTS, Planned, make_plan, trial_s
+from harness.faults import BY_NAME, FAULTS, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, make_plan, needs, trial_s
 from harness.pool import pool
 from harness.resilience import (
     STEP_MS,
@@ -26,7 +26,15 @@ from harness.resilience import (
     visible_by_step,
     worst_staleness_s,
 )
-from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience, RestartNote, WrongCell
+from harness.resilience_result import (
+    ControlBand,
+    FaultOutcome,
+    PlannedFault,
+    Resilience,
+    RestartNote,
+    Verdict,
+    WrongCell,
+)
 from harness.result import EngineResult, Result, TrialResult
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
@@ -45,6 +53,9 @@ FAULTY = "faults"
 CONTROL_S = 30
 #: What `ringbench chaos` injects unless told otherwise: a few that show most.
 USUAL = ("engine-kill", "engine-stop", "kafka-stop", "redis-lost", "writer-kill")
+
+#: Why a fault was not survived, although nothing was lost.
+DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,36 @@ def check_names(names: Iterable[str]) -> None:
         raise UsageError(f"unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
 
 
-def plan_of(chosen: ChaosOptions) -> list[PlannedFault]:
-    """The plan, as it stands in the result."""
+def plan_of(chosen: ChaosOptions, engines: Sequence[Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, as it stands in the result."""
     trials = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     return [
-        PlannedFault(trial=number, fault=each.fault, at_s=each.at_s, duration_s=each.duration_s)
+        PlannedFault(
+            trial=number,
+            fault=each.fault,
+            at_s=each.at_s,
+            duration_s=each.duration_s,
+            not_for=[engine.name for engine in engines if why_not(BY_NAME[each.fault], engine)],
+        )
         for number, planned in enumerate(trials, start=1)
         for each in planned
     ]
+
+
+def engines_of(scenario: Scenario, options: SessionOptions) -> list[Engine]:
+    """The engines that are to be harmed.
+
+    Raises:
+        ConfigurationError: there is no such engine, or its descriptor is wrong.
+    """
+    return find_engines(scenario.engines, options.engine_paths)
+
+
+def why_not(fault: Fault, engine: Engine) -> str:
+    """Why `fault` is not for `engine`; empty if it is."""
+    if fault.jvm and not engine.java:
+        return "the engine has no JVM"
+    return ""
 
 
 def chaos(
@@ -108,43 +141,56 @@ def chaos(
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
-    with open_session(run_id, scenario.engines, options, watcher) as session:
+    detour = needs(KAFKA_PROXY, chosen.faults)
+    with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
         done = list(_trials(session, scenario, plan))
         result = _assemble(session, started_at, scenario, chosen, options, done)
         return result, session.save(result, options, went_wrong=exit_code(result) != 0)
 
 
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0."""
+    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0.
+
+    A fault that is not for an engine fails nothing.
+    """
     if not result.valid:
         return InvalidRun.exit_code
     assert result.resilience
-    faults = all(each.verdict == "pass" for each in result.resilience.faults)
+    faults = all(each.verdict in ("pass", "not applicable") for each in result.resilience.faults)
     return 0 if faults and all(engine.verdict == "pass" for engine in result.engines) else 1
 
 
 def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> Iterable[_Done]:
     everything = [each.fault for planned in plan for each in planned]
-    proxied = any(name.startswith("network-") for name in everything)
+    proxied, kafka_proxied = needs(REDIS_PROXY, everything), needs(KAFKA_PROXY, everything)
     archive = any(BY_NAME[name].archive for name in everything)
     control_s = scenario.duration_s if archive else min(CONTROL_S, scenario.duration_s)
     sent = [scenario.model_copy(update={"duration_s": control_s}), *[scenario] * len(plan)]
     counts = {each.duration_s: expected_counts(Workload(each.workload())) for each in sent}
     total, place = len(scenario.engines) * (1 + len(plan)), 0
     for engine in scenario.engines:
-        jvm = session.engines[engine].engine.java
+        descriptor = session.engines[engine].engine
         for number, planned in enumerate([[], *plan]):
             place += 1
             session.watcher.progress(place, total)
-            fit = [each for each in planned if jvm or not BY_NAME[each.fault].jvm]
+            fit = [each for each in planned if not why_not(BY_NAME[each.fault], descriptor)]
             if planned and not fit:
                 continue
             archived = any(BY_NAME[each.fault].archive for each in fit) or (archive and not planned)
-            label = f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
-            made = TrialOptions(label=label, archive=archived, faults=fit, proxied=proxied)
+            made = TrialOptions(
+                label=_label(engine, number),
+                archive=archived,
+                faults=fit,
+                proxied=proxied,
+                kafka_proxied=kafka_proxied,
+            )
             expected = counts[sent[number].duration_s]
             trial = session.trial(sent[number], engine, len(expected.malformed_lines), made)
             yield _Done(engine, number, trial, sent[number], expected)
+
+
+def _label(engine: str, number: int) -> str:
+    return f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
 
 
 # What came of it
@@ -158,6 +204,8 @@ def _assemble(
     options: SessionOptions,
     done: list[_Done],
 ) -> Result:
+    engines = [session.engines[name].engine for name in scenario.engines]
+    plan = plan_of(chosen, engines)
     repeated = {each.trial.label: _forgive_repeats(each) for each in done if _engine_died(each.trial)}
     reasons = [
         reason
@@ -176,6 +224,7 @@ def _assemble(
         controls.append(found)
         for each in own[1:]:
             faults += _outcomes(session, each, own[0].trial, found)
+        faults += _not_applicable(plan, session.engines[engine].engine)
     return Result(
         run_id=session.run_id,
         valid=not reasons,
@@ -190,7 +239,7 @@ def _assemble(
         comparison=None,
         resilience=Resilience(
             seed=chosen.seed,
-            plan=plan_of(chosen),
+            plan=plan,
             controls=controls,
             faults=faults,
             repeated_dead_letters=repeated,
@@ -268,7 +317,7 @@ def _outcomes(session: Session, done: _Done, control: Trial, normal: ControlBand
     for number, each in enumerate(trial.injected):
         end_s = (*starts_s, float("inf"))[number + 1]
         if not course or each.started_s is None or each.healed_s is None:
-            yield _not_injected(engine, trial, each)
+            yield _not_measured(engine, trial.label, each.planned.fault, "unknown", _why_it_ended(trial), each)
             continue
         started_s, healed_s = each.started_s, each.healed_s
         own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
@@ -276,13 +325,15 @@ def _outcomes(session: Session, done: _Done, control: Trial, normal: ControlBand
         reasons = list(_reasons(trial, wrong is None, own, number == 0))
         if BY_NAME[each.planned.fault].archive and trial.is_complete and _archives_differ(session, trial, control):
             reasons.append("the archive is not the one of the control")
+        # What died of it was harmed.
+        idle = not each.did_something and not restarts
         yield FaultOutcome(
             engine=engine,
             trial=trial.label,
             fault=each.planned.fault,
             description=BY_NAME[each.planned.fault].description,
-            verdict=_verdict(reasons, wrong is None and not trial.broken_off),
-            reasons=reasons,
+            verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=idle),
+            reasons=[*reasons, DID_NOTHING] if idle else reasons,
             started_s=started_s,
             healed_s=healed_s,
             detect_s=_first(time_to_detect_s(course, band, started_s, end_s), restarts, started_s),
@@ -295,17 +346,37 @@ def _outcomes(session: Session, done: _Done, control: Trial, normal: ControlBand
         )
 
 
-def _not_injected(engine: str, trial: Trial, injected: Injected) -> FaultOutcome:
+def _not_applicable(plan: list[PlannedFault], engine: Engine) -> list[FaultOutcome]:
+    return [
+        _not_measured(
+            engine.name,
+            _label(engine.name, each.trial),
+            each.fault,
+            "not applicable",
+            why_not(BY_NAME[each.fault], engine),
+        )
+        for each in plan
+        if engine.name in each.not_for
+    ]
+
+
+def _why_it_ended(trial: Trial) -> str:
     ended = trial.broken_off or "; ".join((*trial.engine_troubles, *trial.invalid_reasons)) or "no reason is known"
+    return f"the trial ended before: {ended}"
+
+
+def _not_measured(
+    engine: str, label: str, fault: str, verdict: Verdict, reason: str, injected: Injected | None = None
+) -> FaultOutcome:
     return FaultOutcome(
         engine=engine,
-        trial=trial.label,
-        fault=injected.planned.fault,
-        description=BY_NAME[injected.planned.fault].description,
-        verdict="unknown",
-        reasons=[f"the trial ended before: {ended}"],
-        started_s=injected.started_s,
-        healed_s=injected.healed_s,
+        trial=label,
+        fault=fault,
+        description=BY_NAME[fault].description,
+        verdict=verdict,
+        reasons=[reason],
+        started_s=injected.started_s if injected else None,
+        healed_s=injected.healed_s if injected else None,
         detect_s=None,
         recover_s=None,
         worst_staleness_s=None,
@@ -327,8 +398,9 @@ def _reasons(trial: Trial, unverified: bool, own: list[WrongCell], first: bool) 
         yield f"{surplus:,} records counted too often"
 
 
-def _verdict(reasons: list[str], is_unknown: bool) -> Literal["pass", "fail", "unknown"]:
-    return "unknown" if is_unknown else "fail" if reasons else "pass"
+def verdict_of(reasons: list[str], *, is_unverified: bool, is_idle: bool) -> Verdict:
+    """The verdict on a fault, from what speaks against it; one that did nothing was not survived."""
+    return "unknown" if is_unverified else "fail" if reasons else "unknown" if is_idle else "pass"
 
 
 def wrong_cells(expected: Mapping[Cell, int], observed: Mapping[Cell, int]) -> list[WrongCell]:

@@ -3,7 +3,7 @@
 import random
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ CALM_BEFORE_S = 4.0
 #: How much later a fault may begin, and how much longer or shorter it may be, as the seed says.
 SPREAD_S = 1.0
 SPREAD_SHARE = 0.2
+#: The proxies, among a trial's children: between the writer and Redis, and between the engine and Kafka.
+REDIS_PROXY, KAFKA_PROXY = "proxy", "kafka_proxy"
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,13 @@ class Stage:
         pid_of: the guard of a process group, by its name, now.
         supervisor: what starts dead children again.
         backing: the services, all of them started here.
-        orders: the file that tells the proxy before Redis what to do.
+        orders: the file that tells a worker, by its name, what to do.
     """
 
     pid_of: Callable[[str], int]
     supervisor: Supervisor
     backing: Backing
-    orders: Path
+    orders: Callable[[str], Path]
 
     def processes(self, group: str) -> list[psutil.Process]:
         """The processes below the guard of a group; the guard itself must go on to watch."""
@@ -65,6 +67,8 @@ class Fault:
         recovery_s: how long to wait for the recovery at least, before the next fault.
         jvm: whether it is for engines with a JVM only.
         archive: whether the trial must archive its input.
+        evidence: the child, and the total in its progress, that rises if the fault does something; None if a signal or
+            a limit cannot but do it.
         start, heal: what to do. `heal` is called once, whatever happens, and may raise nothing.
     """
 
@@ -76,6 +80,7 @@ class Fault:
     heal: Callable[[Stage], None]
     jvm: bool = False
     archive: bool = False
+    evidence: tuple[str, str] | None = None
 
 
 def _stop(group: str, description: str, *, archive: bool = False) -> Fault:
@@ -102,13 +107,16 @@ def _kill(group: str, description: str, recovery_s: float) -> Fault:
 
 
 def _network(name: str, description: str, orders: Orders, duration_s: float = 4.0) -> Fault:
+    """A fault of the network between the writer and Redis, or, for a name with kafka, the engine and the broker."""
+    proxy, recovery_s = (KAFKA_PROXY, 20.0) if name.startswith("kafka-") else (REDIS_PROXY, 14.0)
     return Fault(
-        f"network-{name}",
+        name,
         description,
         duration_s,
-        14.0,
-        lambda stage: orders.give(stage.orders),
-        lambda stage: Orders(resets=orders.resets).give(stage.orders),
+        recovery_s,
+        lambda stage: orders.give(stage.orders(proxy)),
+        lambda stage: Orders(resets=orders.resets).give(stage.orders(proxy)),
+        evidence=(proxy, "harmed"),
     )
 
 
@@ -190,10 +198,13 @@ FAULTS = (
     _stop("redis", "Redis is stopped, and goes on"),
     _kill("redis_writer", "the process that writes to Redis is killed, and started again", 14.0),
     _stop("redis_writer", "the process that writes to Redis is stopped, and goes on"),
-    _network("delay", "everything between the writer and Redis takes 200 ms, each way", Orders(delay_ms=200.0)),
-    _network("cut", "nothing passes between the writer and Redis, and no connection breaks", Orders(cut=True)),
-    _network("slow", "16 kB a second pass between the writer and Redis, each way", Orders(bytes_per_s=16_384)),
-    _network("reset", "the connections between the writer and Redis are reset", Orders(resets=1), 1.0),
+    _network("network-delay", "everything between the writer and Redis takes 200 ms, each way", Orders(delay_ms=200.0)),
+    _network("network-cut", "nothing passes between the writer and Redis, and no connection breaks", Orders(cut=True)),
+    _network("network-slow", "16 kB a second pass between the writer and Redis, each way", Orders(bytes_per_s=16_384)),
+    _network("network-reset", "the connections between the writer and Redis are reset", Orders(resets=1), 1.0),
+    _network("kafka-delay", "everything between the engine and Kafka takes 200 ms, each way", Orders(delay_ms=200.0)),
+    _network("kafka-cut", "nothing passes between the engine and Kafka, and no connection breaks", Orders(cut=True)),
+    _network("kafka-reset", "the connections between the engine and Kafka are reset", Orders(resets=1), 1.0),
     Fault(
         "s3-kill",
         "the S3 store is killed while the input is being archived, and started again with the same files",
@@ -206,6 +217,11 @@ FAULTS = (
 )
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def needs(worker: str, names: Iterable[str]) -> bool:
+    """Whether one of the faults called `names` acts through the worker of that name."""
+    return any((BY_NAME[name].evidence or ("",))[0] == worker for name in names)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from harness.child import Child, start_worker
 from harness.clock import ClockWatch
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
-from harness.faults import BY_NAME, Planned, Stage
+from harness.faults import BY_NAME, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.recording import SUFFIX
@@ -95,6 +95,7 @@ class TrialOptions:
         companions: further processes, by name, whose cost is measured; they are not the trial's to end.
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
+        kafka_proxied: have the engine reach Kafka through one.
     """
 
     label: str
@@ -106,15 +107,26 @@ class TrialOptions:
     companions: Mapping[str, Child] = field(default_factory=dict)
     faults: Sequence[Planned] = ()
     proxied: bool = False
+    kafka_proxied: bool = False
 
 
 @dataclass
 class Injected:
-    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all."""
+    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all.
+
+    `before` is the total of its evidence (see `harness.faults.Fault`) when it began, `did_something` whether that rose.
+    """
 
     planned: Planned
     started_s: float | None = None
     healed_s: float | None = None
+    before: int = 0
+    did_something: bool = False
+
+    def look(self, total: int) -> None:
+        """Take in the total of the evidence now. A fault without any cannot but do something."""
+        certain = BY_NAME[self.planned.fault].evidence is None
+        self.did_something |= certain or total > self.before
 
 
 @dataclass
@@ -205,9 +217,9 @@ class TrialRunner:
     def _start_engine(self, stack: ExitStack) -> bool:
         """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
         self._watcher.phase(f"{self._options.label}: starting the engine")
-        if self._options.proxied:
-            self._start_worker(stack, "proxy", self._proxy_job())
-            self._children["proxy"].wait_for("ready", WORKER_READY_S)
+        for name, job_of_proxy in self._proxy_jobs().items():
+            self._children[name] = stack.enter_context(start_worker("proxy", job_of_proxy, self._directory, name=name))
+            self._children[name].wait_for("ready", WORKER_READY_S)
         self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
@@ -282,7 +294,7 @@ class TrialRunner:
         return JobSpecification(
             run_id=self._run_id,
             engine=self._name,
-            bootstrap_servers=self._backing.bootstrap_servers,
+            bootstrap_servers=self._engines_bootstrap_servers(),
             input_topic=self._topics.input,
             output_topic=self._topics.aggregates,
             dead_letter_topic=self._topics.dead_letter,
@@ -328,15 +340,29 @@ class TrialRunner:
     def _writers_redis_url(self) -> str:
         if not self._options.proxied:
             return self._backing.redis_url
-        return f"redis://{HOST}:{self._children['proxy'].latest('port')}/0"
+        return f"redis://{HOST}:{self._children[REDIS_PROXY].latest('port')}/0"
 
-    def _proxy_job(self) -> ProxyJob:
-        port = urlsplit(self._backing.redis_url).port
-        assert port, "faults are for a Redis that was started here"
-        return ProxyJob(target_port=port, orders=str(self._orders()))
+    def _engines_bootstrap_servers(self) -> str:
+        if not self._options.kafka_proxied:
+            return self._backing.bootstrap_servers
+        return f"{HOST}:{self._children[KAFKA_PROXY].latest('port')}"
 
-    def _orders(self) -> Path:
-        return self._directory / "proxy.orders.json"
+    def _proxy_jobs(self) -> dict[str, ProxyJob]:
+        jobs = {}
+        if self._options.proxied:
+            port = urlsplit(self._backing.redis_url).port
+            assert port, "faults are for a Redis that was started here"
+            jobs[REDIS_PROXY] = ProxyJob(target_port=port, orders=str(self._orders(REDIS_PROXY)))
+        if self._options.kafka_proxied:
+            detour = self._backing.kafka.detour
+            assert detour, "the session was opened without a detour to Kafka"
+            jobs[KAFKA_PROXY] = ProxyJob(
+                target_port=detour.broker_port, orders=str(self._orders(KAFKA_PROXY)), port=detour.proxy_port
+            )
+        return jobs
+
+    def _orders(self, name: str) -> Path:
+        return self._directory / f"{name}.orders.json"
 
     def _probe_job(self) -> ProbeJob:
         return ProbeJob(
@@ -370,7 +396,7 @@ class TrialRunner:
         for each in self._trial.injected:
             if each.started_s is None and t_s >= each.planned.at_s:
                 self._watcher.note(f"{t_s:.1f} s: {each.planned.fault} begins")
-                each.started_s = self._t_s()
+                each.started_s, each.before = self._t_s(), self._evidence(each)
                 BY_NAME[each.planned.fault].start(self._stage())
             elif each.started_s is not None and each.healed_s is None and t_s >= each.planned.healed_s:
                 self._heal(each)
@@ -406,7 +432,18 @@ class TrialRunner:
         return True
 
     def _stage(self) -> Stage:
-        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders())
+        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders)
+
+    def _evidence(self, injected: Injected) -> int:
+        """The total that rises if the fault does something."""
+        where = BY_NAME[injected.planned.fault].evidence
+        return int(self._children[where[0]].latest(where[1], 0)) if where else 0
+
+    def _look_for_evidence(self) -> None:
+        """Note whether the fault that began last has done something: what follows is put down to the next one."""
+        begun = [each for each in self._trial.injected if each.started_s is not None]
+        for each in begun[-1:]:
+            each.look(self._evidence(each))
 
     def _watch_drain(self) -> bool:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
@@ -446,6 +483,7 @@ class TrialRunner:
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
+        self._look_for_evidence()
         return not self._trial.broken_off and self._all_live()
 
     def _view(self) -> View:

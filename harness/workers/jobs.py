@@ -82,11 +82,12 @@ class ProbeJob:
 class ProxyJob:
     """Pass bytes between a port of its own, on loopback, and `target_port`, as the file `orders` says.
 
-    See `harness.workers.proxy.Orders`; without the file, bytes pass freely.
+    See `harness.workers.proxy.Orders`; without the file, bytes pass freely. `port` 0 is any free one.
     """
 
     target_port: int
     orders: str
+    port: int = 0
 
 
 Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob | ProxyJob

@@ -11,7 +11,7 @@ import pytest
 
 from harness.child import start_worker
 from harness.processes import wait_until
-from harness.services.ports import HOST
+from harness.services.ports import HOST, reserve_port
 from harness.workers.jobs import ProxyJob
 from harness.workers.proxy import Orders
 
@@ -54,6 +54,28 @@ def _ask(client: socket.socket) -> bool:
         return client.recv(1) == b"x"
     except TimeoutError:
         return False
+
+
+def test_orders_that_harm_nothing_leave_no_trace_and_others_do(tmp_path: Path) -> None:
+    orders = tmp_path / "orders.json"
+    with (
+        socket.create_server((HOST, 0)) as server,
+        reserve_port() as holder,
+        start_worker(
+            "proxy",
+            ProxyJob(target_port=server.getsockname()[1], orders=str(orders), port=holder.getsockname()[1]),
+            tmp_path,
+            name="other_proxy",
+        ) as proxy,
+    ):
+        threading.Thread(target=_echo, args=(server,), daemon=True).start()
+        assert proxy.wait_for("ready", DEADLINE_S).fields["port"] == holder.getsockname()[1]
+        Orders(cut=True).give(orders)
+        wait_until(lambda: proxy.latest("harmed") == 0, deadline_s=DEADLINE_S, what="it tells of no harm")
+        with socket.create_connection((HOST, holder.getsockname()[1]), DEADLINE_S) as client:
+            client.sendall(b"x")
+            wait_until(lambda: proxy.latest("harmed") > 0, deadline_s=DEADLINE_S, what="it tells of harm")
+    assert (tmp_path / "other_proxy.log").exists()
 
 
 def test_without_orders_bytes_pass(proxied: tuple[socket.socket, Path]) -> None:
