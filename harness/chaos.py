@@ -118,6 +118,8 @@ def why_not(fault: Fault, engine: Engine) -> str:
     """Why `fault` is not for `engine`; empty if it is."""
     if fault.jvm and not engine.java:
         return "the engine has no JVM"
+    if fault.task and not engine.task_kill:
+        return "the engine has no task that could fail by itself (`task_kill` in its engine.toml)"
     return ""
 
 
@@ -183,6 +185,7 @@ def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> 
                 faults=fit,
                 proxied=proxied,
                 kafka_proxied=kafka_proxied,
+                restarts_tasks=any(BY_NAME[each.fault].task for each in fit),
             )
             expected = counts[sent[number].duration_s]
             trial = session.trial(sent[number], engine, len(expected.malformed_lines), made)
@@ -206,7 +209,7 @@ def _assemble(
 ) -> Result:
     engines = [session.engines[name].engine for name in scenario.engines]
     plan = plan_of(chosen, engines)
-    repeated = {each.trial.label: _forgive_repeats(each) for each in done if _engine_died(each.trial)}
+    repeated = {each.trial.label: _forgive_repeats(each) for each in done if _went_back(each.trial)}
     reasons = [
         reason
         for each in done
@@ -247,8 +250,10 @@ def _assemble(
     )
 
 
-def _engine_died(trial: Trial) -> bool:
-    return any(each.name == "engine" for each in trial.restarts)
+def _went_back(trial: Trial) -> bool:
+    """Whether the engine, or a task of it, was started again in the trial."""
+    died = any(each.name == "engine" for each in trial.restarts)
+    return died or any(BY_NAME[each.planned.fault].task and each.did_something for each in trial.injected)
 
 
 def _forgive_repeats(done: _Done) -> int:

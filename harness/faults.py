@@ -50,6 +50,14 @@ class Stage:
         send(self.processes(group), number)
 
 
+def program_below(guard: int) -> list[psutil.Process]:
+    """The one process that a guard itself started; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        # The guard also adopts what others leave behind, later.
+        return sorted(psutil.Process(guard).children(), key=psutil.Process.create_time)[:1]
+    return []
+
+
 def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
     """Send a signal to each of `processes` that lives."""
     for process in processes:
@@ -66,6 +74,7 @@ class Fault:
         duration_s: how long it lasts, on average.
         recovery_s: how long to wait for the recovery at least, before the next fault.
         jvm: whether it is for engines with a JVM only.
+        task: whether it harms a task within the engine: for engines that say that they can do that only.
         archive: whether the trial must archive its input.
         evidence: the child, and the total in its progress, that rises if the fault does something; None if a signal or
             a limit cannot but do it.
@@ -79,6 +88,7 @@ class Fault:
     start: Callable[[Stage], None]
     heal: Callable[[Stage], None]
     jvm: bool = False
+    task: bool = False
     archive: bool = False
     evidence: tuple[str, str] | None = None
 
@@ -131,6 +141,12 @@ def _is_java(process: psutil.Process) -> bool:
         return False
 
 
+def _kill_task(stage: Stage) -> None:
+    # One that is just starting does not heed the order, and would die of it.
+    if not stage.supervisor.is_down("engine"):
+        send(program_below(stage.pid_of("engine")), signal.SIGUSR1)
+
+
 def _limit_files(stage: Stage, *, full: bool) -> None:
     """Let every write of the engine to a file fail, or not any more; pipes and sockets go on."""
     for process in stage.processes("engine"):
@@ -160,6 +176,16 @@ FAULTS = (
         _kill_jvm,
         lambda _stage: None,
         jvm=True,
+    ),
+    Fault(
+        "task-kill",
+        "one task within the engine fails, and the engine runs it again by itself",
+        1.0,
+        24.0,
+        _kill_task,
+        lambda _stage: None,
+        task=True,
+        evidence=("engine", "task_restarts"),
     ),
     _stop("engine", "the engine is stopped, and goes on: a long pause of the JVM, or a frozen host"),
     Fault(

@@ -89,5 +89,5 @@ class Resilience(_Part):
     controls: list[ControlBand]
     faults: list[FaultOutcome]
     repeated_dead_letters: dict[str, int] = Field(
-        description="by trial with a restart of the engine: dead letters written again, which is allowed there"
+        description="by trial with a restart of the engine or its tasks: dead letters written again, as is allowed"
     )

@@ -96,6 +96,7 @@ class TrialOptions:
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
         kafka_proxied: have the engine reach Kafka through one.
+        restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
     """
 
     label: str
@@ -108,6 +109,7 @@ class TrialOptions:
     faults: Sequence[Planned] = ()
     proxied: bool = False
     kafka_proxied: bool = False
+    restarts_tasks: bool = False
 
 
 @dataclass
@@ -302,6 +304,7 @@ class TrialRunner:
             parallelism=self._scenario.parallelism,
             checkpoint_dir=str(self._directory / CHECKPOINTS),
             checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
+            restarts_tasks=self._options.restarts_tasks,
             jars=[str(jar) for jar in self._prepared.jars],
             settings=self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings,
         )

@@ -28,8 +28,8 @@ COUNTS_NOTE = (
     "record is put down to the last fault that had begun when it was due."
 )
 REPEATS_NOTE = (
-    "After a restart of the engine, dead letters are held to at-least-once: none may be missing, and repeated ones are "
-    "counted here: {repeats}."
+    "After a restart of the engine or of its tasks, dead letters are held to at-least-once: none may be missing, and "
+    "repeated ones are counted here: {repeats}."
 )
 NOT_APPLICABLE = "not applicable"
 NEVER = "never"

@@ -4,7 +4,8 @@
     The job runs and would process a record now. `version` and `config`: the engine's version, and the configuration in
     effect, read back from the engine.
 ``progress``
-    At least every two seconds while it runs. Totals since the start: `records_in`, `malformed`, `late`.
+    At least every two seconds while it runs. Totals since the start: `records_in`, `malformed`, `late`; of engines with
+    `task_kill` in their descriptor also `task_restarts`, how often tasks that had failed were run again.
 ``failed``
     The job ended by itself; `error` says why. The process then exits with a code other than 0.
 ``stopped``
@@ -17,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -63,6 +65,23 @@ class EventWriter:
         with self._lock:
             self._out.write(line + "\n")
             self._out.flush()
+
+
+def act_on_sigusr1(kill_task: Callable[[], None]) -> None:
+    """Call `kill_task`, in a thread of its own, at each SIGUSR1 from now on: the order to let one task fail.
+
+    Before the first call of this function, SIGUSR1 ends the process. Call it before `ready` is sent.
+    """
+    ordered = threading.Event()
+
+    def obey() -> None:
+        while True:
+            ordered.wait()
+            ordered.clear()
+            kill_task()
+
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: ordered.set())
+    threading.Thread(target=obey, name="task kills", daemon=True).start()
 
 
 def stop_on_sigterm() -> threading.Event:

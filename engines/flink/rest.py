@@ -37,8 +37,15 @@ class Rest:
             names = [each["id"] for each in self._get(path)]
             if found := [name for name in names if name.startswith(operator) and name.endswith(f".{metric}")]:
                 query = urllib.parse.urlencode({"get": found[0], "agg": "sum"})
-                return int(self._get(f"{path}?{query}")[0]["sum"])
+                # The tasks, and their metrics, may be gone meanwhile.
+                sums = self._get(f"{path}?{query}")
+                return int(sums[0]["sum"]) if sums else None
         return None
+
+    def restarts(self) -> int:
+        """How often the job's tasks were restarted; 0 until Flink has told it once."""
+        found = self._get(f"{self._job}/metrics?get=numRestarts")
+        return int(found[0]["value"]) if found else 0
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self._base + path, timeout=TIMEOUT_S) as response:  # noqa: S310

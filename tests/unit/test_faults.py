@@ -10,7 +10,18 @@ import pytest
 from harness.chaos import USUAL, ChaosOptions, check_names, plan_of, verdict_of
 from harness.engines import find_engines
 from harness.errors import UsageError
-from harness.faults import BY_NAME, FAULTS, KAFKA_PROXY, REDIS_PROXY, Planned, make_plan, needs, send, trial_s
+from harness.faults import (
+    BY_NAME,
+    FAULTS,
+    KAFKA_PROXY,
+    REDIS_PROXY,
+    Planned,
+    make_plan,
+    needs,
+    program_below,
+    send,
+    trial_s,
+)
 from harness.processes import start_process, wait_until
 from harness.trial import Injected
 
@@ -33,9 +44,13 @@ def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
 
 
 def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
-    chosen = ChaosOptions(["engine-jvm-kill", "engine-kill"], seed=1, per_trial=4)
-    plan = plan_of(chosen, find_engines(["flink", "baseline"]))
-    assert {each.fault: each.not_for for each in plan} == {"engine-jvm-kill": ["baseline"], "engine-kill": []}
+    chosen = ChaosOptions(["engine-jvm-kill", "engine-kill", "task-kill"], seed=1, per_trial=4)
+    plan = plan_of(chosen, find_engines(["flink", "spark", "baseline"]))
+    assert {each.fault: each.not_for for each in plan} == {
+        "engine-jvm-kill": ["baseline"],
+        "engine-kill": [],
+        "task-kill": ["baseline"],
+    }
 
 
 def test_a_fault_that_did_nothing_was_not_survived() -> None:
@@ -87,6 +102,14 @@ def test_an_unknown_fault_is_named_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown fault 'engin-kill'") as caught:
         check_names(["engine-stop", "engin-kill"])
     assert "engine-kill" in caught.value.fix
+
+
+def test_the_program_of_a_group_is_what_its_guard_started(tmp_path: Path) -> None:
+    argv = ["sh", "-c", "sleep 61 & exec sleep 60"]
+    with start_process("x", argv, log_path=tmp_path / "log") as process:
+        wait_until(lambda: len(process.child_tree()) == 2, deadline_s=10, what="both run", process=process)
+        (program,) = program_below(process.pid)
+        wait_until(lambda: program.cmdline() == ["sleep", "60"], deadline_s=10, what="it runs", process=process)
 
 
 def test_a_signal_to_a_process_that_is_gone_is_no_error(tmp_path: Path) -> None:
