@@ -13,7 +13,18 @@ from harness.archive import fingerprint_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.engines import Engine, find_engines
 from harness.errors import InvalidRun, UsageError
-from harness.faults import BY_NAME, FAULTS, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, make_plan, needs, trial_s
+from harness.faults import (
+    BY_NAME,
+    FAULTS,
+    GENERATOR,
+    KAFKA_PROXY,
+    REDIS_PROXY,
+    Fault,
+    Planned,
+    make_plan,
+    needs,
+    trial_s,
+)
 from harness.pool import pool
 from harness.resilience import (
     STEP_MS,
@@ -185,6 +196,7 @@ def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> 
                 faults=fit,
                 proxied=proxied,
                 kafka_proxied=kafka_proxied,
+                producers_stamps=needs(GENERATOR, [each.fault for each in fit]),
                 restarts_tasks=any(BY_NAME[each.fault].task for each in fit),
             )
             expected = counts[sent[number].duration_s]

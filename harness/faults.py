@@ -12,7 +12,8 @@ import psutil
 
 from harness.backing import Backing
 from harness.supervisor import Supervisor
-from harness.workers.proxy import Orders
+from harness.workers.orders import ClockOrders
+from harness.workers.proxy import ProxyOrders
 
 #: From the start of the measured time, or the end of a fault and its recovery, to the next fault, at least.
 CALM_BEFORE_S = 4.0
@@ -21,6 +22,9 @@ SPREAD_S = 1.0
 SPREAD_SHARE = 0.2
 #: The proxies, among a trial's children: between the writer and Redis, and between the engine and Kafka.
 REDIS_PROXY, KAFKA_PROXY = "proxy", "kafka_proxy"
+GENERATOR = "generator"
+#: Far beyond any lateness that is allowed, and far below what brokers refuse (an hour).
+CLOCK_STEP_MS = 300_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def _kill(group: str, description: str, recovery_s: float) -> Fault:
     return Fault(name, description, 2.0, recovery_s, start, lambda stage: stage.supervisor.release(group))
 
 
-def _network(name: str, description: str, orders: Orders, duration_s: float = 4.0) -> Fault:
+def _network(name: str, description: str, orders: ProxyOrders, duration_s: float = 4.0) -> Fault:
     """A fault of the network between the writer and Redis, or, for a name with kafka, the engine and the broker."""
     proxy, recovery_s = (KAFKA_PROXY, 20.0) if name.startswith("kafka-") else (REDIS_PROXY, 14.0)
     return Fault(
@@ -125,7 +129,7 @@ def _network(name: str, description: str, orders: Orders, duration_s: float = 4.
         duration_s,
         recovery_s,
         lambda stage: orders.give(stage.orders(proxy)),
-        lambda stage: Orders(resets=orders.resets).give(stage.orders(proxy)),
+        lambda stage: ProxyOrders(resets=orders.resets).give(stage.orders(proxy)),
         evidence=(proxy, "harmed"),
     )
 
@@ -224,13 +228,23 @@ FAULTS = (
     _stop("redis", "Redis is stopped, and goes on"),
     _kill("redis_writer", "the process that writes to Redis is killed, and started again", 14.0),
     _stop("redis_writer", "the process that writes to Redis is stopped, and goes on"),
-    _network("network-delay", "everything between the writer and Redis takes 200 ms, each way", Orders(delay_ms=200.0)),
-    _network("network-cut", "nothing passes between the writer and Redis, and no connection breaks", Orders(cut=True)),
-    _network("network-slow", "16 kB a second pass between the writer and Redis, each way", Orders(bytes_per_s=16_384)),
-    _network("network-reset", "the connections between the writer and Redis are reset", Orders(resets=1), 1.0),
-    _network("kafka-delay", "everything between the engine and Kafka takes 200 ms, each way", Orders(delay_ms=200.0)),
-    _network("kafka-cut", "nothing passes between the engine and Kafka, and no connection breaks", Orders(cut=True)),
-    _network("kafka-reset", "the connections between the engine and Kafka are reset", Orders(resets=1), 1.0),
+    _network(
+        "network-delay", "everything between the writer and Redis takes 200 ms, each way", ProxyOrders(delay_ms=200.0)
+    ),
+    _network(
+        "network-cut", "nothing passes between the writer and Redis, and no connection breaks", ProxyOrders(cut=True)
+    ),
+    _network(
+        "network-slow", "16 kB a second pass between the writer and Redis, each way", ProxyOrders(bytes_per_s=16_384)
+    ),
+    _network("network-reset", "the connections between the writer and Redis are reset", ProxyOrders(resets=1), 1.0),
+    _network(
+        "kafka-delay", "everything between the engine and Kafka takes 200 ms, each way", ProxyOrders(delay_ms=200.0)
+    ),
+    _network(
+        "kafka-cut", "nothing passes between the engine and Kafka, and no connection breaks", ProxyOrders(cut=True)
+    ),
+    _network("kafka-reset", "the connections between the engine and Kafka are reset", ProxyOrders(resets=1), 1.0),
     Fault(
         "s3-kill",
         "the S3 store is killed while the input is being archived, and started again with the same files",
@@ -239,6 +253,15 @@ FAULTS = (
         lambda stage: stage.signal("s3", signal.SIGKILL),
         lambda stage: stage.backing.s3.start_again(),
         archive=True,
+    ),
+    Fault(
+        "clock-step",
+        "the generator's wall clock jumps 300 s ahead, and back at the heal, while its schedule goes on",
+        4.0,
+        14.0,
+        lambda stage: ClockOrders(offset_ms=CLOCK_STEP_MS).give(stage.orders(GENERATOR)),
+        lambda stage: ClockOrders().give(stage.orders(GENERATOR)),
+        evidence=(GENERATOR, "clock_steps"),
     ),
 )
 

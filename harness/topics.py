@@ -30,14 +30,21 @@ class Topics:
         return [self.input, self.aggregates, self.dead_letter]
 
 
-def create_topics(bootstrap_servers: str, topics: Topics, partitions: int) -> None:
+def create_topics(bootstrap_servers: str, topics: Topics, partitions: int, *, producers_stamps: bool = False) -> None:
     """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
+
+    With `producers_stamps`, messages of the input topic keep the times that they were sent with.
 
     Raises:
         ServiceError: the broker refused, or did not answer in time.
     """
-    config = {"message.timestamp.type": "LogAppendTime"}
-    wanted = [NewTopic(name, num_partitions=partitions, config=config) for name in topics.all()]
+    kinds = dict.fromkeys(topics.all(), "LogAppendTime")
+    if producers_stamps:
+        kinds[topics.input] = "CreateTime"
+    wanted = [
+        NewTopic(name, num_partitions=partitions, config={"message.timestamp.type": kind})
+        for name, kind in kinds.items()
+    ]
     admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():
         try:

@@ -21,7 +21,7 @@ from harness.child import Child, start_worker
 from harness.clock import ClockWatch
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
-from harness.faults import BY_NAME, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
+from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.recording import SUFFIX
@@ -96,6 +96,8 @@ class TrialOptions:
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
         kafka_proxied: have the engine reach Kafka through one.
+        producers_stamps: have messages of the input topic keep the times that the generator gave them, and let its wall
+            clock be stepped; their way is not taken apart into hops then.
         restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
     """
 
@@ -109,6 +111,7 @@ class TrialOptions:
     faults: Sequence[Planned] = ()
     proxied: bool = False
     kafka_proxied: bool = False
+    producers_stamps: bool = False
     restarts_tasks: bool = False
 
 
@@ -148,7 +151,7 @@ class Trial:
     broken_off: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
-    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
+    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
@@ -200,7 +203,12 @@ class TrialRunner:
         """Run the trial and tidy up after it, whatever happens. Raises ServiceError if something cannot be started."""
         (self._directory / CHECKPOINTS).mkdir(mode=0o700, parents=True)
         clear(self._backing.redis_url, self._backing.namespace)
-        create_topics(self._backing.bootstrap_servers, self._topics, self._scenario.partitions)
+        create_topics(
+            self._backing.bootstrap_servers,
+            self._topics,
+            self._scenario.partitions,
+            producers_stamps=self._options.producers_stamps,
+        )
         try:
             with ExitStack() as stack:
                 if self._start_engine(stack):
@@ -316,6 +324,7 @@ class TrialRunner:
             bootstrap_servers=self._backing.bootstrap_servers,
             topic=self._topics.input,
             output=self._output("generator.npz"),
+            orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
         )
 
     def _archiver_job(self) -> ArchiverJob:
@@ -530,7 +539,8 @@ class TrialRunner:
         letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
         trial.dead_letters = [message.value() or b"" for message in letters]
         trial.is_complete = not trial.invalid_reasons
-        if self._options.archive and trial.is_complete:
+        # When the broker took a message is known only if the broker stamped it.
+        if self._options.archive and trial.is_complete and not self._options.producers_stamps:
             trial.waterfall = self._waterfall()
 
     def _collect_what_there_is(self) -> None:
@@ -550,7 +560,7 @@ class TrialRunner:
         trial.measured = json.loads((self._directory / "probe.json").read_text(encoding="utf-8"))
         trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._end_s() if trial.measured["updates"] else None
         trial.generator_progress = [
-            (event.at_ms, event.fields["sent_records"], event.fields["acked_records"])
+            (event.fields["schedule_ms"], event.fields["sent_records"], event.fields["acked_records"])
             for event in self._children["generator"].events
             if "sent_records" in event.fields
         ]

@@ -51,6 +51,9 @@ class EventWriter:
     """Writes events to the real standard output, after pointing file descriptor 1 at standard error.
 
     Whatever else the process or its children print then lands in the log and cannot tear an event apart.
+
+    Attributes:
+        wall_ns: the clock that events are stamped by.
     """
 
     def __init__(self) -> None:
@@ -58,10 +61,11 @@ class EventWriter:
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         self._lock = threading.Lock()
+        self.wall_ns: Callable[[], int] = time.time_ns
 
     def send(self, kind: str, **fields: Any) -> None:
         """Print one event of `kind`."""
-        line = json.dumps({"event": kind, "at_ms": time.time_ns() // 1_000_000, **fields})
+        line = json.dumps({"event": kind, "at_ms": self.wall_ns() // 1_000_000, **fields})
         with self._lock:
             self._out.write(line + "\n")
             self._out.flush()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from engines.contract.events import EventWriter
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
+from harness.workers.orders import ORDERS_POLL_S, ClockOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.sample import waterfall_records
 from workloads.workload import Workload
@@ -34,11 +36,45 @@ PRODUCER_PROPERTIES = {
 }
 
 
+class WallClock:
+    """The generator's wall clock: the host's, stepped as the file `orders` says. The schedule does not go by it.
+
+    Attributes:
+        offset_ms: how far it is ahead of the host's.
+        steps: how often it was stepped.
+    """
+
+    def __init__(self, orders: str) -> None:
+        self.offset_ms = self.steps = 0
+        self._orders = Path(orders) if orders else None
+        self._next_look_s = 0.0
+
+    def look(self) -> None:
+        """Obey the orders, if it is time to look at them."""
+        if self._orders is None or (now_s := time.monotonic()) < self._next_look_s:
+            return
+        self._next_look_s = now_s + ORDERS_POLL_S
+        offset_ms = ClockOrders.read(self._orders).offset_ms
+        self.steps += offset_ms != self.offset_ms
+        self.offset_ms = offset_ms
+
+    def now_ns(self) -> int:
+        """Now, in nanoseconds since the Unix epoch."""
+        return time.time_ns() + self.offset_ms * 1_000_000
+
+    def stamp_ms(self) -> int:
+        """What a message sent now is stamped with; 0 where Kafka's client sees the same clock, and stamps by itself."""
+        return self.now_ns() // 1_000_000 if self.offset_ms else 0
+
+
 class Generator:
     """Sends one workload once."""
 
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
+        self._clock = WallClock(job.orders)
+        events.wall_ns = self._clock.now_ns
+        self._start_ns: int | None = None
         self._workload = Workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         self._producer = Producer(
@@ -60,7 +96,7 @@ class Generator:
         self._events.send("ready", version="", config=PRODUCER_PROPERTIES)
         if anchor_ns := await_anchor(self._job.anchor, stop):
             # The wall clock names the moment; the monotonic clock keeps time from there on.
-            start_ns = time.monotonic_ns() + anchor_ns - time.time_ns()
+            start_ns = self._start_ns = time.monotonic_ns() + anchor_ns - self._clock.now_ns()
             if start_ns < time.monotonic_ns():
                 raise RuntimeError("the agreed start time had passed before the generator heard of it")
             self._send_all(start_ns, stop)
@@ -72,6 +108,7 @@ class Generator:
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
         while self._sent < self._workload.total_records and not stop.is_set():
+            self._clock.look()
             now_ns = time.monotonic_ns()
             self._send_due(start_ns, now_ns - start_ns)
             self._producer.poll(0)
@@ -100,7 +137,7 @@ class Generator:
     def _send(self, line: bytes, partition: int) -> None:
         while True:
             try:
-                self._producer.produce(self._job.topic, line, partition=partition)
+                self._producer.produce(self._job.topic, line, partition=partition, timestamp=self._clock.stamp_ms())
                 break
             except BufferError:
                 # The broker is behind. Waiting here shows as schedule error, which is what it is.
@@ -143,7 +180,15 @@ class Generator:
         }
 
     def _totals(self) -> dict[str, Any]:
-        return {"sent_records": self._sent, "acked_records": self._acked, "failed_records": self._failed}
+        # By the clock of the schedule: events are stamped by the other one, which may be stepped.
+        since_start_ns = 0 if self._start_ns is None else time.monotonic_ns() - self._start_ns
+        return {
+            "sent_records": self._sent,
+            "acked_records": self._acked,
+            "failed_records": self._failed,
+            "schedule_ms": since_start_ns // 1_000_000,
+            "clock_steps": self._clock.steps,
+        }
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

@@ -21,7 +21,8 @@ ANCHOR_POLL_S = 0.01
 class GeneratorJob:
     """Send `workload` to `topic`, record i at its offset after the anchor.
 
-    `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`.
+    `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
+    a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none.
     """
 
     workload: WorkloadSpecification
@@ -29,6 +30,7 @@ class GeneratorJob:
     bootstrap_servers: str
     topic: str
     output: str
+    orders: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

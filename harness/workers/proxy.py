@@ -5,26 +5,25 @@ The other processes know nothing of it; they are given its port in place of the 
 
 import asyncio
 import contextlib
-import json
 import socket
 import struct
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engines.contract.events import EventWriter
 from harness.services.ports import HOST
 from harness.workers.jobs import ProxyJob, Pulse, run_worker
+from harness.workers.orders import ORDERS_POLL_S, Orders
 
-ORDERS_POLL_S = 0.02
 CHUNK_BYTES = 65_536
 #: At a throttled rate, so much passes at a time.
 THROTTLED_CHUNK_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Orders:
+class ProxyOrders(Orders):
     """What the proxy does to all connections.
 
     Attributes:
@@ -39,12 +38,6 @@ class Orders:
     bytes_per_s: int = 0
     resets: int = 0
 
-    def give(self, path: Path) -> None:
-        """Write the orders to the file that the proxy looks at; it appears whole."""
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(asdict(self)), encoding="ascii")
-        part.replace(path)
-
 
 class Proxy:
     """Passes bytes on between clients and the port of a service.
@@ -54,7 +47,7 @@ class Proxy:
 
     def __init__(self, job: ProxyJob) -> None:
         self._job = job
-        self._orders = Orders()
+        self._orders = ProxyOrders()
         self._writers: set[asyncio.StreamWriter] = set()
         self._passed_bytes = self._harmed = 0
 
@@ -76,10 +69,7 @@ class Proxy:
         return {"passed_bytes": self._passed_bytes, "harmed": self._harmed}
 
     def _look(self) -> None:
-        path = Path(self._job.orders)
-        if not path.exists():
-            return
-        orders = Orders(**json.loads(path.read_text(encoding="ascii")))
+        orders = ProxyOrders.read(Path(self._job.orders))
         if orders.resets > self._orders.resets:
             self._reset_all()
         self._orders = orders

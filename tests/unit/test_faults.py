@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.faults import (
     BY_NAME,
     FAULTS,
+    GENERATOR,
     KAFKA_PROXY,
     REDIS_PROXY,
     Planned,
@@ -41,6 +42,7 @@ def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
     assert needs(REDIS_PROXY, ["network-cut"]) and not needs(KAFKA_PROXY, ["network-cut"])
     assert needs(KAFKA_PROXY, ["engine-stop", "kafka-cut"]) and not needs(REDIS_PROXY, ["engine-stop", "kafka-cut"])
     assert not needs(KAFKA_PROXY, ["kafka-kill", "kafka-stop"])
+    assert needs(GENERATOR, ["clock-step"]) and not needs(GENERATOR, ["task-kill"])
 
 
 def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
