@@ -258,7 +258,7 @@ FAULTS = (
         "clock-step",
         "the generator's wall clock jumps 300 s ahead, and back at the heal, while its schedule goes on",
         4.0,
-        14.0,
+        8.0,
         lambda stage: ClockOrders(offset_ms=CLOCK_STEP_MS).give(stage.orders(GENERATOR)),
         lambda stage: ClockOrders().give(stage.orders(GENERATOR)),
         evidence=(GENERATOR, "clock_steps"),
