@@ -95,7 +95,7 @@ class Totals:
             records_in = self._rest.sum_metric(*RECORDS_IN)
             malformed = self._rest.sum_metric(*MALFORMED)
             counted = self._rest.sum_metric(*COUNTED)
-            restarts = self._rest.restarts()
+            restarts = self._restarts()
         except OSError:
             return self._last
         self._last = {"records_in": records_in, "malformed": malformed, "late": None, "task_restarts": restarts}
@@ -103,6 +103,14 @@ class Totals:
             # Metrics are read one after the other, while records are on their way: exact once the topic is quiet.
             self._last["late"] = max(0, records_in - malformed - counted)
         return self._last
+
+    def _restarts(self) -> int:
+        """How often failed tasks were restarted; one counts once all tasks run again, not when it is decided on."""
+        before, now = self._last["task_restarts"] or 0, self._rest.restarts()
+        if now == before or not self._rest.is_running():
+            return before
+        print(f"all tasks run again, after {now} restarts; state is that of checkpoint {self._rest.restored()}")
+        return now
 
 
 def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port: int) -> TableEnvironment:

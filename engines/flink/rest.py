@@ -43,9 +43,14 @@ class Rest:
         return None
 
     def restarts(self) -> int:
-        """How often the job's tasks were restarted; 0 until Flink has told it once."""
+        """How often it was decided to restart the job's tasks; 0 until Flink has told it once."""
         found = self._get(f"{self._job}/metrics?get=numRestarts")
         return int(found[0]["value"]) if found else 0
+
+    def restored(self) -> int | None:
+        """The checkpoint whose state the tasks have begun with; None if they have begun with none."""
+        found = self._get(f"{self._job}/checkpoints")["latest"]["restored"]
+        return int(found["id"]) if found else None
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self._base + path, timeout=TIMEOUT_S) as response:  # noqa: S310
