@@ -215,8 +215,8 @@ def _generator(trial: Trial) -> Generator | None:
 def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Iterator[Sample]:
     """One sample for each second from the start of the warm-up until the last record was visible."""
     warmup_s = workload.specification.warmup_s
-    at_ms, sent, acked = np.array(trial.generator_progress).T
-    sent_at_s = (at_ms - trial.anchor_ns / 1e6) / 1000
+    schedule_ms, sent, acked = np.array(trial.generator_progress).T
+    sent_at_s = schedule_ms / 1000
     readings = trial.readings["engine"]
     usage_at_s = np.array(readings.t_s) + warmup_s
     cpu_s = [usage.cpu_s for usage in readings.usages]

@@ -103,10 +103,13 @@ class Backing:
 
 
 @contextmanager
-def start_backing(external: External, run_id: str, directory: Path, progress: Progress) -> Iterator[Backing]:
+def start_backing(
+    external: External, run_id: str, directory: Path, progress: Progress, *, kafka_detour: bool = False
+) -> Iterator[Backing]:
     """Check the user's own services, start the others, and stop those at the end.
 
     Keys in the user's own Redis carry the run's id, so that they can neither meet others nor stay behind unnoticed.
+    With `kafka_detour`, a Kafka that is started here has a second way to it, through a proxy.
 
     Raises:
         UsageError: an address makes no sense.
@@ -131,7 +134,9 @@ def start_backing(external: External, run_id: str, directory: Path, progress: Pr
             check_s3(bucket.endpoint, bucket.name)
             versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
         ports = external.ports
-        kafka = external.kafka or keep("kafka", start_kafka(directory, port=ports.get("kafka"), progress=progress))
+        kafka = external.kafka or keep(
+            "kafka", start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress)
+        )
         redis = external.redis or keep("redis", start_redis(directory, port=ports.get("redis"), progress=progress))
         if not bucket:
             s3 = keep("s3", start_s3(directory, port=ports.get("s3"), progress=progress))

@@ -31,6 +31,13 @@ _MESSAGE = np.dtype(
     align=True,
 )
 
+#: rd_kafka_vu_t: one property of a message; a union of 64 bytes, of which two words are used here.
+_PROPERTY = np.dtype(
+    {"names": ["kind", "word", "length"], "formats": ["i4", "u8", "u8"], "offsets": [0, 8, 16], "itemsize": 72}
+)
+#: RD_KAFKA_VTYPE_RKT, _PARTITION, _VALUE, _MSGFLAGS and _TIMESTAMP
+_KINDS = (2, 3, 4, 7, 8)
+
 
 class _ReportedMessage(ctypes.Structure):
     """The beginning of rd_kafka_message_t, as a delivery report gives it."""
@@ -54,6 +61,9 @@ def _load() -> ctypes.CDLL:
         "rd_kafka_metadata": (integer, [pointer, integer, pointer, ctypes.POINTER(pointer), integer]),
         "rd_kafka_metadata_destroy": (None, [pointer]),
         "rd_kafka_produce_batch": (integer, [pointer, ctypes.c_int32, integer, pointer, integer]),
+        "rd_kafka_produceva": (pointer, [pointer, pointer, size]),
+        "rd_kafka_error_code": (integer, [pointer]),
+        "rd_kafka_error_destroy": (None, [pointer]),
         "rd_kafka_poll": (integer, [pointer, integer]),
         "rd_kafka_outq_len": (integer, [pointer]),
         "rd_kafka_flush": (integer, [pointer, integer]),
@@ -112,12 +122,18 @@ class BulkProducer:
         _raise_if(error)
         _library.rd_kafka_metadata_destroy(metadata)
 
-    def send(self, messages: "Messages", first: int, last: int) -> None:
+    def send(self, messages: "Messages", first: int, last: int, stamp_ms: int = 0) -> None:
         """Queue the messages `first` to `last` - 1, each after the other. Waits while the queue is full.
+
+        With a `stamp_ms`, in milliseconds since the Unix epoch, they have it for a time instead of now, and each is
+        queued by itself, because batches take no times.
 
         Raises:
             RuntimeError: librdkafka refuses one for another reason than a full queue.
         """
+        if stamp_ms:
+            self._send_stamped(messages.array[first:last], stamp_ms)
+            return
         while first < last:
             wanted = last - first
             address = messages.array.ctypes.data + first * _MESSAGE.itemsize
@@ -127,6 +143,22 @@ class BulkProducer:
             # The broker is behind. Waiting here shows as schedule error, which is what it is.
             first = messages.keep_refused(first, last)
             self.poll(_FULL_WAIT_S)
+
+    def _send_stamped(self, messages: NDArray[np.void], stamp_ms: int) -> None:
+        properties = np.zeros((len(messages), len(_KINDS)), dtype=_PROPERTY)
+        properties["kind"] = _KINDS
+        words = self._topic, messages["partition"], messages["payload"], _COPY, stamp_ms
+        for number, word in enumerate(words):
+            properties["word"][:, number] = word
+        properties["length"][:, _KINDS.index(4)] = messages["length"]
+        start, size = properties.ctypes.data, _PROPERTY.itemsize * len(_KINDS)
+        for address in range(start, start + size * len(messages), size):
+            while error := _library.rd_kafka_produceva(self._handle, address, len(_KINDS)):
+                code = _library.rd_kafka_error_code(error)
+                _library.rd_kafka_error_destroy(error)
+                if code != _QUEUE_FULL:
+                    _raise_if(code)
+                self.poll(_FULL_WAIT_S)
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Hear about failures; wait up to `timeout_s` for one."""

@@ -3,23 +3,27 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from harness.archive import fingerprint_archive
 from harness.assemble import invalid_reasons, trial_result
+from harness.engines import Engine, find_engines
 from harness.errors import InvalidRun, UsageError
 from harness.faults import BY_NAME, FAULTS, Planned, make_plan, trial_s
 from harness.outcomes import (
     Done,
     control_band,
-    engine_died,
     faults_passed,
     forgive_repeats,
-    is_proxied,
+    needs_detour,
+    not_applicable,
     outcomes,
     planned_faults,
     refuse_disorder,
     suited,
+    trial_options,
+    went_back,
     wrong_in,
 )
 from harness.pool import pool
@@ -27,7 +31,7 @@ from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, R
 from harness.result import EngineResult, Result, TrialResult
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
-from harness.trial import Trial, TrialOptions
+from harness.trial import Trial
 from harness.truth import truth_from_seed
 from harness.watch import ConsoleWatcher
 from workloads.truth import expected_counts
@@ -62,9 +66,18 @@ def check_names(names: Iterable[str]) -> None:
         raise UsageError(f"unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
 
 
-def plan_of(chosen: ChaosOptions) -> list[PlannedFault]:
-    """The plan, as it stands in the result."""
-    return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial))
+def plan_of(chosen: ChaosOptions, engines: Sequence[Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, as it stands in the result."""
+    return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial), engines)
+
+
+def engines_of(scenario: Scenario, options: SessionOptions) -> list[Engine]:
+    """The engines that are to be harmed.
+
+    Raises:
+        ConfigurationError: there is no such engine, or its descriptor is wrong.
+    """
+    return find_engines(scenario.engines, options.engine_paths)
 
 
 def chaos(
@@ -84,14 +97,18 @@ def chaos(
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
-    with open_session(run_id, scenario.engines, options, watcher) as session:
+    detour = needs_detour(each for planned in plan for each in planned)
+    with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
         done = list(_trials(session, scenario, plan))
         result = _assemble(session, started_at, scenario, chosen, options, done)
         return result, session.save(result, options, went_wrong=exit_code(result) != 0)
 
 
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0."""
+    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0.
+
+    A fault that is not for an engine fails nothing.
+    """
     if not result.valid:
         return InvalidRun.exit_code
     engines = all(engine.verdict == "pass" for engine in result.engines)
@@ -100,26 +117,28 @@ def exit_code(result: Result) -> int:
 
 def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
-    proxied = is_proxied(everything)
     archive = any(BY_NAME[each.fault].archive for each in everything)
     control_s = scenario.duration_s if archive else min(CONTROL_S, scenario.duration_s)
     sent = [scenario.model_copy(update={"duration_s": control_s}), *[scenario] * len(plan)]
     counts = {each.duration_s: expected_counts(Workload(each.workload())) for each in sent}
     total, place = len(scenario.engines) * (1 + len(plan)), 0
     for engine in scenario.engines:
-        jvm = session.engines[engine].engine.java
+        descriptor = session.engines[engine].engine
         for number, planned in enumerate([[], *plan]):
             place += 1
             session.watcher.progress(place, total)
-            fit = suited(planned, jvm=jvm)
+            fit = suited(planned, descriptor)
             if planned and not fit:
                 continue
             archived = any(BY_NAME[each.fault].archive for each in fit) or (archive and not planned)
-            label = f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
-            made = TrialOptions(label=label, archive=archived, faults=fit, proxied=proxied)
+            made = trial_options(_label(engine, number), everything, fit, archive=archived)
             expected = counts[sent[number].duration_s]
             trial = session.trial(sent[number], engine, len(expected.malformed_lines), made)
             yield Done(engine, number, trial, sent[number], expected)
+
+
+def _label(engine: str, number: int) -> str:
+    return f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
 
 
 # What came of it
@@ -133,7 +152,8 @@ def _assemble(
     options: SessionOptions,
     done: list[Done],
 ) -> Result:
-    repeated = {each.trial.label: forgive_repeats(each) for each in done if engine_died(each.trial)}
+    plan = plan_of(chosen, [session.engines[name].engine for name in scenario.engines])
+    repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
     reasons = [
         reason
         for each in done
@@ -152,6 +172,7 @@ def _assemble(
         controls.append(found)
         for each in own[1:]:
             faults += outcomes(each, found, wrong_in(each), _against(session, each.trial, control.trial))
+        faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
     return Result(
         run_id=session.run_id,
         valid=not reasons,
@@ -166,7 +187,7 @@ def _assemble(
         comparison=None,
         resilience=Resilience(
             seed=chosen.seed,
-            plan=plan_of(chosen),
+            plan=plan,
             controls=controls,
             faults=faults,
             repeated_dead_letters=repeated,

@@ -104,9 +104,12 @@ class Child:
         self._reader.join(timeout_s)
 
 
-def start_worker(module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None) -> Child:
-    """Start ``harness.workers.MODULE`` with `job`; job file and log go into `directory`."""
-    path = directory / f"{module}.job.json"
+def start_worker(
+    module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None, *, name: str = ""
+) -> Child:
+    """Start ``harness.workers.MODULE`` with `job`; job file and log go into `directory`, called as it or `name`."""
+    name = name or module
+    path = directory / f"{name}.job.json"
     save_job(job, path)
     argv = [sys.executable, "-m", f"harness.workers.{module}", str(path)]
-    return Child(module.replace("_", " "), argv, log_path=directory / f"{module}.log", env=env)
+    return Child(name.replace("_", " "), argv, log_path=directory / f"{name}.log", env=env)

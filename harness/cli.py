@@ -530,7 +530,7 @@ def chaos(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
-    from harness.chaos import USUAL, ChaosOptions, check_names, exit_code, plan_of
+    from harness.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
     from harness.chaos import chaos as inject
     from harness.faults import FAULTS
     from harness.scenario import load_scenario
@@ -547,14 +547,15 @@ def chaos(
     chosen = ChaosOptions(names, seed, per_trial)
     overrides = {"rate_records_per_s": _number(rate), "engines": engine}
     load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
+    options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
     if plan:
         from pydantic import TypeAdapter
 
         from harness.resilience_result import PlannedFault
 
-        print(TypeAdapter(list[PlannedFault]).dump_json(plan_of(chosen), indent=2).decode())
+        found = plan_of(chosen, engines_of(load, options))
+        print(TypeAdapter(list[PlannedFault]).dump_json(found, indent=2).decode())
         return
-    options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
     with ConsoleWatcher(console) as watcher:
         result, directory = inject(load, chosen, options, watcher)
         watcher.phase("writing the report")

@@ -31,6 +31,7 @@ class Engine:
         python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
         java: whether it needs a Java runtime.
         jars: its lock of JVM artifacts, in the folder; None if it has none.
+        task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Engine:
     python: str = ""
     java: bool = False
     jars: str | None = None
+    task_kill: bool = False
 
 
 @dataclass(frozen=True)

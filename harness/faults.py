@@ -3,7 +3,7 @@
 import random
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,19 @@ import psutil
 
 from harness.backing import Backing
 from harness.supervisor import Supervisor
-from harness.workers.proxy import Orders
+from harness.workers.orders import ClockOrders
+from harness.workers.proxy import ProxyOrders
 
 #: From the start of the measured time, or the end of a fault and its recovery, to the next fault, at least.
 CALM_BEFORE_S = 4.0
 #: How much later a fault may begin, and how much longer or shorter it may be, as the seed says.
 SPREAD_S = 1.0
 SPREAD_SHARE = 0.2
+#: The proxies, among a trial's children: between the writer and Redis, and between the engine and Kafka.
+REDIS_PROXY, KAFKA_PROXY = "proxy", "kafka_proxy"
+GENERATOR = "generator"
+#: Far beyond any lateness that is allowed, and far below what brokers refuse (an hour).
+CLOCK_STEP_MS = 300_000
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,13 @@ class Stage:
         pid_of: the guard of a process group, by its name, now.
         supervisor: what starts dead children again.
         backing: the services, all of them started here.
-        orders: the file that tells the proxy before Redis what to do.
+        orders: the file that tells a worker, by its name, what to do.
     """
 
     pid_of: Callable[[str], int]
     supervisor: Supervisor
     backing: Backing
-    orders: Path
+    orders: Callable[[str], Path]
 
     def processes(self, group: str) -> list[psutil.Process]:
         """The processes below the guard of a group; the guard itself must go on to watch."""
@@ -46,6 +52,14 @@ class Stage:
     def signal(self, group: str, number: signal.Signals) -> None:
         """Send a signal to every process of a group."""
         send(self.processes(group), number)
+
+
+def program_below(guard: int) -> list[psutil.Process]:
+    """The one process that a guard itself started; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        # The guard also adopts what others leave behind, later.
+        return sorted(psutil.Process(guard).children(), key=psutil.Process.create_time)[:1]
+    return []
 
 
 def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
@@ -64,7 +78,10 @@ class Fault:
         duration_s: how long it lasts, on average.
         recovery_s: how long to wait for the recovery at least, before the next fault.
         jvm: whether it is for engines with a JVM only.
+        task: whether it harms a task within the engine: for engines that say that they can do that only.
         archive: whether the trial must archive its input.
+        evidence: the child, and the total in its progress, that rises if the fault does something; None if a signal or
+            a limit cannot but do it.
         start, heal: what to do. `heal` is called once, whatever happens, and may raise nothing.
     """
 
@@ -75,7 +92,9 @@ class Fault:
     start: Callable[[Stage], None]
     heal: Callable[[Stage], None]
     jvm: bool = False
+    task: bool = False
     archive: bool = False
+    evidence: tuple[str, str] | None = None
 
 
 def _stop(group: str, description: str, *, archive: bool = False) -> Fault:
@@ -101,14 +120,17 @@ def _kill(group: str, description: str, recovery_s: float) -> Fault:
     return Fault(name, description, 2.0, recovery_s, start, lambda stage: stage.supervisor.release(group))
 
 
-def _network(name: str, description: str, orders: Orders, duration_s: float = 4.0) -> Fault:
+def _network(name: str, description: str, orders: ProxyOrders, duration_s: float = 4.0) -> Fault:
+    """A fault of the network between the writer and Redis, or, for a name with kafka, the engine and the broker."""
+    proxy, recovery_s = (KAFKA_PROXY, 20.0) if name.startswith("kafka-") else (REDIS_PROXY, 14.0)
     return Fault(
-        f"network-{name}",
+        name,
         description,
         duration_s,
-        14.0,
-        lambda stage: orders.give(stage.orders),
-        lambda stage: Orders(resets=orders.resets).give(stage.orders),
+        recovery_s,
+        lambda stage: orders.give(stage.orders(proxy)),
+        lambda stage: ProxyOrders(resets=orders.resets).give(stage.orders(proxy)),
+        evidence=(proxy, "harmed"),
     )
 
 
@@ -121,6 +143,12 @@ def _is_java(process: psutil.Process) -> bool:
         return process.name().startswith("java")
     except psutil.NoSuchProcess:
         return False
+
+
+def _kill_task(stage: Stage) -> None:
+    # One that is just starting does not heed the order, and would die of it.
+    if not stage.supervisor.is_down("engine"):
+        send(program_below(stage.pid_of("engine")), signal.SIGUSR1)
 
 
 def _limit_files(stage: Stage, *, full: bool) -> None:
@@ -152,6 +180,16 @@ FAULTS = (
         _kill_jvm,
         lambda _stage: None,
         jvm=True,
+    ),
+    Fault(
+        "task-kill",
+        "one task within the engine fails, and the engine runs it again by itself",
+        1.0,
+        24.0,
+        _kill_task,
+        lambda _stage: None,
+        task=True,
+        evidence=("engine", "task_restarts"),
     ),
     _stop("engine", "the engine is stopped, and goes on: a long pause of the JVM, or a frozen host"),
     Fault(
@@ -190,10 +228,23 @@ FAULTS = (
     _stop("redis", "Redis is stopped, and goes on"),
     _kill("redis_writer", "the process that writes to Redis is killed, and started again", 14.0),
     _stop("redis_writer", "the process that writes to Redis is stopped, and goes on"),
-    _network("delay", "everything between the writer and Redis takes 200 ms, each way", Orders(delay_ms=200.0)),
-    _network("cut", "nothing passes between the writer and Redis, and no connection breaks", Orders(cut=True)),
-    _network("slow", "16 kB a second pass between the writer and Redis, each way", Orders(bytes_per_s=16_384)),
-    _network("reset", "the connections between the writer and Redis are reset", Orders(resets=1), 1.0),
+    _network(
+        "network-delay", "everything between the writer and Redis takes 200 ms, each way", ProxyOrders(delay_ms=200.0)
+    ),
+    _network(
+        "network-cut", "nothing passes between the writer and Redis, and no connection breaks", ProxyOrders(cut=True)
+    ),
+    _network(
+        "network-slow", "16 kB a second pass between the writer and Redis, each way", ProxyOrders(bytes_per_s=16_384)
+    ),
+    _network("network-reset", "the connections between the writer and Redis are reset", ProxyOrders(resets=1), 1.0),
+    _network(
+        "kafka-delay", "everything between the engine and Kafka takes 200 ms, each way", ProxyOrders(delay_ms=200.0)
+    ),
+    _network(
+        "kafka-cut", "nothing passes between the engine and Kafka, and no connection breaks", ProxyOrders(cut=True)
+    ),
+    _network("kafka-reset", "the connections between the engine and Kafka are reset", ProxyOrders(resets=1), 1.0),
     Fault(
         "s3-kill",
         "the S3 store is killed while the input is being archived, and started again with the same files",
@@ -203,9 +254,23 @@ FAULTS = (
         lambda stage: stage.backing.s3.start_again(),
         archive=True,
     ),
+    Fault(
+        "clock-step",
+        "the generator's wall clock jumps 300 s ahead, and back at the heal, while its schedule goes on",
+        4.0,
+        8.0,
+        lambda stage: ClockOrders(offset_ms=CLOCK_STEP_MS).give(stage.orders(GENERATOR)),
+        lambda stage: ClockOrders().give(stage.orders(GENERATOR)),
+        evidence=(GENERATOR, "clock_steps"),
+    ),
 )
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def needs(worker: str, names: Iterable[str]) -> bool:
+    """Whether one of the faults called `names` acts through the worker of that name."""
+    return any((BY_NAME[name].evidence or ("",))[0] == worker for name in names)
 
 
 @dataclass(frozen=True)
@@ -241,8 +306,12 @@ def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
 
 
 def anywhere(*, archive: bool) -> list[str]:
-    """Names of the faults that any engine can have, in a trial that does `archive` its input or does not."""
-    return [fault.name for fault in FAULTS if not fault.jvm and (archive or not fault.archive)]
+    """Names of the faults that any engine can have, in a trial that does `archive` its input or does not.
+
+    A clock that steps is left out: the way of records is not taken apart into hops then.
+    """
+    special = {fault.name for fault in FAULTS if fault.jvm or fault.task or needs(GENERATOR, [fault.name])}
+    return [fault.name for fault in FAULTS if fault.name not in special and (archive or not fault.archive)]
 
 
 def room_s(name: str) -> float:

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from engines.contract.aggregate import Cell
+from harness.engines import Engine
 from harness.errors import UsageError
-from harness.faults import BY_NAME, Planned
+from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, needs
 from harness.resilience import (
     STEP_MS,
     STEP_S,
@@ -21,17 +22,27 @@ from harness.resilience import (
     visible_by_step,
     worst_staleness_s,
 )
-from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience, RestartNote, WrongCell
+from harness.resilience_result import (
+    ControlBand,
+    FaultOutcome,
+    PlannedFault,
+    Resilience,
+    RestartNote,
+    Verdict,
+    WrongCell,
+)
 from harness.result import Result
 from harness.scenario import Scenario
 from harness.supervisor import Restart
-from harness.trial import Injected, Trial
+from harness.trial import Injected, Trial, TrialOptions
 from harness.verifier import MAX_EXAMPLES
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
 
 #: A standstill that had begun so long before a fault counts whole.
 BEFORE_S = 60.0
+#: Why a fault was not survived, although nothing was lost.
+DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
 
 
 @dataclass(frozen=True)
@@ -59,32 +70,77 @@ def refuse_disorder(scenario: Scenario) -> None:
 
 
 def faults_passed(result: Result) -> bool:
-    """Whether all faults of `result` passed, if it has any."""
-    return not result.resilience or all(each.verdict == "pass" for each in result.resilience.faults)
+    """Whether all faults of `result` passed, if it has any. A fault that is not for an engine fails nothing."""
+    passed = ("pass", "not applicable")
+    return not result.resilience or all(each.verdict in passed for each in result.resilience.faults)
 
 
-def is_proxied(planned: Iterable[Planned]) -> bool:
-    """Whether the faults need the proxy between the writer and Redis."""
-    return any(each.fault.startswith("network-") for each in planned)
+def why_not(fault: Fault, engine: Engine) -> str:
+    """Why `fault` is not for `engine`; empty if it is."""
+    if fault.jvm and not engine.java:
+        return "the engine has no JVM"
+    if fault.task and not engine.task_kill:
+        return "the engine has no task that could fail by itself (`task_kill` in its engine.toml)"
+    return ""
 
 
-def suited(planned: Iterable[Planned], *, jvm: bool) -> list[Planned]:
-    """Those of the faults that an engine can have that is on a JVM, or is not."""
-    return [each for each in planned if jvm or not BY_NAME[each.fault].jvm]
+def suited(planned: Iterable[Planned], engine: Engine) -> list[Planned]:
+    """Those of the faults that `engine` can have."""
+    return [each for each in planned if not why_not(BY_NAME[each.fault], engine)]
 
 
-def planned_faults(trials: Iterable[Sequence[Planned]]) -> list[PlannedFault]:
-    """The plan, as it stands in the result, from that of each trial."""
+def needs_detour(planned: Iterable[Planned]) -> bool:
+    """Whether the faults need the broker to have a listener for the engine alone."""
+    return needs(KAFKA_PROXY, [each.fault for each in planned])
+
+
+def trial_options(label: str, everything: Iterable[Planned], fit: Sequence[Planned], **further: Any) -> TrialOptions:
+    """The options of a trial that has the faults `fit`, in a run that has `everything`; and `further` ones.
+
+    All trials of a run have the same proxies, so that they differ in the faults alone.
+    """
+    names, own = [each.fault for each in everything], [each.fault for each in fit]
+    return TrialOptions(
+        label=label,
+        faults=fit,
+        proxied=needs(REDIS_PROXY, names),
+        kafka_proxied=needs(KAFKA_PROXY, names),
+        producers_stamps=needs(GENERATOR, own),
+        restarts_tasks=any(BY_NAME[name].task for name in own),
+        **further,
+    )
+
+
+def planned_faults(trials: Iterable[Sequence[Planned]], engines: Sequence[Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, as it stands in the result, from that of each trial."""
     return [
-        PlannedFault(trial=number, fault=each.fault, at_s=each.at_s, duration_s=each.duration_s)
+        PlannedFault(
+            trial=number,
+            fault=each.fault,
+            at_s=each.at_s,
+            duration_s=each.duration_s,
+            not_for=[engine.name for engine in engines if why_not(BY_NAME[each.fault], engine)],
+        )
         for number, planned in enumerate(trials, start=1)
         for each in planned
     ]
 
 
-def engine_died(trial: Trial) -> bool:
-    """Whether the engine was started again."""
-    return any(each.name == "engine" for each in trial.restarts)
+def not_applicable(plan: Iterable[PlannedFault], engine: Engine, label: Callable[[int], str]) -> list[FaultOutcome]:
+    """The faults of `plan` that are not for `engine`; `label` names a trial by its number in the plan."""
+    return [
+        _not_measured(
+            engine.name, label(each.trial), each.fault, "not applicable", why_not(BY_NAME[each.fault], engine)
+        )
+        for each in plan
+        if engine.name in each.not_for
+    ]
+
+
+def went_back(trial: Trial) -> bool:
+    """Whether the engine, or a task of it, was started again in the trial."""
+    died = any(each.name == "engine" for each in trial.restarts)
+    return died or any(BY_NAME[each.planned.fault].task and each.did_something for each in trial.injected)
 
 
 def forgive_repeats(done: Done) -> int:
@@ -141,22 +197,34 @@ def wrong_in(done: Done) -> list[WrongCell] | None:
 
 
 def resilience_of(
-    seed: int, plan: Sequence[Planned], done: Iterable[Done], wrong: Callable[[Done], list[WrongCell] | None]
+    seed: int,
+    plan: Sequence[Planned],
+    engines: Mapping[str, Engine],
+    done: Sequence[Done],
+    wrong: Callable[[Done], list[WrongCell] | None],
 ) -> Resilience:
     """The account of trials that all had the faults of `plan`, each beside its own time before the first of them.
 
     Dead letters that a restarted engine has written again are taken out of the trials, and counted.
     """
     harmed = [each for each in done if each.trial.injected]
-    repeated = {each.trial.label: forgive_repeats(each) for each in harmed if engine_died(each.trial)}
+    repeated = {each.trial.label: forgive_repeats(each) for each in harmed if went_back(each.trial)}
+    planned = planned_faults([plan], list(engines.values()))
     bands = [own_band(each) for each in harmed]
     return Resilience(
         seed=seed,
-        plan=planned_faults([plan]),
+        plan=planned,
         controls=[band for band in bands if band],
-        faults=[found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))],
+        faults=[
+            *(found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))),
+            *(found for each in done for found in _left_out(planned, engines[each.engine], each.trial.label)),
+        ],
         repeated_dead_letters=repeated,
     )
+
+
+def _left_out(planned: Iterable[PlannedFault], engine: Engine, label: str) -> list[FaultOutcome]:
+    return not_applicable(planned, engine, lambda _number: label)
 
 
 def outcomes(
@@ -179,23 +247,26 @@ def outcomes(
     zero_s = done.scenario.workload().epoch_s + done.scenario.warmup_s
     for number, each in enumerate(trial.injected):
         if not course or not normal or each.started_s is None or each.healed_s is None:
-            yield _not_injected(done.engine, trial, each)
+            yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", _why_it_ended(trial), each)
             continue
         own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
+        times = _times(trial, course, Band(normal.lag_records, normal.latency_ms_p99), number)
+        # What died of it was harmed.
+        idle = not each.did_something and not times["restarts"]
         yield FaultOutcome(
             engine=done.engine,
             trial=trial.label,
             fault=each.planned.fault,
             description=BY_NAME[each.planned.fault].description,
-            verdict=_verdict(reasons, wrong is None and not trial.broken_off),
-            reasons=reasons,
+            verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=idle),
+            reasons=[*reasons, DID_NOTHING] if idle else reasons,
             started_s=each.started_s,
             healed_s=each.healed_s,
             lost_records=None if wrong is None else -sum(min(0, _excess(cell)) for cell in own),
             surplus_records=None if wrong is None else sum(max(0, _excess(cell)) for cell in own),
             wrong_cells=own[:MAX_EXAMPLES],
-            **_times(trial, course, Band(normal.lag_records, normal.latency_ms_p99), number),
+            **times,
         )
 
 
@@ -215,17 +286,23 @@ def _times(trial: Trial, course: Course, band: Band, number: int) -> dict[str, A
     }
 
 
-def _not_injected(engine: str, trial: Trial, injected: Injected) -> FaultOutcome:
+def _why_it_ended(trial: Trial) -> str:
     ended = trial.broken_off or "; ".join((*trial.engine_troubles, *trial.invalid_reasons)) or "no reason is known"
+    return f"the trial ended before: {ended}"
+
+
+def _not_measured(
+    engine: str, label: str, fault: str, verdict: Verdict, reason: str, injected: Injected | None = None
+) -> FaultOutcome:
     return FaultOutcome(
         engine=engine,
-        trial=trial.label,
-        fault=injected.planned.fault,
-        description=BY_NAME[injected.planned.fault].description,
-        verdict="unknown",
-        reasons=[f"the trial ended before: {ended}"],
-        started_s=injected.started_s,
-        healed_s=injected.healed_s,
+        trial=label,
+        fault=fault,
+        description=BY_NAME[fault].description,
+        verdict=verdict,
+        reasons=[reason],
+        started_s=injected.started_s if injected else None,
+        healed_s=injected.healed_s if injected else None,
         detect_s=None,
         recover_s=None,
         worst_staleness_s=None,
@@ -247,8 +324,9 @@ def _reasons(trial: Trial, unverified: bool, own: list[WrongCell], first: bool) 
         yield f"{surplus:,} records counted too often"
 
 
-def _verdict(reasons: list[str], is_unknown: bool) -> Literal["pass", "fail", "unknown"]:
-    return "unknown" if is_unknown else "fail" if reasons else "pass"
+def verdict_of(reasons: list[str], *, is_unverified: bool, is_idle: bool) -> Verdict:
+    """The verdict on a fault, from what speaks against it; one that did nothing was not survived."""
+    return "unknown" if is_unverified else "fail" if reasons else "unknown" if is_idle else "pass"
 
 
 def wrong_cells(expected: Mapping[Cell, int], observed: Mapping[Cell, int]) -> list[WrongCell]:

@@ -6,18 +6,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: `pass`: 0 lost and 0 miscounted records.
+Verdict = Literal["pass", "fail", "unknown", "not applicable"]
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 class PlannedFault(_Part):
-    """A fault of the plan, which follows from the seed alone."""
+    """A fault of the plan, which follows from the seed alone, but for whom it is not for."""
 
     trial: int = Field(description="the number of the plan's trial, from 1")
     fault: str
     at_s: float
     duration_s: float
+    not_for: list[str] = Field([], description="engines of the run that have not got what it harms")
 
 
 class RestartNote(_Part):
@@ -52,9 +56,11 @@ class FaultOutcome(_Part):
     trial: str = Field(description="label of the trial")
     fault: str
     description: str
-    verdict: Literal["pass", "fail", "unknown"] = Field(description="`pass`: 0 lost and 0 miscounted records")
+    verdict: Verdict = Field(
+        description="`pass`: 0 lost and 0 miscounted records; `unknown`, too, if the fault did nothing"
+    )
     reasons: list[str]
-    started_s: float | None = Field(description="null if the trial ended before it")
+    started_s: float | None = Field(description="null if the trial ended before it, or it is not applicable")
     healed_s: float | None
     detect_s: float | None = Field(description="to the lag's leaving what is normal, or a death; null: never")
     recover_s: float | None = Field(description="from the heal to 3 s within the band; null: not before the next fault")
@@ -83,5 +89,5 @@ class Resilience(_Part):
     controls: list[ControlBand]
     faults: list[FaultOutcome]
     repeated_dead_letters: dict[str, int] = Field(
-        description="by trial with a restart of the engine: dead letters written again, which is allowed there"
+        description="by trial with a restart of the engine or its tasks: dead letters written again, as is allowed"
     )

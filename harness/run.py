@@ -8,7 +8,16 @@ from harness.archive import delete_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
-from harness.outcomes import Done, faults_passed, is_proxied, refuse_disorder, resilience_of, suited, wrong_in
+from harness.outcomes import (
+    Done,
+    faults_passed,
+    needs_detour,
+    refuse_disorder,
+    resilience_of,
+    suited,
+    trial_options,
+    wrong_in,
+)
 from harness.pool import pool
 from harness.recording import keep_recordings
 from harness.resilience_result import Resilience
@@ -16,7 +25,7 @@ from harness.result import EngineResult, Result, Truth
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.store import clear
-from harness.trial import Trial, TrialOptions
+from harness.trial import Trial
 from harness.truth import TrialTruth, compute_truths, summarise
 from harness.watch import ConsoleWatcher
 from workloads.truth import ExpectedCounts, expected_counts
@@ -45,7 +54,8 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     _check_faults(scenario, options)
     started_at, run_id = datetime.now(UTC), new_run_id()
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
-    with open_session(run_id, names, options, watcher) as session:
+    detour = needs_detour(scenario.fault_plan())
+    with open_session(run_id, names, options, watcher, kafka_detour=detour) as session:
         expected = expected_counts(Workload(scenario.workload()))
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
         truths, no_truths = _truths(session, [trial for _, trial in done])
@@ -90,8 +100,8 @@ def _trials(
     for each in planned:
         session.watcher.progress(each.number, len(planned))
         try:
-            fit = suited(faults, jvm=session.engines[each.engine].engine.java)
-            chosen = TrialOptions(label=each.label, record=True, faults=fit, proxied=is_proxied(faults))
+            fit = suited(faults, session.engines[each.engine].engine)
+            chosen = trial_options(each.label, faults, fit, record=True)
             trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
         except ServiceError as error:
             if not done:
@@ -127,7 +137,7 @@ def _assemble(
     failures: list[str],
     expected: ExpectedCounts,
 ) -> Result:
-    resilience = _resilience(scenario, done, expected)
+    resilience = _resilience(session, scenario, done, expected)
     reasons = [*failures, *_archives_differ(truths)]
     for _, trial in done:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
@@ -148,12 +158,15 @@ def _assemble(
     )
 
 
-def _resilience(scenario: Scenario, done: list[tuple[Planned, Trial]], expected: ExpectedCounts) -> Resilience | None:
+def _resilience(
+    session: Session, scenario: Scenario, done: list[tuple[Planned, Trial]], expected: ExpectedCounts
+) -> Resilience | None:
     """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
     if not scenario.faults:
         return None
     trials = [Done(planned.engine, planned.block, trial, scenario, expected) for planned, trial in done]
-    return resilience_of(scenario.seed, scenario.fault_plan(), trials, wrong_in)
+    engines = {name: session.engines[name].engine for name in scenario.engines}
+    return resilience_of(scenario.seed, scenario.fault_plan(), engines, trials, wrong_in)
 
 
 def _engines(

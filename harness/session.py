@@ -103,11 +103,17 @@ def new_run_id(prefix: str = "") -> str:
 
 @contextmanager
 def open_session(
-    run_id: str, engines: list[str], options: SessionOptions, watcher: ConsoleWatcher
+    run_id: str,
+    engines: list[str],
+    options: SessionOptions,
+    watcher: ConsoleWatcher,
+    *,
+    kafka_detour: bool = False,
 ) -> Iterator[Session]:
     """Put everything in place that trials of `engines` need; take it away at the end.
 
-    If that end is an error, the logs stay in the run's directory.
+    If that end is an error, the logs stay in the run's directory. With `kafka_detour`, engines can be made to reach
+    Kafka through a proxy.
 
     Raises:
         RingbenchError: something is wrong with the engines, or could not be started.
@@ -119,7 +125,9 @@ def open_session(
         java = ensure_java(watcher.note)
         prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
         watcher.phase("starting Kafka, Redis and S3")
-        backing = stack.enter_context(start_backing(options.external, run_id, work, watcher.note))
+        backing = stack.enter_context(
+            start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour)
+        )
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")

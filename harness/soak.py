@@ -12,7 +12,16 @@ from harness.errors import InvalidRun, UsageError
 from harness.faults import Planned, anywhere, draw_plan
 from harness.interrupt import Interrupt
 from harness.leaks import Bounds
-from harness.outcomes import Done, faults_passed, is_proxied, refuse_disorder, resilience_of, suited, wrong_cells
+from harness.outcomes import (
+    Done,
+    faults_passed,
+    needs_detour,
+    refuse_disorder,
+    resilience_of,
+    suited,
+    trial_options,
+    wrong_cells,
+)
 from harness.pool import pool, total_correctness
 from harness.resilience_result import WrongCell
 from harness.result import EngineResult, Result, TrialResult
@@ -33,7 +42,7 @@ from harness.soak_watch import (
     disturbed,
     interval_s,
 )
-from harness.trial import Trial, TrialOptions, View
+from harness.trial import Trial, View
 from harness.truth import truth_from_seed
 from harness.verifier import judge
 from harness.watch import ConsoleWatcher
@@ -100,7 +109,8 @@ def soak(
     _check(scenario)
     planned = soak_plan(scenario, chosen)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
-    with open_session(run_id, scenario.engines, options, watcher) as session:
+    detour = needs_detour(planned)
+    with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
         watcher.phase("looking for malformed lines in what will be sent")
         malformed = expected_malformed(Workload(scenario.workload()))
         watched: list[_Watched] = []
@@ -144,7 +154,7 @@ def _trial(
     malformed: ExpectedCounts,
     interrupt: Interrupt,
 ) -> _Watched:
-    fit = suited(planned, jvm=session.engines[engine].engine.java)
+    fit = suited(planned, session.engines[engine].engine)
     verifier = Verifier(Workload(scenario.workload()), session.backing, fit)
     resources = Resources(session.backing, session.work, session.work / engine, interval_s(scenario.duration_s))
     teller = _Teller(session.watcher, scenario.duration_s, resources, verifier)
@@ -158,14 +168,7 @@ def _trial(
             teller.tell(view)
         return "Ctrl-C" if interrupt.has_come else ""
 
-    made = TrialOptions(
-        label=engine,
-        archive=False,
-        faults=fit,
-        proxied=is_proxied(planned),
-        meddle=meddle,
-        kept_s=verifier.kept_s,
-    )
+    made = trial_options(engine, planned, fit, archive=False, meddle=meddle, kept_s=verifier.kept_s)
     trial = session.trial(scenario, engine, len(malformed.malformed_lines), made)
     return _Watched(engine, trial, resources, verifier, max(0.0, min(last_s, scenario.duration_s)))
 
@@ -213,7 +216,8 @@ def _assemble(
     rests = {each.engine: _rest(each, scenario, malformed) for each in watched}
     done = [Done(each.engine, 1, each.trial, scenario, malformed) for each in watched]
     wrong = {each.trial.label: _wrong(each, rests[each.engine]) for each in watched}
-    resilience = resilience_of(scenario.seed, planned, done, lambda each: wrong[each.trial.label])
+    engines = {name: session.engines[name].engine for name in scenario.engines}
+    resilience = resilience_of(scenario.seed, planned, engines, done, lambda each: wrong[each.trial.label])
     reasons = [
         reason
         for each in watched

@@ -30,10 +30,13 @@ class Topics:
         return [self.input, self.aggregates, self.dead_letter]
 
 
-def create_topics(bootstrap_servers: str, topics: Topics, partitions: int, *, retention_s: int = 0) -> None:
+def create_topics(
+    bootstrap_servers: str, topics: Topics, partitions: int, *, retention_s: int = 0, producers_stamps: bool = False
+) -> None:
     """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
 
-    With a `retention_s`, input and aggregates older than that go away, a few minutes later at the latest.
+    With a `retention_s`, input and aggregates older than that go away, a few minutes later at the latest. With
+    `producers_stamps`, messages of the input topic keep the times that they were sent with.
 
     Raises:
         ServiceError: the broker refused, or did not answer in time.
@@ -44,6 +47,8 @@ def create_topics(bootstrap_servers: str, topics: Topics, partitions: int, *, re
     config = {topics.dead_letter: stamped, **dict.fromkeys((topics.input, topics.aggregates), stamped)}
     if retention_s:
         config |= dict.fromkeys((topics.input, topics.aggregates), stamped | brief)
+    if producers_stamps:
+        config[topics.input] = config[topics.input] | {"message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]
     admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():

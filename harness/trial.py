@@ -21,7 +21,7 @@ from harness.child import Child, start_worker
 from harness.clock import ClockWatch
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
-from harness.faults import BY_NAME, Planned, Stage
+from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.recording import SUFFIX
@@ -98,6 +98,10 @@ class TrialOptions:
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
         kept_s: for how long Redis keeps a window that changes no more, and Kafka what was sent; 0 for the whole trial.
+        kafka_proxied: have the engine reach Kafka through one.
+        producers_stamps: have messages of the input topic keep the times that the generator gave them, and let its wall
+            clock be stepped; their way is not taken apart into hops then.
+        restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
     """
 
     label: str
@@ -110,15 +114,28 @@ class TrialOptions:
     faults: Sequence[Planned] = ()
     proxied: bool = False
     kept_s: int = 0
+    kafka_proxied: bool = False
+    producers_stamps: bool = False
+    restarts_tasks: bool = False
 
 
 @dataclass
 class Injected:
-    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all."""
+    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all.
+
+    `before` is the total of its evidence (see `harness.faults.Fault`) when it began, `did_something` whether that rose.
+    """
 
     planned: Planned
     started_s: float | None = None
     healed_s: float | None = None
+    before: int = 0
+    did_something: bool = False
+
+    def look(self, total: int) -> None:
+        """Take in the total of the evidence now. A fault without any cannot but do something."""
+        certain = BY_NAME[self.planned.fault].evidence is None
+        self.did_something |= certain or total > self.before
 
 
 @dataclass
@@ -138,7 +155,7 @@ class Trial:
     broken_off: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
-    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (at_ms, sent, acked)
+    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
@@ -196,6 +213,7 @@ class TrialRunner:
             self._topics,
             self._scenario.partitions,
             retention_s=self._options.kept_s,
+            producers_stamps=self._options.producers_stamps,
         )
         try:
             with ExitStack() as stack:
@@ -215,9 +233,9 @@ class TrialRunner:
     def _start_engine(self, stack: ExitStack) -> bool:
         """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
         self._watcher.phase(f"{self._options.label}: starting the engine")
-        if self._options.proxied:
-            self._start_worker(stack, "proxy", self._proxy_job())
-            self._children["proxy"].wait_for("ready", WORKER_READY_S)
+        for name, job_of_proxy in self._proxy_jobs().items():
+            self._children[name] = stack.enter_context(start_worker("proxy", job_of_proxy, self._directory, name=name))
+            self._children[name].wait_for("ready", WORKER_READY_S)
         self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
@@ -292,7 +310,7 @@ class TrialRunner:
         return JobSpecification(
             run_id=self._run_id,
             engine=self._name,
-            bootstrap_servers=self._backing.bootstrap_servers,
+            bootstrap_servers=self._engines_bootstrap_servers(),
             input_topic=self._topics.input,
             output_topic=self._topics.aggregates,
             dead_letter_topic=self._topics.dead_letter,
@@ -300,6 +318,7 @@ class TrialRunner:
             parallelism=self._scenario.parallelism,
             checkpoint_dir=str(self._directory / CHECKPOINTS),
             checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
+            restarts_tasks=self._options.restarts_tasks,
             jars=[str(jar) for jar in self._prepared.jars],
             settings=self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings,
         )
@@ -311,6 +330,7 @@ class TrialRunner:
             bootstrap_servers=self._backing.bootstrap_servers,
             topic=self._topics.input,
             output=self._output("generator.npz"),
+            orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
         )
 
     def _archiver_job(self) -> ArchiverJob:
@@ -338,15 +358,29 @@ class TrialRunner:
     def _writers_redis_url(self) -> str:
         if not self._options.proxied:
             return self._backing.redis_url
-        return f"redis://{HOST}:{self._children['proxy'].latest('port')}/0"
+        return f"redis://{HOST}:{self._children[REDIS_PROXY].latest('port')}/0"
 
-    def _proxy_job(self) -> ProxyJob:
-        port = urlsplit(self._backing.redis_url).port
-        assert port, "faults are for a Redis that was started here"
-        return ProxyJob(target_port=port, orders=str(self._orders()))
+    def _engines_bootstrap_servers(self) -> str:
+        if not self._options.kafka_proxied:
+            return self._backing.bootstrap_servers
+        return f"{HOST}:{self._children[KAFKA_PROXY].latest('port')}"
 
-    def _orders(self) -> Path:
-        return self._directory / "proxy.orders.json"
+    def _proxy_jobs(self) -> dict[str, ProxyJob]:
+        jobs = {}
+        if self._options.proxied:
+            port = urlsplit(self._backing.redis_url).port
+            assert port, "faults are for a Redis that was started here"
+            jobs[REDIS_PROXY] = ProxyJob(target_port=port, orders=str(self._orders(REDIS_PROXY)))
+        if self._options.kafka_proxied:
+            detour = self._backing.kafka.detour
+            assert detour, "the session was opened without a detour to Kafka"
+            jobs[KAFKA_PROXY] = ProxyJob(
+                target_port=detour.broker_port, orders=str(self._orders(KAFKA_PROXY)), port=detour.proxy_port
+            )
+        return jobs
+
+    def _orders(self, name: str) -> Path:
+        return self._directory / f"{name}.orders.json"
 
     def _probe_job(self) -> ProbeJob:
         return ProbeJob(
@@ -380,7 +414,7 @@ class TrialRunner:
         for each in self._trial.injected:
             if each.started_s is None and t_s >= each.planned.at_s:
                 self._watcher.note(f"{t_s:.1f} s: {each.planned.fault} begins")
-                each.started_s = self._t_s()
+                each.started_s, each.before = self._t_s(), self._evidence(each)
                 BY_NAME[each.planned.fault].start(self._stage())
             elif each.started_s is not None and each.healed_s is None and t_s >= each.planned.healed_s:
                 self._heal(each)
@@ -416,7 +450,18 @@ class TrialRunner:
         return True
 
     def _stage(self) -> Stage:
-        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders())
+        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders)
+
+    def _evidence(self, injected: Injected) -> int:
+        """The total that rises if the fault does something."""
+        where = BY_NAME[injected.planned.fault].evidence
+        return int(self._children[where[0]].latest(where[1], 0)) if where else 0
+
+    def _look_for_evidence(self) -> None:
+        """Note whether the fault that began last has done something: what follows is put down to the next one."""
+        begun = [each for each in self._trial.injected if each.started_s is not None]
+        for each in begun[-1:]:
+            each.look(self._evidence(each))
 
     def _watch_drain(self) -> bool:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
@@ -453,6 +498,7 @@ class TrialRunner:
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
+        self._look_for_evidence()
         return not self._trial.broken_off and self._all_live()
 
     def _read_meters(self) -> None:
@@ -470,8 +516,11 @@ class TrialRunner:
         noted = self._trial.generator_progress
         for kind in ("progress", "stopped"):
             event = self._children["generator"].last(kind)
-            if event and "sent_records" in event.fields and (not noted or event.at_ms > noted[-1][0]):
-                noted.append((event.at_ms, event.fields["sent_records"], event.fields["acked_records"]))
+            if event and "sent_records" in event.fields:
+                # By the schedule's clock: events are stamped by the other one, which may be stepped.
+                found = event.fields["schedule_ms"], event.fields["sent_records"], event.fields["acked_records"]
+                if not noted or found[0] > noted[-1][0]:
+                    noted.append(found)
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]
@@ -514,7 +563,8 @@ class TrialRunner:
         letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
         trial.dead_letters = [message.value() or b"" for message in letters]
         trial.is_complete = not trial.invalid_reasons
-        if self._options.archive and trial.is_complete:
+        # When the broker took a message is known only if the broker stamped it.
+        if self._options.archive and trial.is_complete and not self._options.producers_stamps:
             trial.waterfall = self._waterfall()
 
     def _collect_what_there_is(self) -> None:

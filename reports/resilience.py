@@ -18,7 +18,7 @@ from reports.tables import Section, Table
 
 LAG, P99 = OKABE_ITO[0], OKABE_ITO[1]
 #: In a colour-blind reader's eyes, too, these are apart; the terminal also has the word.
-STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
+STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow", "not applicable": "dim"}
 TIMES_NOTE = (
     "Detect: from the fault to the lag's leaving what is normal, by a trial without faults or by the time before the "
     "first fault, or to a process's being seen dead. Recover: from the heal until lag and p99 have been normal again "
@@ -29,9 +29,10 @@ COUNTS_NOTE = (
     "record is put down to the last fault that had begun when it was due."
 )
 REPEATS_NOTE = (
-    "After a restart of the engine, dead letters are held to at-least-once: none may be missing, and repeated ones are "
-    "counted here: {repeats}."
+    "After a restart of the engine or of its tasks, dead letters are held to at-least-once: none may be missing, and "
+    "repeated ones are counted here: {repeats}."
 )
+NOT_APPLICABLE = "not applicable"
 NEVER = "never"
 NOT_IN_TIME = "not in time"
 
@@ -62,11 +63,18 @@ def resilience_section(result: Result) -> Section | None:
         "resilience",
         (table, normal),
         warnings=tuple(_warnings(found)),
-        notes=(TIMES_NOTE, COUNTS_NOTE, *([REPEATS_NOTE.format(repeats=repeats)] if repeats else [])),
+        notes=(
+            TIMES_NOTE,
+            COUNTS_NOTE,
+            *([REPEATS_NOTE.format(repeats=repeats)] if repeats else []),
+            *_not_applicable(found),
+        ),
     )
 
 
 def _row(each: FaultOutcome) -> tuple[str, ...]:
+    if each.verdict == NOT_APPLICABLE:
+        return (each.fault, each.engine, each.verdict, *["-"] * 6)
     return (
         each.fault,
         each.engine,
@@ -89,12 +97,25 @@ def _seconds(each: FaultOutcome, value: float | None, without: str) -> str:
 def _warnings(found: Resilience) -> list[str]:
     """Why faults did not pass, with the records that are wrong."""
     lines = []
-    for each in found.faults:
+    for each in _applicable(found):
         lines += [f"{each.engine}, {each.fault}: {reason}" for reason in each.reasons]
         for cell in each.wrong_cells:
             where = f"{cell.window_s}|{cell.location}|{cell.operator}|{cell.type}"
             lines.append(f"{each.engine}, {each.fault}: {where}: {cell.expected} expected, {cell.observed} counted")
     return lines
+
+
+def _applicable(found: Resilience) -> list[FaultOutcome]:
+    return [each for each in found.faults if each.verdict != NOT_APPLICABLE]
+
+
+def _not_applicable(found: Resilience) -> list[str]:
+    """Which faults were not for which engines, and why."""
+    return [
+        f"{each.engine}, {each.fault}: not applicable: {'; '.join(each.reasons)}."
+        for each in found.faults
+        if each.verdict == NOT_APPLICABLE
+    ]
 
 
 def resilience_table(found: Resilience) -> Group:
@@ -107,7 +128,11 @@ def resilience_table(found: Resilience) -> Group:
     for each in found.faults:
         fault, engine, verdict, *numbers, _restarts = _row(each)
         table.add_row(Text(fault), Text(engine), Text(verdict, style=STYLES[verdict]), *map(Text, numbers))
-    return Group(table, *(Text(line, style="red") for line in _warnings(found)), Text(TIMES_NOTE, style="dim"))
+    return Group(
+        table,
+        *(Text(line, style="red") for line in _warnings(found)),
+        *(Text(line, style="dim") for line in (*_not_applicable(found), TIMES_NOTE)),
+    )
 
 
 def draw_resilience(result: Result) -> Picture | None:

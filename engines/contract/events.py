@@ -4,7 +4,8 @@
     The job runs and would process a record now. `version` and `config`: the engine's version, and the configuration in
     effect, read back from the engine.
 ``progress``
-    At least every two seconds while it runs. Totals since the start: `records_in`, `malformed`, `late`.
+    At least every two seconds while it runs. Totals since the start: `records_in`, `malformed`, `late`; of engines with
+    `task_kill` in their descriptor also `task_restarts`, how often tasks that had failed were run again.
 ``failed``
     The job ended by itself; `error` says why. The process then exits with a code other than 0.
 ``stopped``
@@ -17,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -49,6 +51,9 @@ class EventWriter:
     """Writes events to the real standard output, after pointing file descriptor 1 at standard error.
 
     Whatever else the process or its children print then lands in the log and cannot tear an event apart.
+
+    Attributes:
+        wall_ns: the clock that events are stamped by.
     """
 
     def __init__(self) -> None:
@@ -56,13 +61,31 @@ class EventWriter:
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         self._lock = threading.Lock()
+        self.wall_ns: Callable[[], int] = time.time_ns
 
     def send(self, kind: str, **fields: Any) -> None:
         """Print one event of `kind`."""
-        line = json.dumps({"event": kind, "at_ms": time.time_ns() // 1_000_000, **fields})
+        line = json.dumps({"event": kind, "at_ms": self.wall_ns() // 1_000_000, **fields})
         with self._lock:
             self._out.write(line + "\n")
             self._out.flush()
+
+
+def act_on_sigusr1(kill_task: Callable[[], None]) -> None:
+    """Call `kill_task`, in a thread of its own, at each SIGUSR1 from now on: the order to let one task fail.
+
+    Before the first call of this function, SIGUSR1 ends the process. Call it before `ready` is sent.
+    """
+    ordered = threading.Event()
+
+    def obey() -> None:
+        while True:
+            ordered.wait()
+            ordered.clear()
+            kill_task()
+
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: ordered.set())
+    threading.Thread(target=obey, name="task kills", daemon=True).start()
 
 
 def stop_on_sigterm() -> threading.Event:

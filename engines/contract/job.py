@@ -25,6 +25,8 @@ class JobSpecification:
         parallelism: how many tasks to run side by side.
         checkpoint_dir: a private directory for checkpoints and state.
         checkpoint_interval_ms: how often to checkpoint, where the engine has such a setting.
+        restarts_tasks: whether the engine is to run a task that fails again, by its own means; if not, the failure may
+            be the end of the job.
         jars: local paths of the JVM artifacts in the engine's own lock, in its order.
         settings: the engine's own tuning settings; unknown ones are an error of the engine.
     """
@@ -41,6 +43,7 @@ class JobSpecification:
     parallelism: int
     checkpoint_dir: str
     checkpoint_interval_ms: int
+    restarts_tasks: bool = False
     jars: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 

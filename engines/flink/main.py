@@ -13,7 +13,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from query import DEAD_LETTERS, SOURCE, insert_statements, table_statements
 from rest import Rest
 
-from engines.contract.events import EventWriter
+from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.process import run_engine
 
@@ -44,6 +44,8 @@ ENDED = ("FAILED", "FINISHED", "CANCELED", "SUSPENDED")
 RECORDS_IN = (f"Source__{SOURCE}", "numRecordsIn")
 MALFORMED = (f"{DEAD_LETTERS}", "numRecordsIn")
 COUNTED = ("GroupAggregate", "numRecordsIn")
+#: The group of the threads in which tasks run; each is called as its task.
+TASK_THREADS = "Flink Task Threads"
 
 #: Read back from the table environment for `ready`.
 REPORTED_CONFIGURATION = (
@@ -51,6 +53,7 @@ REPORTED_CONFIGURATION = (
     "execution.buffer-timeout.interval",
     "pipeline.auto-watermark-interval",
     "table.exec.state.ttl",
+    "restart-strategy.type",
 )
 
 
@@ -68,6 +71,7 @@ def work(
     rest = Rest(rest_port, str(client.get_job_id()))
     totals = Totals(rest)
     wait_until_ready(client, rest, stop)
+    act_on_sigusr1(kill_task)
     if not stop.is_set():
         events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
     while not stop.wait(PROGRESS_INTERVAL_S):
@@ -83,7 +87,7 @@ class Totals:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._last: dict[str, int | None] = {"records_in": None, "malformed": None, "late": None}
+        self._last: dict[str, int | None] = {"records_in": None, "malformed": None, "late": None, "task_restarts": 0}
 
     def read(self) -> dict[str, int | None]:
         """The totals now, or the last known ones while the mini cluster does not answer."""
@@ -91,13 +95,22 @@ class Totals:
             records_in = self._rest.sum_metric(*RECORDS_IN)
             malformed = self._rest.sum_metric(*MALFORMED)
             counted = self._rest.sum_metric(*COUNTED)
+            restarts = self._restarts()
         except OSError:
             return self._last
-        self._last = {"records_in": records_in, "malformed": malformed, "late": None}
+        self._last = {"records_in": records_in, "malformed": malformed, "late": None, "task_restarts": restarts}
         if records_in is not None and malformed is not None and counted is not None:
             # Metrics are read one after the other, while records are on their way: exact once the topic is quiet.
             self._last["late"] = max(0, records_in - malformed - counted)
         return self._last
+
+    def _restarts(self) -> int:
+        """How often failed tasks were restarted; one counts once all tasks run again, not when it is decided on."""
+        before, now = self._last["task_restarts"] or 0, self._rest.restarts()
+        if now == before or not self._rest.is_running():
+            return before
+        print(f"all tasks run again, after {now} restarts; state is that of checkpoint {self._rest.restored()}")
+        return now
 
 
 def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port: int) -> TableEnvironment:
@@ -135,8 +148,8 @@ def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path
         # Of the state; upserts may be written twice. At-least-once here would count twice after a restart.
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        # A job that fails is a finding for the harness, not something to hide by a restart.
-        "restart-strategy.type": "disable",
+        # A job that fails is a finding for the harness, not something to hide by a restart, unless that is the finding.
+        "restart-strategy.type": "exponential-delay" if job.restarts_tasks else "disable",
         "rest.bind-address": "127.0.0.1",
         "rest.address": "127.0.0.1",
         "rest.bind-port": str(rest_port),
@@ -185,6 +198,20 @@ def raise_if_dead(client: JobClient) -> None:
     if status.name in ENDED:
         client.get_job_execution_result().result()
         raise RuntimeError(f"the job ended by itself: {status.name}")
+
+
+def kill_task() -> None:
+    """Interrupt the thread of a task that counts, so that the task fails; the job goes on from its last checkpoint."""
+    for thread in get_gateway().jvm.java.lang.Thread.getAllStackTraces().keySet():
+        # Threads that a task has started for itself are in its group, too, under other names.
+        if (
+            thread.isAlive()
+            and thread.getThreadGroup().getName() == TASK_THREADS
+            and thread.getName().startswith(COUNTED[0])
+        ):
+            print(f"told to let a task fail: interrupting {thread.getName()}")
+            thread.interrupt()
+            return
 
 
 def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:

@@ -37,8 +37,20 @@ class Rest:
             names = [each["id"] for each in self._get(path)]
             if found := [name for name in names if name.startswith(operator) and name.endswith(f".{metric}")]:
                 query = urllib.parse.urlencode({"get": found[0], "agg": "sum"})
-                return int(self._get(f"{path}?{query}")[0]["sum"])
+                # The tasks, and their metrics, may be gone meanwhile.
+                sums = self._get(f"{path}?{query}")
+                return int(sums[0]["sum"]) if sums else None
         return None
+
+    def restarts(self) -> int:
+        """How often it was decided to restart the job's tasks; 0 until Flink has told it once."""
+        found = self._get(f"{self._job}/metrics?get=numRestarts")
+        return int(found[0]["value"]) if found else 0
+
+    def restored(self) -> int | None:
+        """The checkpoint whose state the tasks have begun with; None if they have begun with none."""
+        found = self._get(f"{self._job}/checkpoints")["latest"]["restored"]
+        return int(found["id"]) if found else None
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self._base + path, timeout=TIMEOUT_S) as response:  # noqa: S310

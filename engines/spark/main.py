@@ -16,8 +16,9 @@ from pyspark.sql.streaming.listener import (
     QueryTerminatedEvent,
 )
 from query import TOTALS, output_rows
+from tasks import TaskKiller
 
-from engines.contract.events import EventWriter
+from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.process import run_engine
 
@@ -102,13 +103,15 @@ def work(
     spark.streams.addListener(totals)
     query = start_query(spark, job, settings)
     wait_until_ready(query, stop)
+    killer = TaskKiller(spark)
+    act_on_sigusr1(killer.kill_one)
     events.send("ready", version=spark.version, config=effective_configuration(spark, job, settings))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(query)
-        events.send("progress", **totals.now)
+        events.send("progress", **totals.now, task_restarts=killer.restarts)
     query.stop()
     spark.stop()
-    return totals.now
+    return totals.now | {"task_restarts": killer.restarts}
 
 
 def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
-from harness.services.ports import HOST, free_port, on_port
+from harness.services.ports import HOST, free_port, on_port, reserve_port
 
 JARS_LOCK = Path(__file__).parent / "kafka.jars.lock"
 
@@ -36,9 +37,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers={host}:{controller_port}
-listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}{detour}
+advertised.listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}{advertised_detour}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
 # Relative, because Kafka would misread a comma or a letter beyond Latin-1 in a path.
@@ -60,11 +61,31 @@ log.retention.check.interval.ms=30000
 """
 
 
+@dataclass(frozen=True)
+class Detour:
+    """A second way to the broker, through a proxy.
+
+    Clients go by the address that the broker tells. Those that ask at `broker_port` are told to come to `proxy_port`.
+
+    Attributes:
+        broker_port: where the broker listens for those who take the detour.
+        holder: keeps the port for the proxy.
+    """
+
+    broker_port: int
+    holder: socket.socket
+
+    @property
+    def proxy_port(self) -> int:
+        """Where the proxy has to be."""
+        return int(self.holder.getsockname()[1])
+
+
 @dataclass
 class KafkaService:
     """A running broker: `data` holds a folder for each partition, `gc_logs` its ``gc-kafka-*.log``.
 
-    `process` is another one after `start_again`.
+    `process` is another one after `start_again`; `detour` is a way through a proxy, if there is one.
     """
 
     bootstrap_servers: str
@@ -73,6 +94,7 @@ class KafkaService:
     data: Path
     gc_logs: Path
     launch: Callable[[], Process] = field(repr=False)
+    detour: Detour | None = None
 
     def start_again(self) -> None:
         """Start a broker that has died anew: the same port, the same files. Does not wait until it answers."""
@@ -90,14 +112,17 @@ class KafkaService:
     def stop(self) -> None:
         """Stop the broker; its files stay."""
         self.process.stop(_STOP_TIMEOUT_S)
+        if self.detour:
+            self.detour.holder.close()
 
 
-def start_kafka(directory: Path, *, port: int | None = None, progress: Progress) -> KafkaService:
+def start_kafka(directory: Path, *, port: int | None = None, detour: bool = False, progress: Progress) -> KafkaService:
     """Start a broker with no topics.
 
     Args:
         directory: where its data goes, in ``kafka-*``, and its log, in ``logs``.
         port: the port on 127.0.0.1; by default, a free one.
+        detour: whether there is to be a second way to it, through a proxy.
         progress: told what happens.
 
     Raises:
@@ -106,7 +131,7 @@ def start_kafka(directory: Path, *, port: int | None = None, progress: Progress)
     """
     java = ensure_java(progress)
     jars = ensure_jars(JARS_LOCK, progress=progress)
-    return on_port("Kafka", port, lambda picked: _start(directory, picked, java, jars, progress))
+    return on_port("Kafka", port, lambda picked: _start(directory, picked, detour, java, jars, progress))
 
 
 def kafka_version() -> str:
@@ -114,11 +139,20 @@ def kafka_version() -> str:
     return next(artifact.version for artifact in read_lock(JARS_LOCK) if artifact.name.startswith("kafka_"))
 
 
-def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: Progress) -> KafkaService:
+def _start(
+    directory: Path, port: int, with_detour: bool, java: Java, jars: list[Path], progress: Progress
+) -> KafkaService:
     progress(f"starting Kafka {kafka_version()} on port {port} (Java {java.version} from {java.source})")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(dir=directory, prefix="kafka-"))
-    properties = _PROPERTIES.format(host=HOST, port=port, controller_port=free_port())
+    detour = Detour(free_port(), reserve_port()) if with_detour else None
+    properties = _PROPERTIES.format(
+        host=HOST,
+        port=port,
+        controller_port=free_port(),
+        detour=f",DETOUR://{HOST}:{detour.broker_port}" if detour else "",
+        advertised_detour=f",DETOUR://{HOST}:{detour.proxy_port}" if detour else "",
+    )
     (home / "server.properties").write_text(properties, encoding="ascii")
     log_path = directory / "logs" / "kafka.log"
     java_command, class_path = [str(java.executable), *_JVM_OPTIONS], ["-cp", os.pathsep.join(map(str, jars))]
@@ -133,8 +167,10 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
         _wait_until_ready(address, process)
     except BaseException:
         process.kill()
+        if detour:
+            detour.holder.close()
         raise
-    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent, launch)
+    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent, launch, detour)
 
 
 def _format(command: list[str], home: Path, log_path: Path) -> None:

@@ -32,6 +32,14 @@ def is_free(port: int) -> bool:
     return False
 
 
+def reserve_port() -> socket.socket:
+    """A socket that holds a free port, and does not listen: nobody is given it by chance, and a server can have it."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((HOST, 0))
+    return holder
+
+
 def on_port(service: str, port: int | None, start: Callable[[int], T]) -> T:
     """Call `start` with `port`, or with a free one, again if somebody was faster to take it.
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from engines.contract.events import EventWriter
 from harness.bulk_producer import BulkProducer, Messages
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
+from harness.workers.orders import ORDERS_POLL_S, ClockOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.sample import waterfall_records
 from workloads.workload import Workload
@@ -49,11 +51,45 @@ class _Slice:
     sent: int = 0
 
 
+class WallClock:
+    """The generator's wall clock: the host's, stepped as the file `orders` says. The schedule does not go by it.
+
+    Attributes:
+        offset_ms: how far it is ahead of the host's.
+        steps: how often it was stepped.
+    """
+
+    def __init__(self, orders: str) -> None:
+        self.offset_ms = self.steps = 0
+        self._orders = Path(orders) if orders else None
+        self._next_look_s = 0.0
+
+    def look(self) -> None:
+        """Obey the orders, if it is time to look at them."""
+        if self._orders is None or (now_s := time.monotonic()) < self._next_look_s:
+            return
+        self._next_look_s = now_s + ORDERS_POLL_S
+        offset_ms = ClockOrders.read(self._orders).offset_ms
+        self.steps += offset_ms != self.offset_ms
+        self.offset_ms = offset_ms
+
+    def now_ns(self) -> int:
+        """Now, in nanoseconds since the Unix epoch."""
+        return time.time_ns() + self.offset_ms * 1_000_000
+
+    def stamp_ms(self) -> int:
+        """What a message sent now is stamped with; 0 where Kafka's client sees the same clock, and stamps by itself."""
+        return self.now_ns() // 1_000_000 if self.offset_ms else 0
+
+
 class Generator:
     """Sends one workload once."""
 
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
+        self._clock = WallClock(job.orders)
+        events.wall_ns = self._clock.now_ns
+        self._start_ns: int | None = None
         self._workload = Workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         self._producer = BulkProducer({**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers}, job.topic)
@@ -75,7 +111,7 @@ class Generator:
         self._events.send("ready", version="", config=PRODUCER_PROPERTIES)
         if anchor_ns := await_anchor(self._job.anchor, stop):
             # The wall clock names the moment; the monotonic clock keeps time from there on.
-            start_ns = time.monotonic_ns() + anchor_ns - time.time_ns()
+            start_ns = self._start_ns = time.monotonic_ns() + anchor_ns - self._clock.now_ns()
             if start_ns < time.monotonic_ns():
                 raise RuntimeError("the agreed start time had passed before the generator heard of it")
             self._send_all(start_ns, stop)
@@ -89,6 +125,7 @@ class Generator:
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
         while self._sent < self._workload.total_records and not stop.is_set():
+            self._clock.look()
             now_ns = time.monotonic_ns()
             self._send_due(start_ns, now_ns - start_ns)
             self._producer.poll()
@@ -101,7 +138,7 @@ class Generator:
             first = self._ready[0]
             due = int(first.due_ns.searchsorted(now_offset_ns, side="right"))
             if due > first.sent:
-                self._producer.send(first.messages, first.sent, due)
+                self._producer.send(first.messages, first.sent, due, self._clock.stamp_ms())
                 # The time of the last of them, for all: some are said to be later than they were, and none earlier.
                 self._new_errors_ns.append(time.monotonic_ns() - start_ns - first.due_ns[first.sent : due])
                 self._sent += due - first.sent
@@ -150,9 +187,16 @@ class Generator:
         }
 
     def _totals(self) -> dict[str, Any]:
+        # By the clock of the schedule: events are stamped by the other one, which may be stepped.
+        since_start_ns = 0 if self._start_ns is None else time.monotonic_ns() - self._start_ns
         failed = self._producer.failed
-        acked = max(0, self._sent - failed - self._producer.waiting)
-        return {"sent_records": self._sent, "acked_records": acked, "failed_records": failed}
+        return {
+            "sent_records": self._sent,
+            "acked_records": max(0, self._sent - failed - self._producer.waiting),
+            "failed_records": failed,
+            "schedule_ms": since_start_ns // 1_000_000,
+            "clock_steps": self._clock.steps,
+        }
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

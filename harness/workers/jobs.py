@@ -21,7 +21,8 @@ ANCHOR_POLL_S = 0.01
 class GeneratorJob:
     """Send `workload` to `topic`, record i at its offset after the anchor.
 
-    `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`.
+    `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
+    a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none.
     """
 
     workload: WorkloadSpecification
@@ -29,6 +30,7 @@ class GeneratorJob:
     bootstrap_servers: str
     topic: str
     output: str
+    orders: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +84,12 @@ class ProbeJob:
 class ProxyJob:
     """Pass bytes between a port of its own, on loopback, and `target_port`, as the file `orders` says.
 
-    See `harness.workers.proxy.Orders`; without the file, bytes pass freely.
+    See `harness.workers.proxy.Orders`; without the file, bytes pass freely. `port` 0 is any free one.
     """
 
     target_port: int
     orders: str
+    port: int = 0
 
 
 Job = GeneratorJob | ArchiverJob | RedisWriterJob | ProbeJob | ProxyJob

@@ -5,26 +5,25 @@ The other processes know nothing of it; they are given its port in place of the 
 
 import asyncio
 import contextlib
-import json
 import socket
 import struct
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engines.contract.events import EventWriter
 from harness.services.ports import HOST
-from harness.workers.jobs import ProxyJob, run_worker
+from harness.workers.jobs import ProxyJob, Pulse, run_worker
+from harness.workers.orders import ORDERS_POLL_S, Orders
 
-ORDERS_POLL_S = 0.02
 CHUNK_BYTES = 65_536
 #: At a throttled rate, so much passes at a time.
 THROTTLED_CHUNK_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Orders:
+class ProxyOrders(Orders):
     """What the proxy does to all connections.
 
     Attributes:
@@ -39,45 +38,45 @@ class Orders:
     bytes_per_s: int = 0
     resets: int = 0
 
-    def give(self, path: Path) -> None:
-        """Write the orders to the file that the proxy looks at; it appears whole."""
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(asdict(self)), encoding="ascii")
-        part.replace(path)
-
 
 class Proxy:
-    """Passes bytes on between clients and the port of a service."""
+    """Passes bytes on between clients and the port of a service.
+
+    Its progress has totals: `passed_bytes`, and `harmed`, the chunks that orders held back and the resets of sockets.
+    """
 
     def __init__(self, job: ProxyJob) -> None:
         self._job = job
-        self._orders = Orders()
+        self._orders = ProxyOrders()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._passed_bytes = self._resets = 0
+        self._passed_bytes = self._harmed = 0
 
     async def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Serve until `stop` is set. Returns totals."""
-        server = await asyncio.start_server(self._serve, HOST, 0)
+        server = await asyncio.start_server(self._serve, HOST, self._job.port)
+        pulse = Pulse(events)
         events.send("ready", version="", config={}, port=server.sockets[0].getsockname()[1])
         while not stop.is_set():
             await asyncio.sleep(ORDERS_POLL_S)
             self._look()
+            pulse.tick(self._totals)
         server.close()
+        totals = self._totals()
         self._reset_all()
-        return {"passed_bytes": self._passed_bytes, "resets": self._resets}
+        return totals
+
+    def _totals(self) -> dict[str, Any]:
+        return {"passed_bytes": self._passed_bytes, "harmed": self._harmed}
 
     def _look(self) -> None:
-        path = Path(self._job.orders)
-        if not path.exists():
-            return
-        orders = Orders(**json.loads(path.read_text(encoding="ascii")))
+        orders = ProxyOrders.read(Path(self._job.orders))
         if orders.resets > self._orders.resets:
             self._reset_all()
         self._orders = orders
 
     def _reset_all(self) -> None:
         for writer in self._writers:
-            self._resets += 1
+            self._harmed += 1
             # Lingering for no time at all: the other side gets a reset, and no orderly end.
             raw: socket.socket = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -111,10 +110,12 @@ class Proxy:
                 self._passed_bytes += len(data)
 
     async def _hold_back(self, size: int) -> None:
-        if self._orders.delay_ms:
-            await asyncio.sleep(self._orders.delay_ms / 1000)
-        if self._orders.bytes_per_s:
-            await asyncio.sleep(size / self._orders.bytes_per_s)
+        orders = self._orders
+        self._harmed += bool(orders.delay_ms or orders.bytes_per_s or orders.cut)
+        if orders.delay_ms:
+            await asyncio.sleep(orders.delay_ms / 1000)
+        if orders.bytes_per_s:
+            await asyncio.sleep(size / orders.bytes_per_s)
         while self._orders.cut:
             await asyncio.sleep(ORDERS_POLL_S)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_CREATE_TIME, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.bulk_producer import BulkProducer, Messages
@@ -52,14 +52,18 @@ def _sent(services: Services, topic: str, **properties: Any) -> BulkProducer:
     return producer
 
 
-def _arrived(services: Services, topic: str, partition: int, count: int) -> Iterator[bytes]:
+def _arrived(services: Services, topic: str, partition: int, count: int) -> Iterator[bytes | None]:
+    return (message.value() for message in _messages(services, topic, partition, count))
+
+
+def _messages(services: Services, topic: str, partition: int, count: int) -> Iterator[Message]:
     consumer = Consumer({"bootstrap.servers": services.kafka, "group.id": "bulk", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
     try:
         for _ in range(count):
             message = consumer.poll(DEADLINE_S)
             assert message is not None and message.error() is None, f"{count} lines expected in partition {partition}"
-            yield message.value()
+            yield message
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), DEADLINE_S)
         assert (low, high) == (0, count), "and no more than that"
     finally:
@@ -80,6 +84,20 @@ def test_every_line_arrives_once_in_order_in_its_partition(
         expected = [lines[number] for number in np.flatnonzero(partitions == partition)]
         assert len(expected) > 1000
         assert list(_arrived(services, topic, partition, len(expected))) == expected
+
+
+@pytest.mark.parametrize("properties", [{}, {"queue.buffering.max.messages": 50, "linger.ms": 1}])
+def test_messages_have_the_time_that_they_are_given(services: Services, topic: str, properties: dict[str, Any]) -> None:
+    producer = BulkProducer({"bootstrap.servers": services.kafka, **properties}, topic)
+    producer.await_topic(DEADLINE_S)
+    lines = WORKLOAD.lines(WORKLOAD.columns(0, 200))
+    messages = Messages(WORKLOAD.encoded(WORKLOAD.columns(0, 200)), np.zeros(200, dtype=np.int64))
+    producer.send(messages, 10, 200, stamp_ms=1_900_000_000_123)
+    producer.flush(DEADLINE_S)
+    producer.close()
+    arrived = list(_messages(services, topic, 0, 190))
+    assert [message.value() for message in arrived] == lines[10:]
+    assert {message.timestamp() for message in arrived} == {(TIMESTAMP_CREATE_TIME, 1_900_000_000_123)}
 
 
 def test_a_partition_that_there_is_not_is_refused(services: Services, topic: str) -> None:

@@ -1,5 +1,6 @@
 """Faults are injected for real, one after the other: nothing is lost or miscounted, and nothing is left behind."""
 
+import itertools
 import json
 import signal
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outc
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
-FAULTS = ("engine-kill", "kafka-kill", "redis-lost", "network-reset")
+FAULTS = ("engine-kill", "kafka-kill", "redis-lost", "network-reset", "kafka-reset", "clock-step")
+#: One trial for all, and one fault that is not for the baseline.
+PLAN = ("--fault", "task-kill", "--per-trial", str(len(FAULTS) + 1))
 
 
 def _chosen(*faults: str) -> list[str]:
@@ -21,11 +24,11 @@ def _chosen(*faults: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """The baseline with four faults in one trial."""
+    """The baseline with all of `FAULTS` in one trial."""
     directory = tmp_path_factory.mktemp("chaos")
     # Longer than an outage of the broker on a slow machine: see docs/chaos.md.
     scenario = write_scenario(directory, allowed_lateness_ms=120_000)
-    with Ringbench(directory, "chaos", scenario, *_chosen(*FAULTS), "--json") as run:
+    with Ringbench(directory, "chaos", scenario, *_chosen(*FAULTS), *PLAN, "--json") as run:
         yield outcome(run)
 
 
@@ -50,6 +53,8 @@ def test_the_run_is_valid_and_passes(chaos: Outcome) -> None:
 def test_faults_happened_when_they_were_planned(chaos: Outcome) -> None:
     for planned in chaos.result["resilience"]["plan"]:
         fault = _fault(chaos, planned["fault"])
+        if planned["not_for"]:
+            continue
         assert planned["at_s"] <= fault["started_s"] < planned["at_s"] + 2
         assert planned["duration_s"] <= fault["healed_s"] - planned["at_s"] < planned["duration_s"] + 4
 
@@ -60,6 +65,21 @@ def test_an_outage_shows_in_its_times(chaos: Outcome) -> None:
         assert fault["detect_s"] is not None and fault["detect_s"] < 5, fault
         # Nothing can become visible while it lasts, but for what is on its way.
         assert fault["worst_staleness_s"] > fault["healed_s"] - fault["started_s"] - 1, fault
+
+
+def test_a_step_of_the_generators_clock_shows_nowhere(chaos: Outcome) -> None:
+    fault = _fault(chaos, "clock-step")
+    assert (fault["verdict"], fault["restarts"]) == ("pass", [])
+    (trial,) = (each["trials"][0] for each in chaos.result["engines"] if each["name"] == "baseline-faults")
+    # By the stamps of the generator's events, it would not have sent something in each second.
+    sent = [each["sent_records"] for each in trial["series"] if each["t_s"] <= fault["healed_s"]]
+    assert all(after > before for before, after in itertools.pairwise(sent)), sent
+
+
+def test_a_fault_that_is_not_for_the_engine_is_told_apart_from_one_that_was_survived(chaos: Outcome) -> None:
+    fault = _fault(chaos, "task-kill")
+    assert fault["verdict"] == "not applicable" and "task_kill" in fault["reasons"][0]
+    assert (fault["started_s"], fault["lost_records"]) == (None, None)
 
 
 def test_the_restart_of_the_engine_is_told(chaos: Outcome) -> None:
@@ -75,7 +95,7 @@ def test_the_report_has_the_table_and_the_picture(chaos: Outcome) -> None:
 
 
 def test_the_same_seed_gives_the_same_plan(chaos: Outcome, tmp_path: Path) -> None:
-    with Ringbench(tmp_path, "chaos", *_chosen(*FAULTS), "--plan") as run:
+    with Ringbench(tmp_path, "chaos", *_chosen(*FAULTS), *PLAN, "--plan") as run:
         assert run.end() == 0, run.stderr
         assert json.loads(run.stdout) == chaos.result["resilience"]["plan"]
 

@@ -1,21 +1,83 @@
 """The plan of faults is a pure function of the seed, and faults do not overlap."""
 
 import itertools
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
-from harness.chaos import USUAL, check_names
+from harness.chaos import USUAL, ChaosOptions, check_names, plan_of
+from harness.engines import find_engines
 from harness.errors import UsageError
-from harness.faults import BY_NAME, FAULTS, anywhere, draw_plan, make_plan, send, trial_s
+from harness.faults import (
+    BY_NAME,
+    FAULTS,
+    GENERATOR,
+    KAFKA_PROXY,
+    REDIS_PROXY,
+    Planned,
+    anywhere,
+    draw_plan,
+    make_plan,
+    needs,
+    program_below,
+    send,
+    trial_s,
+)
+from harness.outcomes import verdict_of
 from harness.processes import start_process, wait_until
+from harness.trial import Injected
 
 NAMES = [fault.name for fault in FAULTS]
 
 
-def test_there_are_at_least_twelve_kinds_and_each_has_a_name_of_its_own() -> None:
-    assert len(BY_NAME) == len(FAULTS) >= 12
+def test_each_kind_has_a_name_of_its_own() -> None:
+    assert len(BY_NAME) == len(FAULTS)
+
+
+def test_every_kind_is_documented_as_it_is_called() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "chaos.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE) == NAMES
+
+
+def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
+    assert needs(REDIS_PROXY, ["network-cut"]) and not needs(KAFKA_PROXY, ["network-cut"])
+    assert needs(KAFKA_PROXY, ["engine-stop", "kafka-cut"]) and not needs(REDIS_PROXY, ["engine-stop", "kafka-cut"])
+    assert not needs(KAFKA_PROXY, ["kafka-kill", "kafka-stop"])
+    assert needs(GENERATOR, ["clock-step"]) and not needs(GENERATOR, ["task-kill"])
+
+
+def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
+    chosen = ChaosOptions(["engine-jvm-kill", "engine-kill", "task-kill"], seed=1, per_trial=4)
+    plan = plan_of(chosen, find_engines(["flink", "spark", "baseline"]))
+    assert {each.fault: each.not_for for each in plan} == {
+        "engine-jvm-kill": ["baseline"],
+        "engine-kill": [],
+        "task-kill": ["baseline"],
+    }
+
+
+def test_a_fault_that_did_nothing_was_not_survived() -> None:
+    assert verdict_of([], is_unverified=False, is_idle=False) == "pass"
+    assert verdict_of([], is_unverified=False, is_idle=True) == "unknown"
+    assert verdict_of(["2 records lost"], is_unverified=False, is_idle=True) == "fail"
+    assert verdict_of(["2 records lost"], is_unverified=True, is_idle=False) == "unknown"
+
+
+def test_a_fault_did_something_if_the_total_that_tells_of_it_rose() -> None:
+    injected = Injected(Planned("kafka-cut", at_s=5, duration_s=4), started_s=5.1, before=3)
+    injected.look(3)
+    assert not injected.did_something
+    injected.look(4)
+    injected.look(0)  # what keeps the total was started again
+    assert injected.did_something
+
+
+def test_a_fault_without_a_total_cannot_but_do_something() -> None:
+    injected = Injected(Planned("engine-stop", at_s=5, duration_s=4), started_s=5.1)
+    injected.look(0)
+    assert injected.did_something
 
 
 def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
@@ -45,6 +107,14 @@ def test_an_unknown_fault_is_named_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown fault 'engin-kill'") as caught:
         check_names(["engine-stop", "engin-kill"])
     assert "engine-kill" in caught.value.fix
+
+
+def test_the_program_of_a_group_is_what_its_guard_started(tmp_path: Path) -> None:
+    argv = ["sh", "-c", "sleep 61 & exec sleep 60"]
+    with start_process("x", argv, log_path=tmp_path / "log") as process:
+        wait_until(lambda: len(process.child_tree()) == 2, deadline_s=10, what="both run", process=process)
+        (program,) = program_below(process.pid)
+        wait_until(lambda: program.cmdline() == ["sleep", "60"], deadline_s=10, what="it runs", process=process)
 
 
 def test_a_signal_to_a_process_that_is_gone_is_no_error(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from harness.trajectory import Trajectories
 from harness.workers.jobs import ProbeJob
 from harness.workers.probe import KEPT_SECONDS, Probe
 from tests.unit.test_resilience import BAND, course
+from workloads.cells import CELL_NUMBERS
 from workloads.truth import counts_between, expected_counts, expected_malformed
-from workloads.workload import CELL_NUMBERS, Workload, WorkloadSpecification
+from workloads.workload import Workload, WorkloadSpecification
 
 WORKLOAD = Workload(
     WorkloadSpecification(

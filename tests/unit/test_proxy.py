@@ -11,9 +11,9 @@ import pytest
 
 from harness.child import start_worker
 from harness.processes import wait_until
-from harness.services.ports import HOST
+from harness.services.ports import HOST, reserve_port
 from harness.workers.jobs import ProxyJob
-from harness.workers.proxy import Orders
+from harness.workers.proxy import ProxyOrders
 
 DEADLINE_S = 30.0
 SHORT_S = 0.3
@@ -56,6 +56,28 @@ def _ask(client: socket.socket) -> bool:
         return False
 
 
+def test_orders_that_harm_nothing_leave_no_trace_and_others_do(tmp_path: Path) -> None:
+    orders = tmp_path / "orders.json"
+    with (
+        socket.create_server((HOST, 0)) as server,
+        reserve_port() as holder,
+        start_worker(
+            "proxy",
+            ProxyJob(target_port=server.getsockname()[1], orders=str(orders), port=holder.getsockname()[1]),
+            tmp_path,
+            name="other_proxy",
+        ) as proxy,
+    ):
+        threading.Thread(target=_echo, args=(server,), daemon=True).start()
+        assert proxy.wait_for("ready", DEADLINE_S).fields["port"] == holder.getsockname()[1]
+        ProxyOrders(cut=True).give(orders)
+        wait_until(lambda: proxy.latest("harmed") == 0, deadline_s=DEADLINE_S, what="it tells of no harm")
+        with socket.create_connection((HOST, holder.getsockname()[1]), DEADLINE_S) as client:
+            client.sendall(b"x")
+            wait_until(lambda: proxy.latest("harmed") > 0, deadline_s=DEADLINE_S, what="it tells of harm")
+    assert (tmp_path / "other_proxy.log").exists()
+
+
 def test_without_orders_bytes_pass(proxied: tuple[socket.socket, Path]) -> None:
     client, _ = proxied
     wait_until(lambda: _ask(client), deadline_s=DEADLINE_S, what="a byte passes")
@@ -63,9 +85,9 @@ def test_without_orders_bytes_pass(proxied: tuple[socket.socket, Path]) -> None:
 
 def test_what_is_held_back_by_a_cut_passes_after_it(proxied: tuple[socket.socket, Path]) -> None:
     client, orders = proxied
-    Orders(cut=True).give(orders)
+    ProxyOrders(cut=True).give(orders)
     wait_until(lambda: not _ask(client), deadline_s=DEADLINE_S, what="the cut takes effect")
-    Orders().give(orders)
+    ProxyOrders().give(orders)
     client.settimeout(DEADLINE_S)
     assert client.recv(1) == b"x"
 
@@ -73,7 +95,7 @@ def test_what_is_held_back_by_a_cut_passes_after_it(proxied: tuple[socket.socket
 def test_delay_goes_both_ways(proxied: tuple[socket.socket, Path]) -> None:
     client, orders = proxied
     client.settimeout(DEADLINE_S)
-    Orders(delay_ms=50).give(orders)
+    ProxyOrders(delay_ms=50).give(orders)
 
     def is_late() -> bool:
         start_s = time.monotonic()
@@ -85,7 +107,7 @@ def test_delay_goes_both_ways(proxied: tuple[socket.socket, Path]) -> None:
 def test_a_reset_ends_the_connection(proxied: tuple[socket.socket, Path]) -> None:
     client, orders = proxied
     wait_until(lambda: _ask(client), deadline_s=DEADLINE_S, what="a byte passes")
-    Orders(resets=1).give(orders)
+    ProxyOrders(resets=1).give(orders)
     client.settimeout(DEADLINE_S)
     with pytest.raises(ConnectionResetError):
         client.recv(1)

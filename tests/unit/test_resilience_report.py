@@ -96,6 +96,18 @@ def test_every_fault_has_a_row_with_its_times() -> None:
     assert rows["kafka-kill"][2:7] == ("not measured",) * 5
 
 
+def test_a_fault_that_is_not_for_an_engine_is_told_and_warns_of_nothing() -> None:
+    found = make_chaos()
+    assert found.resilience
+    outcome = make_fault("engine-jvm-kill", engine="baseline", verdict="not applicable", reasons=["it has no JVM"])
+    found.resilience.faults.append(outcome)
+    section = resilience_section(found)
+    assert section
+    assert section.tables[0].rows[-1] == ("engine-jvm-kill", "baseline", "not applicable", *["-"] * 6)
+    assert "baseline, engine-jvm-kill: not applicable: it has no JVM." in section.notes
+    assert not any("jvm-kill" in line for line in section.warnings)
+
+
 def test_lost_records_are_named() -> None:
     section = resilience_section(make_chaos())
     assert section
