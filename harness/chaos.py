@@ -100,6 +100,7 @@ def chaos(
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
+    scenario.refuse_input("chaos")
     if scenario.disorder:
         raise UsageError(
             "the scenario has disorder, and what faults cost is told from counts that are known exactly",

@@ -12,14 +12,16 @@ from engines.contract.events import EventWriter
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.replay import open_workload
 from workloads.sample import waterfall_records
-from workloads.workload import Workload
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
 SLICES_PER_S = 50
 #: Never wake more often than this: at high rates, records due within one tick go out together.
 TICK_NS = 1_000_000
+#: Nor sleep longer than this, so that what the broker has acknowledged is told where records are few.
+IDLE_NS = 50_000_000
 #: Schedule errors are taken into the distribution in batches: one at a time would cost more than sending.
 ERRORS_PER_BATCH = 10_000
 FLUSH_DEADLINE_S = 60
@@ -39,7 +41,7 @@ class Generator:
 
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
-        self._workload = Workload(job.workload)
+        self._workload = open_workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         self._producer = Producer(
             {**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers, "on_delivery": self._on_delivery}
@@ -122,9 +124,8 @@ class Generator:
         return True
 
     def _sleep_until_due(self, start_ns: int) -> None:
-        if self._ready:
-            wait_ns = max(start_ns + self._ready[0][0] - time.monotonic_ns(), TICK_NS)
-            time.sleep(wait_ns / NANOSECONDS_PER_S)
+        wait_ns = start_ns + self._ready[0][0] - time.monotonic_ns() if self._ready else IDLE_NS
+        time.sleep(min(max(wait_ns, TICK_NS), IDLE_NS) / NANOSECONDS_PER_S)
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is None:

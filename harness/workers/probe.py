@@ -27,8 +27,9 @@ from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
-from workloads.workload import CELL_NUMBERS, Workload
+from workloads.workload import CELL_NUMBERS
 
 POLL_S = 0.1
 #: A Redis that is away for longer will not come back.
@@ -45,7 +46,7 @@ class Probe:
     def __init__(self, job: ProbeJob) -> None:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
-        workload = Workload(job.workload)
+        workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
         self._anchor_ns = 0
         self._slots: dict[int, Durations] = defaultdict(
