@@ -265,7 +265,8 @@ def load_scenario(
         return Scenario.model_validate(found)
     except ValidationError as error:
         lines = [_explain(_Origin(path, input_options.map_file), found, each) for each in error.errors()]
-        raise ConfigurationError("\n".join(lines)) from error
+        beside = any(each["type"] == "beside_input" for each in error.errors())
+        raise ConfigurationError("\n".join(lines), fix="leave these keys out" if beside else "") from error
 
 
 def _read_mapping(path: Path, what: str = "") -> dict[str, Any]:

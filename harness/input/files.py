@@ -245,7 +245,7 @@ def _find(name: str, columns: dict[str, str | int], names: list[str] | None, wid
             times = "twice or more" if wanted in names else "not"
             raise ConfigurationError(
                 f"{name}: input.map.columns.{key}: column {wanted!r} is {times} in the file's header",
-                fix=f"give one of its columns: {', '.join(map(repr, names))}; or a number, from 1 on",
+                fix=f"give one of its columns: {', '.join(map(repr, names))}; or a number, from 1 on; or another layout",
             )
         else:
             places[wanted] = names.index(wanted)

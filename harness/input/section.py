@@ -30,6 +30,15 @@ class ColumnSection(Section):
     default: str | None = Field(None, min_length=1, description="for values that are empty or not known")
     by_share: bool = Field(False, description="choose for values that are not known, by a hash of them")
 
+    @field_validator("values", mode="before")
+    @classmethod
+    def _are_texts(cls, found: object) -> object:
+        # YAML takes 06037 without quotes for an octal number: what is no text is not taken for one.
+        for each in [*found, *found.values()] if isinstance(found, Mapping) else []:
+            if not isinstance(each, str):
+                raise ValueError(f"{each!r} is no text: put it in quotes")
+        return found
+
     @model_validator(mode="after")
     def _has_one_source(self) -> ColumnSection:
         if (self.column is None) == (self.constant is None):
