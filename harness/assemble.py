@@ -23,6 +23,7 @@ from harness.trial import Trial
 from harness.truth import TrialTruth, certain_counts
 from harness.verifier import compare, judge
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.replay import open_workload
 from workloads.sample import slot_length_s
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
@@ -40,7 +41,7 @@ def trial_result(
     """
     correctness = _correctness(trial, truth, expected)
     verdict, reasons = judge(correctness, trial.engine_troubles)
-    workload = Workload(scenario.workload())
+    workload = open_workload(scenario.workload())
     return TrialResult(
         number=number,
         block=block,
@@ -102,7 +103,7 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     found, limits = trial.generator, scenario.limits
     if not found:
         return
-    total = Workload(scenario.workload()).total_records
+    total = open_workload(scenario.workload()).total_records
     if found["acked_records"] != total:
         yield f"the broker acknowledged {found['acked_records']:,} of {total:,} records"
     error_ms = found["schedule_error_ms_p99"]

@@ -92,6 +92,7 @@ def chaos(
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
+    scenario.refuse_input("chaos")
     refuse_disorder(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)

@@ -58,20 +58,36 @@ class _Settings:
 
 @app.command(
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
-    "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json`"
+    "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
+    "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
     scenario: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
             "flash-crowd, dirty, sweep, chaos, soak) or a "
-            "YAML file."
+            "YAML file; main by default."
         ),
-    ] = "main",
+    ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            help="Replay your own records: a file, a folder, s3://BUCKET/PREFIX or http://host:port/BUCKET/PREFIX."
+        ),
+    ] = None,
+    input_map: Annotated[
+        Path | None, typer.Option(help="With --input: a YAML file that says what the columns mean.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="With --input: so many times as fast as it happened; 1 by default.")
+    ] = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="With --input: leave bad rows out, and tell how many.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Records per second; with --input, a fixed rate.")] = None,
     duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Warm-up in seconds, sent before the measured time.")] = None,
     trials: Annotated[
@@ -97,7 +113,7 @@ def run(
     from harness.backing import External
     from harness.run import exit_code
     from harness.run import run as run_scenario
-    from harness.scenario import load_scenario
+    from harness.scenario import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions, load_scenario
     from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
     from reports.render import write_reports
@@ -119,8 +135,10 @@ def run(
         keep_logs=keep_logs,
         view=view,
     )
+    input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
+    name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
-        result, directory = run_scenario(load_scenario(scenario, chosen), trials, options, watcher)
+        result, directory = run_scenario(load_scenario(name, chosen, input_options), trials, options, watcher)
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
@@ -718,18 +736,19 @@ def workload_plot(
     """Draw records per second, and shares of counties and partitions."""
     from json import dumps
 
+    from harness.input.prepare import replayed
     from harness.scenario import load_scenario
     from reports.figures import write_png
     from reports.workload_figure import DPI, draw_workload, totals
+    from workloads.replay import open_workload
     from workloads.tally import tally
-    from workloads.workload import Workload
 
     path = output or Path(f"workload-{Path(scenario).stem}.png")
     if path.suffix != ".png":
         raise UsageError(f"--output {path}: only PNG is written", fix="give a file that ends in .png")
-    plan = load_scenario(scenario, {} if seed is None else {"seed": seed})
-    specification = plan.workload()
-    found = tally(Workload(specification))
+    with replayed(load_scenario(scenario, {} if seed is None else {"seed": seed}), console.print) as (plan, _):
+        specification = plan.workload()
+        found = tally(open_workload(specification))
     try:
         write_png(draw_workload(plan.name, specification, found), path, DPI)
     except OSError as error:
@@ -747,15 +766,17 @@ def workload_show(
     records: Annotated[int, typer.Option(min=1, help="How many lines.")] = 10,
 ) -> None:
     """Print the first lines that are sent, byte for byte, malformed ones too."""
+    from harness.input.prepare import replayed
     from harness.scenario import load_scenario
-    from workloads.workload import Workload
+    from workloads.replay import open_workload
 
-    workload = Workload(load_scenario(scenario, {}).workload())
-    last = min(records, workload.total_records)
-    for first in range(0, last, SHOWN_AT_ONCE):
-        lines = workload.lines(workload.columns(first, min(first + SHOWN_AT_ONCE, last)))
-        sys.stdout.buffer.writelines(line + b"\n" for line in lines)
-    sys.stdout.buffer.flush()
+    with replayed(load_scenario(scenario, {}), console.print) as (plan, _):
+        workload = open_workload(plan.workload())
+        last = min(records, workload.total_records)
+        for first in range(0, last, SHOWN_AT_ONCE):
+            lines = workload.lines(workload.columns(first, min(first + SHOWN_AT_ONCE, last)))
+            sys.stdout.buffer.writelines(line + b"\n" for line in lines)
+        sys.stdout.buffer.flush()
 
 
 def main() -> None:

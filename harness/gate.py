@@ -117,7 +117,8 @@ def check_comparable(
 ) -> list[str]:
     """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
 
-    The workload is every key of the scenario but its name, description, engines, engine settings and limits. Engines
+    The workload is every key of the scenario but its name, description, engines, engine settings and limits; of an
+    input, where its files are does not matter, but what is in them. Engines
     may differ in their settings, since to compare settings is a use of this. The host is its identity, its CPU model,
     the number of its CPUs and, to 1 %, its memory.
 
@@ -141,8 +142,17 @@ def check_comparable(
 
 
 def _workload_differences(old: Result, new: Result) -> list[str]:
-    keys = [key for key in {**old.scenario, **new.scenario} if key not in _NOT_WORKLOAD]
-    return _differences(_DEFAULTS | old.scenario, _DEFAULTS | new.scenario, keys)
+    one, other = (_DEFAULTS | _own_data(run) for run in (old, new))
+    return _differences(one, other, [key for key in {**one, **other} if key not in _NOT_WORKLOAD])
+
+
+def _own_data(run: Result) -> dict[str, Any]:
+    """The run's scenario; of an input, its files' bytes and pace, wherever the files are."""
+    if run.input is None:
+        return run.scenario
+    data = {"sha256": [each.sha256[:12] for each in run.input.files], "speed": run.input.speed}
+    more = {"skipped": run.input.rows_skipped, "rate_records_per_s": run.input.rate_records_per_s, "map": run.input.map}
+    return run.scenario | {"input": data | more}
 
 
 def _host_differences(old: Result, new: Result) -> list[str]:

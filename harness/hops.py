@@ -58,7 +58,7 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
     Returns: milliseconds since the Unix epoch, or NEVER, shape (number of `waterfall_records`,).
     """
     seconds = waterfall_seconds(workload) if workload.is_in_order else ()
-    windows = {workload.specification.epoch_s + second for second in seconds}
+    windows = {window_s for second in seconds for window_s in workload.windows(second)}
     trajectories = Trajectories(workload)
     for message in messages:
         window, _, name = (message.key() or b"").partition(b"|")

@@ -218,6 +218,7 @@ def load_test(
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
     _refuse_faults(scenario)
+    scenario.refuse_input("loadtest")
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -248,6 +249,7 @@ def by_hand(
         RingbenchError: it could not take place.
     """
     _refuse_faults(scenario)
+    scenario.refuse_input("loadtest")
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))

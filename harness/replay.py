@@ -24,16 +24,18 @@ class Chosen:
         recordings: files by their names for people.
         speed: how many times as fast as it was.
         notes: what is wrong with the files, but keeps nobody from showing them.
+        lag: whether event time runs beside the load's clock, so that it can be told how far an engine is behind.
     """
 
     recordings: dict[str, Path]
     speed: float
     notes: list[str] = field(default_factory=list)
+    lag: bool = True
 
     def settings(self) -> dict[str, Any]:
         """The replay settings of a viewer's job."""
         named = [{"path": str(path.resolve()), "name": name} for name, path in self.recordings.items()]
-        return {"recordings": named, "speed": self.speed}
+        return {"recordings": named, "speed": self.speed, "lag": self.lag}
 
 
 def find_run(run: str, runs_dir: Path) -> Path:
@@ -76,7 +78,8 @@ def choose(result: Result, directory: Path, engines: list[str], trial: int, spee
         f"{engine.name}, trial {trial}" if several else engine.name: directory / _recording(engine, trial, result)
         for engine in chosen
     }
-    return Chosen(recordings, speed, [note for path in recordings.values() for note in _check(path)])
+    notes = [note for path in recordings.values() for note in _check(path)]
+    return Chosen(recordings, speed, notes, lag=result.input is None)
 
 
 def _named(result: Result, names: list[str]) -> list[EngineResult]:

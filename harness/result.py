@@ -315,6 +315,34 @@ class Truth(_Part):
     operator_volume: list[OperatorVolume]
 
 
+class InputFile(_Part):
+    """A file of a user's own records."""
+
+    name: str
+    bytes: int
+    sha256: str
+    rows: int = Field(description="read, bad ones included")
+
+
+class Input(_Part):
+    """A user's own records, as they were read and replayed."""
+
+    path: str
+    layout: str = Field(description="records or activity")
+    map: dict[str, Any] = Field(description="what the columns mean")
+    speed: float | None = Field(description="times as fast as it happened; null at a fixed rate")
+    rate_records_per_s: int | None = Field(description="the fixed rate; null at a speed")
+    files: list[InputFile]
+    rows_read: int
+    rows_skipped: int = Field(description="bad rows that were left out")
+    bad_rows: list[str] = Field(description="the first of them, as FILE:LINE: what was found and expected")
+    records: int = Field(description="of the data")
+    records_sent: int = Field(description="in each trial: the first of them, up to the end of the measured time")
+    first_event: str = Field(description="of those sent; ISO 8601, UTC")
+    last_event: str
+    resolution_ms: int = Field(description="of the event times; records of equal times are spread over it")
+
+
 class CalibrationSummary(_Part):
     """What `ringbench calibrate` last found on this host: the harness's own floor and error."""
 
@@ -356,6 +384,7 @@ class Result(_Part):
     finished_at: str
     command: list[str] = Field(description="arguments that repeat the run exactly")
     scenario: dict[str, Any]
+    input: Input | None = Field(None, description="a user's own records, if the run replayed such")
     environment: Environment
     truth: Truth | None
     engines: list[EngineResult]

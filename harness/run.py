@@ -7,7 +7,9 @@ from pathlib import Path
 from harness.archive import delete_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
+from harness.engines import find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
+from harness.input.prepare import replayed
 from harness.outcomes import (
     Done,
     faults_passed,
@@ -21,15 +23,15 @@ from harness.outcomes import (
 from harness.pool import pool
 from harness.recording import keep_recordings
 from harness.resilience_result import Resilience
-from harness.result import EngineResult, Result, Truth
+from harness.result import EngineResult, Input, Result, Truth
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.store import clear
 from harness.trial import Trial
 from harness.truth import TrialTruth, compute_truths, summarise
 from harness.watch import ConsoleWatcher
+from workloads.replay import open_workload
 from workloads.truth import ExpectedCounts, expected_counts
-from workloads.workload import Workload
 
 TRUTH_ENGINE = "spark"
 
@@ -52,14 +54,30 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     _check_faults(scenario, options)
-    started_at, run_id = datetime.now(UTC), new_run_id()
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
+    if scenario.input:
+        find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
+        watcher.phase(f"reading {scenario.input.path}")
+    with replayed(scenario, watcher.note) as (effective, used):
+        return _run(effective, used, names, trials, options, watcher)
+
+
+def _run(
+    scenario: Scenario,
+    used: Input | None,
+    names: list[str],
+    trials: int,
+    options: SessionOptions,
+    watcher: ConsoleWatcher,
+) -> tuple[Result, Path]:
+    started_at, run_id = datetime.now(UTC), new_run_id()
     detour = needs_detour(scenario.fault_plan())
     with open_session(run_id, names, options, watcher, kafka_detour=detour) as session:
-        expected = expected_counts(Workload(scenario.workload()))
+        expected = expected_counts(open_workload(scenario.workload()))
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
         truths, no_truths = _truths(session, [trial for _, trial in done])
         result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
+        result = result.model_copy(update={"input": used})
         _clean(session, [trial for _, trial in done], options)
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.disorder import DISORDER_SECTIONS, DisorderSection
 from harness.errors import ConfigurationError, UsageError
 from harness.fault_sections import FaultSection, FaultSections, check_faults, fault_plan
 from harness.faults import Planned
+from harness.input.section import INPUT_SECTIONS, LAYOUTS, InputSection
 from harness.sections import (
     SHAPE_SECTIONS,
     CountySkewSection,
@@ -34,6 +36,23 @@ from workloads.workload import WorkloadSpecification
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SCENARIO = "main"
+#: What an input is run by, if no other scenario is named.
+INPUT_SCENARIO = Path(__file__).parent / "input" / "replay.yaml"
+MAX_DURATION_S = 86_400
+#: Keys of `input` that exclude each other.
+_PACES = ("speed", "rate_records_per_s")
+#: Keys that say what is sent and when, and so cannot stand beside `input`, which does.
+_NOT_WITH_INPUT = (
+    "rate_records_per_s",
+    "warmup_rate_records_per_s",
+    "profile",
+    "surges",
+    "county_skew",
+    "malformed_per_million",
+    "duplicates_per_million",
+    "disorder",
+    "faults",
+)
 
 #: Counties' names, by what a scenario may call them, in lower case.
 _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
@@ -88,7 +107,7 @@ class Scenario(Section):
     rate_records_per_s: PositiveInt = Field(6000, le=10_000_000)
     warmup_s: int = Field(20, ge=1, le=3600, description="sent and verified, but left out of latency and cost")
     warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
-    duration_s: int = Field(60, ge=1, le=86_400, description="measured time")
+    duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
@@ -105,6 +124,21 @@ class Scenario(Section):
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()
+    input: InputSection | None = Field(None, description="a user's own records, in place of made ones")
+
+    _replayed: str = PrivateAttr("")
+    _epoch_s: int = PrivateAttr(WorkloadSpecification.epoch_s)
+
+    @model_validator(mode="after")
+    def _input_stands_alone(self) -> Scenario:
+        given = [key for key in _NOT_WITH_INPUT if key in self.model_fields_set and not self._is_default(key)]
+        if self.input and given:
+            raise PydanticCustomError("beside_input", "keys beside `input`", {"keys": given})
+        return self
+
+    def _is_default(self, key: str) -> bool:
+        """Whether a key says what it says by default; a rate is never meant so."""
+        return key != "rate_records_per_s" and getattr(self, key) == type(self).model_fields[key].default
 
     @field_validator("profile")
     @classmethod
@@ -176,7 +210,25 @@ class Scenario(Section):
             duplicates_per_million=self.duplicates_per_million,
             disorder=self.disorder.disorder() if self.disorder else None,
             allowed_lateness_ms=self.allowed_lateness_ms,
+            epoch_s=self._epoch_s,
+            replayed=self._replayed,
         )
+
+    def replay(self, folder: str, epoch_s: int) -> None:
+        """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
+        self._replayed, self._epoch_s = folder, epoch_s
+
+    def refuse_input(self, command: str) -> None:
+        """Make sure that records are made from the seed.
+
+        Raises:
+            UsageError: the scenario has an input; `command` is what cannot use it.
+        """
+        if self.input:
+            raise UsageError(
+                f"scenario {self.name}: `input`: `ringbench {command}` makes its own records, and replays none",
+                fix="leave `input` out, or use `ringbench run`",
+            )
 
 
 def _surges(section: SurgeSection) -> list[Surge]:
@@ -206,24 +258,87 @@ def _overlap(section: SurgeSection, other: SurgeSection) -> bool:
     )
 
 
-def load_scenario(name_or_path: str, overrides: dict[str, Any]) -> Scenario:
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """What the command line says of the input, in place of the scenario's keys; None or False for nothing."""
+
+    path: str | None = None
+    map_file: Path | None = None
+    speed: float | None = None
+    skip_bad_lines: bool = False
+
+    def given(self) -> dict[str, str]:
+        """The options that stand on the command line and need an input, by keys of the section."""
+        options = {"map": "--input-map", "speed": "--speed", "skip_bad_lines": "--skip-bad-lines"}
+        values = {"map": self.map_file, "speed": self.speed, "skip_bad_lines": self.skip_bad_lines}
+        return {key: options[key] for key, value in values.items() if value not in (None, False)}
+
+
+def load_scenario(
+    name_or_path: str, overrides: dict[str, Any], input_options: InputOptions = InputOptions()
+) -> Scenario:
     """The scenario in a YAML file, or a built-in one by its name, with `overrides` in place of its keys.
 
     Raises:
         ConfigurationError: there is no such scenario, or it is not one; the message names the key and what it wants.
+        UsageError: `input_options` are for an input, and there is none.
     """
     path = _find(name_or_path)
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"scenario {path}: {error}", fix="give a readable YAML file") from error
-    if not isinstance(found, dict):
-        raise ConfigurationError(f"scenario {path}: expected keys and values, found {type(found).__name__}")
-    found |= overrides
+    found = _read_mapping(path, "scenario ")
+    found |= _with_input(found, overrides, input_options)
     try:
         return Scenario.model_validate(found)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(path, found, each) for each in error.errors())) from error
+        lines = [_explain(_Origin(path, input_options.map_file), found, each) for each in error.errors()]
+        beside = any(each["type"] == "beside_input" for each in error.errors())
+        raise ConfigurationError("\n".join(lines), fix="leave these keys out" if beside else "") from error
+
+
+def _read_mapping(path: Path, what: str = "") -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{what}{path}: {error}", fix="give a readable YAML file") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"{what}{path}: expected keys and values, found {type(found).__name__}")
+    return found
+
+
+def _with_input(found: Mapping[str, Any], overrides: dict[str, Any], options: InputOptions) -> dict[str, Any]:
+    """`overrides` with what the command line says of the input; with an input, a rate is one of the input."""
+    section = found.get("input")
+    if options.path is None and section is None:
+        if given := options.given():
+            raise UsageError(f"{min(given.values())} is for an input, and there is none", fix="give --input, too")
+        return overrides
+    if section is not None and not isinstance(section, Mapping):
+        return overrides  # the scenario's own check tells what is wrong with it
+    changed: dict[str, Any] = {"path": options.path}
+    changed |= {"map": _read_mapping(options.map_file) if options.map_file else None}
+    changed |= {"speed": options.speed, "skip_bad_lines": options.skip_bad_lines or None}
+    changed |= {"rate_records_per_s": overrides.get("rate_records_per_s")}
+    changed = {key: value for key, value in changed.items() if value is not None}
+    kept = dict(section or {})
+    if changed.keys() & set(_PACES):
+        kept = {key: value for key, value in kept.items() if key not in _PACES}
+    return {key: value for key, value in overrides.items() if key != "rate_records_per_s"} | {"input": kept | changed}
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """The files that a scenario came from."""
+
+    path: Path
+    map_file: Path | None
+
+    def where(self, found: Mapping[str, Any], loc: Sequence[str | int]) -> str:
+        """File and key of the place `loc`; see `_key_path`."""
+        key = _key_path(found, loc)
+        return (
+            f"{self.map_file}: {key}"
+            if self.map_file and key.startswith("input.map")
+            else f"scenario {self.path}: {key}"
+        )
 
 
 def built_in_scenarios() -> list[str]:
@@ -250,23 +365,33 @@ _SECTIONS: dict[str, type[Section]] = {
     "county_skew": CountySkewSection,
     "hot_partition": HotPartitionSection,
     "faults": FaultSection,
+    **INPUT_SECTIONS,
     **DISORDER_SECTIONS,
 }
 
 
-def _explain(path: Path, found: Mapping[str, Any], problem: Any) -> str:
+def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
     """A line for one of pydantic's errors, or several: file, key, and what was expected; `found` is in the file."""
+    if problem["type"] == "beside_input":
+        return "\n".join(
+            f"{origin.where(found, (key,))}: cannot stand beside `input`, whose data says what is sent and when"
+            for key in problem["ctx"]["keys"]
+        )
     *parents, key = problem["loc"]
-    where = f"scenario {path}: {_key_path(found, problem['loc'])}"
+    where = origin.where(found, problem["loc"])
     if problem["type"] == "misplaced":
         problems = problem["ctx"]["problems"].items()
-        places = ((_key_path(found, (*problem["loc"], number)), what) for number, what in problems)
-        return "\n".join(f"scenario {path}: {place}: {what}" for place, what in places)
+        return "\n".join(f"{origin.where(found, (*problem['loc'], number))}: {what}" for number, what in problems)
+    if problem["type"] == "exclusive":
+        return f"{where}: {problem['msg']}"
     if problem["type"] == "extra_forbidden":
         known = list(_section(parents).model_fields)
         return f"{where}: unknown key{_did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{where}: this key is required"
+    if problem["type"] == "union_tag_invalid" and parents[:1] == ["input"]:
+        tag = problem["ctx"]["tag"]
+        return f"{where}.layout: found {tag!r}{_did_you_mean(tag, list(LAYOUTS))}; give one of {', '.join(LAYOUTS)}"
     if problem["type"] == "union_tag_not_found":
         return f"{where}.kind: this key is required, one of {', '.join(SHAPE_SECTIONS)}"
     if problem["type"] == "union_tag_invalid":

@@ -138,6 +138,7 @@ def exit_code(result: Result) -> int:
 
 def _check(scenario: Scenario) -> None:
     refuse_disorder(scenario)
+    scenario.refuse_input("soak")
     scenario.refuse_faults("soak", "a soak test draws its own by --faults-per-hour")
     if scenario.duplicates_per_million:
         raise UsageError(

@@ -66,6 +66,7 @@ def sweep(
         UsageError: the rates make no sense, or the scenario has surges, a profile or faults.
         RingbenchError: an attempt could not take place.
     """
+    scenario.refuse_input("sweep")
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
             f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "

@@ -122,11 +122,11 @@ class Trajectories:
         return [self._windows.pop(window_s) for window_s in sorted(self._windows)]
 
     def _make(self, window_s: int) -> Window:
-        return self._order.window(window_s) if self._order else self._second(window_s)
+        return self._order.window(window_s) if self._order else self._range(window_s)
 
-    def _second(self, window_s: int) -> Window:
-        """A window whose records are those due in the same second."""
-        first, last = self._workload.second(window_s - self._workload.specification.epoch_s)
+    def _range(self, window_s: int) -> Window:
+        """A window whose records are one range of the workload's."""
+        first, last = self._workload.window(window_s)
         columns = self._workload.columns(first, last)
         well_formed = np.flatnonzero(~columns.malformed)
         cells = columns.cells[well_formed]

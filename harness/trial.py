@@ -33,7 +33,7 @@ from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
 from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
-from workloads.workload import Workload
+from workloads.replay import open_workload
 
 #: From telling the workers when the load starts to its start.
 START_DELAY_S = 0.5
@@ -583,7 +583,8 @@ class TrialRunner:
     def _collect_measurements(self) -> None:
         trial = self._trial
         trial.measured = json.loads((self._directory / "probe.json").read_text(encoding="utf-8"))
-        trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._end_s() if trial.measured["updates"] else None
+        last_due_s = self._last_due_s()
+        trial.drain_s = trial.measured["last_visible_ms"] / 1000 - last_due_s if trial.measured["updates"] else None
         self._note_progress()
         trial.kafka_bytes = self._kafka_bytes()
         start_ms, end_ms = (self._end_s() - self._workload.duration_s) * 1000, self._end_s() * 1000
@@ -593,7 +594,7 @@ class TrialRunner:
         ]
 
     def _waterfall(self) -> Waterfall | None:
-        workload = Workload(self._workload)
+        workload = open_workload(self._workload)
         found = moments(
             workload,
             self._trial.anchor_ns,
@@ -618,8 +619,14 @@ class TrialRunner:
         )
         return TopicBytes(input=input_bytes, aggregates=aggregates, dead_letter=dead_letter)
 
-    def _end_s(self) -> float:
+    def _last_due_s(self) -> float:
         """When the last record was due, on the wall clock."""
+        workload = open_workload(self._workload)
+        offset_ns = int(workload.offsets_ns(workload.total_records - 1, workload.total_records)[0])
+        return (self._trial.anchor_ns + offset_ns) / NANOSECONDS_PER_S
+
+    def _end_s(self) -> float:
+        """When the measured time ends, on the wall clock."""
         return self._trial.anchor_ns / NANOSECONDS_PER_S + self._workload.warmup_s + self._workload.duration_s
 
     def _await_writer(self) -> None:

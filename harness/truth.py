@@ -1,4 +1,4 @@
-"""The ground truth: Spark's batch job over the archive in S3, checked against what the seed alone says."""
+"""The ground truth: Spark's batch job over the archive in S3, checked against what the workload alone says."""
 
 import json
 from collections import Counter
@@ -29,15 +29,15 @@ class TrialTruth:
     archive_sha256: str
 
     def differences(self, expected: ExpectedCounts) -> list[str]:
-        """How this truth differs from the one from the seed; empty if they agree."""
+        """How this truth differs from the one from the workload alone; empty if they agree."""
         found = []
         if self.counts != expected.counts:
             cells = {cell for cell, _ in self.counts.items() ^ expected.counts.items()}
-            found.append(f"the truth from the archive and that from the seed differ in {len(cells):,} cells")
+            found.append(f"the truth from the archive and that from the workload differ in {len(cells):,} cells")
         if sorted(self.malformed_lines) != sorted(expected.malformed_lines):
             found.append(
                 f"the archive holds {len(self.malformed_lines):,} malformed lines, "
-                f"the seed gives {len(expected.malformed_lines):,} or others"
+                f"the workload has {len(expected.malformed_lines):,} or others"
             )
         return found
 

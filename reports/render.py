@@ -17,6 +17,7 @@ from reports import summary
 from reports.comparison import comparison_section
 from reports.dashboard import dashboard_section
 from reports.figures import Picture, engine_colours, save_png, svg_text
+from reports.input import input_section
 from reports.pictures import draw_all
 from reports.resilience import resilience_section
 from reports.soak import soak_section
@@ -24,7 +25,15 @@ from reports.trials import trials_section
 from reports.waterfall import waterfall_section
 
 FIGURES = "figures"
-SECTIONS = (soak_section, resilience_section, comparison_section, dashboard_section, waterfall_section, trials_section)
+SECTIONS = (
+    input_section,
+    soak_section,
+    resilience_section,
+    comparison_section,
+    dashboard_section,
+    waterfall_section,
+    trials_section,
+)
 
 
 def write_reports(result: Result, directory: Path) -> list[Path]:
@@ -86,7 +95,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE, summary.GC_NOTE],
         "sections": [found for find in SECTIONS if (found := find(result))],
         "environment": _environment_facts(result),
-        "truth": _truth_facts(result.truth) if result.truth else [],
+        "truth": _truth_facts(result.truth, result) if result.truth else [],
         "process_names": _process_names(result.engines),
         "process_cost": _process_cost,
         "wrong_cells": summary.wrong_cells,
@@ -101,10 +110,13 @@ def _environment_facts(result: Result) -> list[tuple[str, str]]:
     return summary.flatten(facts)
 
 
-def _truth_facts(truth: Truth) -> list[tuple[str, str]]:
+def _truth_facts(truth: Truth, result: Result) -> list[tuple[str, str]]:
     return [
         ("made by", truth.engine),
-        ("agrees with the seed", "yes" if truth.agrees_with_seed else "NO"),
+        (
+            "agrees with the input" if result.input else "agrees with the seed",
+            "yes" if truth.agrees_with_seed else "NO",
+        ),
         ("records", summary.integer(truth.records)),
         ("malformed lines", summary.integer(truth.malformed)),
         ("cells", summary.integer(truth.cells)),

@@ -29,10 +29,15 @@ _ENTRIES_PER_TURN = 200
 
 @dataclass(frozen=True)
 class Recordings:
-    """What to replay, and how many times as fast as it was."""
+    """What to replay, and how many times as fast as it was.
+
+    `lag` is whether to tell how far an engine is behind the load: a replay of a user's own records has other event
+    times than `viewer.lag` knows of.
+    """
 
     recordings: list[Recording]
     speed: float
+    lag: bool = True
 
 
 def load_recordings(settings: dict[str, Any]) -> Recordings:
@@ -40,14 +45,14 @@ def load_recordings(settings: dict[str, Any]) -> Recordings:
 
     Args:
         settings: ``recordings``, a list of one or two objects with ``path`` and, optionally, ``name``; and, optionally,
-            ``speed``, from 1 to 20.
+            ``speed``, from 1 to 20, and ``lag``, true or false.
 
     Raises:
         OSError: see `harness.recording.read_recording`.
         ValueError: the same; or a setting makes no sense.
     """
-    if unknown := sorted(set(settings) - {"recordings", "speed"}):
-        raise ValueError(f"replay: unknown keys {', '.join(unknown)}; known: recordings, speed")
+    if unknown := sorted(set(settings) - {"recordings", "speed", "lag"}):
+        raise ValueError(f"replay: unknown keys {', '.join(unknown)}; known: recordings, speed, lag")
     named = settings.get("recordings")
     if not isinstance(named, list) or not 1 <= len(named) <= MAX_RECORDINGS:
         raise ValueError("replay: recordings is not a list of one or two")
@@ -57,7 +62,7 @@ def load_recordings(settings: dict[str, Any]) -> Recordings:
     for recording in found:
         for note in recording.notes:
             LOG.warning("%s", note)
-    return Recordings(found, _speed(settings.get("speed", 1)))
+    return Recordings(found, _speed(settings.get("speed", 1)), bool(settings.get("lag", True)))
 
 
 class Replay:
@@ -78,8 +83,8 @@ class Replay:
         self.position_ms = 0.0
         self.length_ms = max(each.at_ms[-1] for each in recordings.recordings)
         self._recordings, self._speed = recordings.recordings, recordings.speed
-        self._lags = [Lag(each) for each in recordings.recordings]
-        self._load_ms = max(each.load_ms for each in self._lags)
+        self._lags = [Lag(each) for each in recordings.recordings] if recordings.lag else []
+        self._load_ms = max((each.load_ms for each in self._lags), default=0.0)
         self._is_playing = True
         self._seek_ms: float | None = None
         self._next = [0] * len(self.sides)
@@ -164,10 +169,8 @@ class Replay:
             self._malformed(f"malformed or unknown updates in {recording.name} were skipped")
 
     def _state(self, number: int) -> dict[str, Any]:
-        # Once the load has ended, its clock stands still, and so does what one can be behind it.
-        lag_ms = self._lags[number].mean_ms(min(self.position_ms, self._load_ms))
         return {
-            "lag_ms": round(lag_ms, 1),
+            "lag_ms": self._lag_ms(number),
             "replay": {
                 "position_ms": round(self.position_ms),
                 "length_ms": self.length_ms,
@@ -175,6 +178,11 @@ class Replay:
                 "playing": self._is_playing,
             },
         }
+
+    def _lag_ms(self, number: int) -> float | None:
+        # Once the load has ended, its clock stands still, and so does what one can be behind it.
+        position_ms = min(self.position_ms, self._load_ms)
+        return round(self._lags[number].mean_ms(position_ms), 1) if self._lags else None
 
 
 def _speed(value: object) -> float:

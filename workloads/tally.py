@@ -44,7 +44,7 @@ def tally(workload: Workload, limit_records: int = LIMIT_RECORDS) -> Tally:
     counted = np.minimum(rates, most)
     rows = [_count(workload, first, min(last, first + most)) for first, last in seconds]
     counties, operators, partitions, malformed = (
-        np.array(column) * (rates / counted)[:, np.newaxis] for column in zip(*rows, strict=True)
+        np.array(column) * (rates / np.maximum(counted, 1))[:, np.newaxis] for column in zip(*rows, strict=True)
     )
     return Tally(rates, counties, operators, partitions, malformed[:, 0], int(counted.sum()))
 

@@ -43,7 +43,7 @@ _WORDS_PER_RECORD = 4
 #: Philox's key has 128 bits. The seed is the lower half; what chooses disorder has a key, far from the profile's.
 _DISORDER_KEY = 1 << 127
 _DURATION_QUANTILES = 4096
-_SUBSCRIBERS_PER_AREA_CODE = 8_000_000  # NXX-XXXX, N from 2 to 9
+SUBSCRIBERS_PER_AREA_CODE = 8_000_000  # NXX-XXXX, N from 2 to 9
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,11 @@ class WorkloadSpecification:
         allowed_lateness_ms: how late the engines must still count a record. Decides nothing that is sent, but which
             records have to be counted.
         epoch_s: event time of offset 0, in seconds since the Unix epoch. Fixed, so that a seed gives the same bytes
-            whenever it is run; event time runs beside wall-clock time at a constant distance.
+            whenever it is run; event time runs beside wall-clock time at a constant distance. Of a replay, the second
+            of the first record's event time.
+        replayed: folder of a user's own records, prepared for replay (see `workloads.replay`). They take the place of
+            those that the seed makes; profile, surges, shares, malformed lines, duplicates and disorder are none then.
+            Empty for no replay.
     """
 
     seed: int
@@ -88,6 +92,7 @@ class WorkloadSpecification:
     disorder: Disorder | None = None
     allowed_lateness_ms: int = 10_000
     epoch_s: int = 1_767_225_600  # 2026-01-01T00:00:00Z
+    replayed: str = ""
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "WorkloadSpecification":
@@ -124,7 +129,11 @@ class Columns:
 
 
 class Workload:
-    """The records that a specification describes."""
+    """The records that a specification describes, made from its seed.
+
+    All that sends, archives, measures and verifies knows records by this class only. `workloads.replay.Replay` has
+    another source for them; `workloads.replay.open_workload` tells which of the two a specification asks for.
+    """
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
@@ -132,10 +141,9 @@ class Workload:
         self._profile = Pieces([(piece.start_s, ConstantRate(piece.rate_records_per_s)) for piece in pieces])
         self._county_bounds = [piece.county_bounds for piece in pieces]
         self._malformed_below = specification.malformed_per_million * 2**32 // _MILLION
-        self._turn_records = max(1, specification.rate_records_per_s * TURN_MS // 1000)
         self._spoiler = Spoiler(specification.malformed_kinds)
         self._shifts = Shifts(specification.disorder or Disorder())
-        #: Whether each record's event time is its intended send time.
+        #: Whether records come in the order of their event times, so that those of a window are one range.
         self.is_in_order = not specification.duplicates_per_million and specification.disorder is None
         self.total_s = specification.warmup_s + specification.duration_s
         self.total_records = self._profile.due_before(self.total_s * NANOSECONDS_PER_S)
@@ -152,13 +160,22 @@ class Workload:
         """First and past-the-last index of the records due in the second that starts `offset_s` after the start."""
         return self.due_before(offset_s * NANOSECONDS_PER_S), self.due_before((offset_s + 1) * NANOSECONDS_PER_S)
 
+    def window(self, window_s: int) -> tuple[int, int]:
+        """First and past-the-last index of the records of the window that starts at `window_s`, if all are in order."""
+        return self.second(window_s - self.specification.epoch_s)
+
+    def windows(self, offset_s: int) -> list[int]:
+        """Starts of the windows of the records due in the second that starts `offset_s`, if all are in order."""
+        return [self.specification.epoch_s + offset_s]
+
     def partitions(self, first: int, last: int) -> NDArray[np.int64]:
         """Input partitions of the records `first` to `last` - 1, shape (last - first,).
 
         They take turns of `TURN_MS` at the specification's rate; with a `hot_share`, partition 0 has its share of the
         turns, spread evenly, and the others take turns at the rest.
         """
-        turn = np.arange(first, last, dtype=np.int64) // self._turn_records
+        turn_records = max(1, self.specification.rate_records_per_s * TURN_MS // 1000)
+        turn = np.arange(first, last, dtype=np.int64) // turn_records
         if self.specification.hot_share is None:
             return turn % self.specification.partitions
         hot_per_million = round(self.specification.hot_share * _MILLION)
@@ -199,16 +216,16 @@ class Workload:
         low, high = _random_halves(spec.seed, first, last)
         offsets_ns = self.offsets_ns(first, last)
         county = self._counties(first, low[:, 0])
-        operator = _choose(high[:, 0], _OPERATOR_BOUNDS)
-        kind = _choose(low[:, 1], _TYPE_BOUNDS)
-        destination = _choose(high[:, 1], _COUNTY_BOUNDS)
+        operator = choose(high[:, 0], OPERATOR_BOUNDS)
+        kind = choose(low[:, 1], _TYPE_BOUNDS)
+        destination = choose(high[:, 1], COUNTY_BOUNDS)
         return Columns(
             first=first,
             offsets_ns=offsets_ns,
             event_times_ms=spec.epoch_s * 1000 + offsets_ns // 1_000_000,
             cells=(county * len(OPERATORS) + operator) * len(TYPES) + kind,
-            source_numbers=_FIRST_NUMBERS[county] + low[:, 2] % _SUBSCRIBERS_PER_AREA_CODE,
-            destination_numbers=_FIRST_NUMBERS[destination] + high[:, 2] % _SUBSCRIBERS_PER_AREA_CODE,
+            source_numbers=FIRST_NUMBERS[county] + low[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
+            destination_numbers=FIRST_NUMBERS[destination] + high[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
             durations_ms=np.where(kind == CALL, _DURATIONS_MS[high[:, 3] % _DURATION_QUANTILES], 0),
             malformed=low[:, 3] < self._malformed_below,
             malformed_choices=high[:, 3],
@@ -217,7 +234,7 @@ class Workload:
     def _counties(self, first: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Numbers of the counties that the records from `first` on come from, as their 32-bit `numbers` choose."""
         parts, bounds = self._profile.parts(first, first + len(numbers)), self._county_bounds
-        return join([_choose(numbers[at - first : end - first], bounds[piece]) for piece, at, end in parts])
+        return join([choose(numbers[at - first : end - first], bounds[piece]) for piece, at, end in parts])
 
     def encoded(self, columns: Columns) -> Lines:
         """The lines of `columns`, the malformed ones spoilt."""
@@ -290,7 +307,7 @@ def _bounds(weights: Iterable[Fraction | float]) -> NDArray[np.int64]:
     return np.array([round(each * 2**32 / total) for each in sums], dtype=np.int64)
 
 
-def _choose(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+def choose(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.searchsorted(bounds, numbers, side="right").astype(np.int64)
 
 
@@ -303,8 +320,8 @@ def _call_durations_ms() -> NDArray[np.int64]:
     return durations_ms
 
 
-_COUNTY_BOUNDS = _bounds(county.population for county in COUNTIES)
-_OPERATOR_BOUNDS = _bounds(OPERATOR_SHARES)
+COUNTY_BOUNDS = _bounds(county.population for county in COUNTIES)
+OPERATOR_BOUNDS = _bounds(OPERATOR_SHARES)
 _TYPE_BOUNDS = _bounds([CALL_SHARE, 1 - CALL_SHARE])
-_FIRST_NUMBERS = np.array([county.area_code * 10_000_000 + 2_000_000 for county in COUNTIES], dtype=np.int64)
+FIRST_NUMBERS = np.array([county.area_code * 10_000_000 + 2_000_000 for county in COUNTIES], dtype=np.int64)
 _DURATIONS_MS = _call_durations_ms()

@@ -21,8 +21,8 @@ from harness.services.s3 import s3_client
 from harness.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
 from harness.workers.redis_writer import TRANSIENT_ERRORS
+from workloads.replay import open_workload
 from workloads.sample import waterfall_records, waterfall_seconds
-from workloads.workload import Workload
 
 SCHEMA = pa.schema([("partition", pa.int32()), ("offset", pa.int64()), ("line", pa.binary())])
 POLL_RECORDS = 20_000
@@ -37,7 +37,7 @@ class Archiver:
 
     def __init__(self, job: ArchiverJob) -> None:
         self._job = job
-        self._workload = Workload(job.workload)
+        self._workload = open_workload(job.workload)
         self._partitions = range(job.workload.partitions)
         self._lines: list[list[bytes]] = [[] for _ in self._partitions]  # read, not yet archived, in order of offset
         self._times_ms: list[list[int]] = [[] for _ in self._partitions]  # when the broker took each of `_lines`

@@ -16,8 +16,8 @@ from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.replay import open_workload
 from workloads.sample import waterfall_records
-from workloads.workload import Workload
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
@@ -27,6 +27,8 @@ SLICE_RECORDS_LEAST, SLICE_RECORDS_MOST = 250, 4000
 #: Never wake more often than this: at high rates, records due within one tick go out together.
 TICK_NS = 1_000_000
 TOPIC_DEADLINE_S = 30
+#: Nor sleep longer than this, so that what the broker has acknowledged is told where records are few.
+IDLE_NS = 50_000_000
 FLUSH_DEADLINE_S = 60
 
 PRODUCER_PROPERTIES = {
@@ -90,7 +92,7 @@ class Generator:
         self._clock = WallClock(job.orders)
         events.wall_ns = self._clock.now_ns
         self._start_ns: int | None = None
-        self._workload = Workload(job.workload)
+        self._workload = open_workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         self._producer = BulkProducer({**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers}, job.topic)
         rate_records_per_s = job.workload.rate_records_per_s
@@ -171,10 +173,11 @@ class Generator:
         return True
 
     def _sleep_until_due(self, start_ns: int) -> None:
+        wait_ns = IDLE_NS
         if self._ready:
             first = self._ready[0]
-            wait_ns = max(start_ns + int(first.due_ns[first.sent]) - time.monotonic_ns(), TICK_NS)
-            time.sleep(wait_ns / NANOSECONDS_PER_S)
+            wait_ns = start_ns + int(first.due_ns[first.sent]) - time.monotonic_ns()
+        time.sleep(min(max(wait_ns, TICK_NS), IDLE_NS) / NANOSECONDS_PER_S)
 
     def _schedule_errors(self) -> dict[str, Any]:
         errors = self._errors.to_histogram()

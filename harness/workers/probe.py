@@ -28,8 +28,8 @@ from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
 from workloads.cells import CELL_NUMBERS
 from workloads.profiles import NANOSECONDS_PER_S
+from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
-from workloads.workload import Workload
 
 POLL_S = 0.1
 #: A Redis that is away for longer will not come back.
@@ -48,7 +48,7 @@ class Probe:
     def __init__(self, job: ProbeJob) -> None:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
-        workload = Workload(job.workload)
+        workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
         self._anchor_ns = 0
         self._slots: dict[int, Durations] = defaultdict(

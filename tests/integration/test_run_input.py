@@ -1,0 +1,71 @@
+"""A run on a user's own data, of the shape of Telecom Italia's grid: what is in the file is what is counted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+START_MS, INTERVAL_MS, INTERVALS, SQUARES = 1_383_260_400_000, 600_000, 3, 25
+#: Ten minutes of the data in ten seconds.
+SPEED, WARMUP_S = 60, 5
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The outcome of the run, and how many texts and calls stand in its file."""
+
+    outcome: Outcome
+    records: int
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
+    directory = tmp_path_factory.mktemp("input")
+    rows, records = [], 0
+    for interval in range(INTERVALS):
+        for square in range(1, SQUARES + 1):
+            counts = [(square * 7 + interval * 3 + kind * 5) % 40 for kind in range(4)]
+            records += sum(counts)
+            rows.append("\t".join(map(str, [square, START_MS + interval * INTERVAL_MS, 39, *counts, 1.5])))
+    rows.insert(30, f"7\t{START_MS}\t39\tmany\t1\t1\t1\t0.5")
+    (directory / "grid.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (directory / "map.yaml").write_text("layout: activity\n", encoding="utf-8")
+    own = ("--input", str(directory / "grid.tsv"), "--input-map", str(directory / "map.yaml"), "--skip-bad-lines")
+    pace = ("--speed", str(SPEED), "--warmup", str(WARMUP_S), "--engine", "baseline", "--json")
+    with Ringbench(directory, "run", *own, *pace) as run:
+        yield Replayed(outcome(run), records)
+
+
+def test_every_record_of_the_file_is_sent_and_counted(replayed: Replayed) -> None:
+    found = replayed.outcome
+    assert found.result["valid"], found.result["invalid_reasons"]
+    assert found.code == 0, found.stderr
+    engine = found.engine("baseline")
+    assert engine["verdict"] == "pass" and engine["correctness"]["lost_records"] == 0
+    assert engine["generator"]["sent_records"] == engine["generator"]["acked_records"] == replayed.records
+    assert found.result["truth"]["agrees_with_seed"], "the archive holds what was prepared"
+    assert found.result["truth"]["records"] == replayed.records
+
+
+def test_the_input_stands_in_result_and_report(replayed: Replayed) -> None:
+    found = replayed.outcome
+    given = found.result["input"]
+    assert (given["rows_read"], given["rows_skipped"]) == (INTERVALS * SQUARES + 1, 1)
+    assert given["records"] == given["records_sent"] == replayed.records
+    assert given["bad_rows"][0].split(": ")[0].endswith("grid.tsv:31") and "'many'" in given["bad_rows"][0]
+    report = (found.directory / "report.md").read_text(encoding="utf-8")
+    assert given["files"][0]["sha256"] in report and "grid.tsv:31" in report
+
+
+def test_a_bad_row_ends_it_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(f"7\t{START_MS}\t39\tmany\t1\t1\t1\t0.5\n", encoding="utf-8")
+    (tmp_path / "map.yaml").write_text("layout: activity\n", encoding="utf-8")
+    own = ("--input", str(tmp_path / "a.tsv"), "--input-map", str(tmp_path / "map.yaml"))
+    with Ringbench(tmp_path, "run", *own, "--engine", "baseline") as run:
+        assert run.end() == 2
+        assert "a.tsv:1" in run.stderr and "'many'" in run.stderr and "Kafka" not in run.stderr
