@@ -15,6 +15,7 @@ It speaks the events of `engines.contract.events`: ``ready`` with `ui`, ``progre
 """
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -44,6 +45,8 @@ LOOPBACK = "127.0.0.1"
 FETCH_TIMEOUT_S = 10.0
 POLL_S = 0.1
 PROGRESS_INTERVAL_S = 1.0
+#: As the viewer's own: users are to take cores neither from the pipeline, nor from the viewer.
+NICENESS = 5
 
 
 class LoadTest:
@@ -151,6 +154,7 @@ def _fetch(url: str) -> str:
 def main() -> int:
     """Do the job that the command line names. Returns the exit code: 0, 1 if it failed, 2 if the job makes no sense."""
     events = EventWriter()
+    os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))

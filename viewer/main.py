@@ -31,6 +31,8 @@ from viewer.app import ViewerConfig, make_app
 MAX_MESSAGE_BYTES = 65_536
 PROGRESS_INTERVAL_S = 1.0
 STOP_DEADLINE_S = 1.5
+#: Where cores are short, who looks at the pipeline is to wait, and not the pipeline.
+NICENESS = 5
 
 _POLL_S = 0.05
 _BACKLOG = 2048
@@ -169,6 +171,7 @@ def _allow_files(config: ViewerConfig) -> None:
 def main() -> int:
     """Do the job that the command line names. Returns the exit code: 0, 1 if it failed, 2 if the job makes no sense."""
     events, stop = EventWriter(), stop_on_sigterm()
+    os.nice(NICENESS)
     logging.basicConfig(format="%(asctime)s %(message)s")
     try:
         if len(sys.argv) != 2:
