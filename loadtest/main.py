@@ -46,7 +46,7 @@ FETCH_TIMEOUT_S = 10.0
 POLL_S = 0.1
 PROGRESS_INTERVAL_S = 1.0
 #: As the viewer's own: users are to take cores neither from the pipeline, nor from the viewer.
-NICENESS = 5
+NICENESS = 10
 
 
 class LoadTest:

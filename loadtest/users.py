@@ -12,6 +12,7 @@ from harness.dashboard import Second
 from loadtest.frames import Follower, Mirror
 from loadtest.meter import Meter
 from loadtest.site import Site
+from loadtest.stream import MessageStream
 
 SILENT_S = 10.0
 BACKOFF_S = (0.25, 5.0)
@@ -96,21 +97,17 @@ class DashboardUser(FastHttpUser):
             ValueError: a frame makes no sense.
         """
         started_s = time.monotonic()
-        socket = websocket.create_connection(
-            self.site.socket, timeout=SILENT_S, origin=self.site.origin, skip_utf8_validation=True
-        )
+        socket = websocket.create_connection(self.site.socket, timeout=SILENT_S, origin=self.site.origin)
         try:
-            socket.recv()  # hello
-            follower = Follower()
+            messages, follower = MessageStream(socket), Follower()
+            messages.read()  # hello
             while time.monotonic() < until_s:
-                self._take(socket.recv(), follower, started_s)
+                self._take(messages.read(), follower, started_s)
         finally:
             _leave(socket)
 
-    def _take(self, text: str | bytes, follower: Follower, started_s: float) -> None:
+    def _take(self, text: str, follower: Follower, started_s: float) -> None:
         arrival_ms = time.time_ns() // 1_000_000
-        if not isinstance(text, str) or not text:
-            raise websocket.WebSocketConnectionClosedException("the viewer closed the WebSocket")
         had_begun, dropped = follower.has_begun, follower.dropped
         push = follower.take(text, arrival_ms)
         second = self.meter.now()

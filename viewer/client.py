@@ -123,7 +123,7 @@ class Client:
         wants_snapshot, self._wants_snapshot = self._wants_snapshot, False
         frames = tick.snapshots(self._types) if wants_snapshot else tick.deltas(self._types)
         for frame in frames:
-            await self._websocket.send_text(frame.text(self.dropped))
+            await self._websocket.send(frame.message(self.dropped))
             self.sent += 1
 
     async def _receive_all(self) -> None:

@@ -7,10 +7,12 @@ import json
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.types import Message
+from websockets import frames
 
 from viewer.cells import ALL_TYPES, by_county_and_operator, type_of
 from viewer.state import Counts, encode_row
@@ -19,23 +21,29 @@ from viewer.zscore import Anomaly, Detector
 #: Scores are sent no more often than this; they change once a second of event time.
 SCORES_INTERVAL_S = 1.0
 
+#: In an ASGI message, the bytes that go over the wire: all clients are sent the same, made once.
+WIRE = "ringbench.wire"
+
 _NOTHING: tuple[int | None, int] = (None, 0)
 
 
-class Frame(NamedTuple):
-    """An encoded frame: all but the one field that is not the same for all clients.
+class Frame:
+    """An encoded frame: all but the one field that is not the same for all clients."""
 
-    Attributes:
-        head: the JSON object's beginning, up to that field.
-        whole: the object for a client that has lost nothing, as nearly all have.
-    """
+    def __init__(self, head: str) -> None:
+        """Make one of the JSON object's beginning, up to that field."""
+        self._head = head
+        # For a client that has lost nothing, as nearly all have.
+        self._whole = self._message(0)
 
-    head: str
-    whole: str
+    def message(self, dropped: int) -> Message:
+        """The frame for a client for which so many frames have been dropped, as ASGI has it, and ready for the wire."""
+        return self._message(dropped) if dropped else self._whole
 
-    def text(self, dropped: int) -> str:
-        """The frame for a client for which so many frames have been dropped."""
-        return self.whole if dropped == 0 else f'{self.head}"dropped":{dropped}}}'
+    def _message(self, dropped: int) -> Message:
+        text = f'{self._head}"dropped":{dropped}}}'
+        wire = frames.Frame(frames.Opcode.TEXT, text.encode("utf-8")).serialize(mask=False)
+        return {"type": "websocket.send", "text": text, WIRE: wire}
 
 
 class Side:
@@ -140,7 +148,7 @@ def encode(fields: dict[str, Any], types: frozenset[int]) -> Frame:
         rows = [chosen for row in rows if (chosen := _of_types(row, types))]
     rest = json.dumps({name: value for name, value in fields.items() if name != "windows"}, separators=(",", ":"))
     head = f'{rest[:-1]},"windows":[{",".join(rows)}],'
-    return Frame(head, head + '"dropped":0}')
+    return Frame(head)
 
 
 def _of_types(row: str, types: frozenset[int]) -> str:

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from loadtest.curves import CURVES, ramp, spike, steps
 from loadtest.frames import Follower, Mirror, Push, compare
 from loadtest.site import find_site
+from loadtest.wire import FrameBuffer
 from viewer.side import Side, encode
 
 NOW_MS, EPOCH_S = 1_790_000_000_000, 1_767_225_600
@@ -30,6 +32,10 @@ def _frame(**fields: Any) -> str:
     return json.dumps(frame | fields | {"dropped": fields.get("dropped", 0)}, separators=(",", ":"))
 
 
+def _text(fields: dict[str, Any]) -> str:
+    return str(encode(fields, frozenset({0, 1})).message(0)["text"])
+
+
 def _update(side: Side, at_ms: int, window_s: int, count: int) -> None:
     side.counts.apply([(b"%d|%b" % (window_s, CELL), count)], at_ms)
 
@@ -39,13 +45,12 @@ def test_push_latency_counts_from_the_oldest_entry_of_the_viewers_own_frames() -
     follower = Follower()
     _update(side, NOW_MS, EPOCH_S, 1)
     side.next_delta(1)
-    everything = frozenset({0, 1})
-    assert follower.take(encode(side.snapshot(1), everything).whole, NOW_MS + 5) is None
+    assert follower.take(_text(side.snapshot(1)), NOW_MS + 5) is None
     _update(side, NOW_MS + 100, EPOCH_S, 2)
     _update(side, NOW_MS + 160, EPOCH_S, 3)
-    frame = encode(side.next_delta(1), everything).whole
+    frame = _text(side.next_delta(1))
     assert follower.take(frame, NOW_MS + 200) == Push(oldest_ms=100, newest_ms=40)
-    assert follower.take(encode(side.next_delta(1), everything).whole, NOW_MS + 900) is None, "it brings nothing new"
+    assert follower.take(_text(side.next_delta(1)), NOW_MS + 900) is None, "it brings nothing new"
 
 
 def test_a_snapshot_that_makes_good_for_dropped_frames_counts_from_the_entry_before() -> None:
@@ -79,6 +84,26 @@ def test_two_sides_are_followed_apart() -> None:
         follower.take(frame, NOW_MS)
     follower.take(_frame(side=0, seq=6), NOW_MS)
     follower.take(_frame(side=1, seq=10), NOW_MS)
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000, 1_000_000])
+def test_frames_come_out_of_the_bytes_of_a_connection_however_they_are_cut(step: int) -> None:
+    sent = [(Opcode.TEXT, b"x" * length) for length in (0, 125, 126, 65_535, 65_536)] + [(Opcode.PING, b"p")]
+    wire = b"".join(Frame(opcode, payload).serialize(mask=False) for opcode, payload in sent)
+    buffer, found = FrameBuffer(), []
+    for start in range(0, len(wire), step):
+        buffer.add(wire[start : start + step])
+        while frame := buffer.take():
+            found.append(frame)
+    assert found == sent
+
+
+@pytest.mark.parametrize("frame", [Frame(Opcode.TEXT, b"{}", fin=False).serialize(mask=False), b"\x81\x82mask{}"])
+def test_frames_that_no_viewer_sends_are_refused(frame: bytes) -> None:
+    buffer = FrameBuffer()
+    buffer.add(frame)
+    with pytest.raises(ValueError, match="masked"):
+        buffer.take()
 
 
 def _mirror(*frames: str) -> Mirror:

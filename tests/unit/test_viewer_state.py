@@ -8,7 +8,7 @@ import pytest
 
 from engines.contract.record import OPERATORS, TYPES
 from viewer.cells import CELLS_PER_WINDOW, NUMBERS, by_county_and_operator, cell_number, type_of
-from viewer.side import Side, encode
+from viewer.side import WIRE, Side, encode
 from viewer.state import FINISHED_ANYWAY_S, FINISHED_BEHIND_S, FINISHED_QUIET_MS, HISTORY_S, LONGEST_LEAP_S, Counts
 from workloads.california import COUNTIES
 
@@ -197,8 +197,10 @@ def test_a_frame_tells_each_client_its_own_losses() -> None:
     side = Side(1, "baseline")
     side.counts.apply([update(EPOCH_S, ALAMEDA, 1), update(EPOCH_S, YUBA, 2)], NOW_MS)
     frame = encode(side.next_delta(1), frozenset({0, 1}))
-    assert json.loads(frame.text(0))["dropped"] == 0
-    assert json.loads(frame.text(12)) == json.loads(frame.text(0)) | {"dropped": 12}
+    assert json.loads(frame.message(0)["text"])["dropped"] == 0
+    assert json.loads(frame.message(12)["text"]) == json.loads(frame.message(0)["text"]) | {"dropped": 12}
+    # Two bytes of header, and two of length.
+    assert frame.message(12)[WIRE][4:].decode() == frame.message(12)["text"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_a_frame_tells_each_client_its_own_losses() -> None:
 def test_a_frame_has_the_wanted_types_only(types: set[int], windows: list[list[int]]) -> None:
     side = Side(0, "baseline")
     side.counts.apply([update(EPOCH_S, ALAMEDA, 1), update(EPOCH_S, YUBA, 2)], NOW_MS)
-    assert json.loads(encode(side.next_delta(1), frozenset(types)).text(0))["windows"] == windows
+    assert json.loads(encode(side.next_delta(1), frozenset(types)).message(0)["text"])["windows"] == windows
 
 
 def test_scores_come_with_the_frame_after_their_window_has_finished() -> None:
