@@ -23,6 +23,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "flush_rows": 5000,
     # How long a buffer on its way between tasks may wait to be filled.
     "buffer_timeout_ms": 5,
+    # A fetch from Kafka waits for so many bytes, but no longer than so many milliseconds.
+    "fetch_min_bytes": 1,
+    "fetch_wait_ms": 500,
     # How often watermarks leave the source.
     "watermark_interval_ms": 100,
     # A partition silent for longer no longer holds the watermark back: longer than a busy one ever is.

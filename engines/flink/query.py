@@ -50,6 +50,8 @@ def _source(job: JobSpecification, settings: dict[str, Any]) -> str:
         "scan.startup.mode": "earliest-offset",
         "scan.watermark.idle-timeout": f"{settings['idle_partition_ms']} ms",
         "properties.group.id": f"ringbench-{job.run_id}-{job.engine}",
+        "properties.fetch.min.bytes": str(settings["fetch_min_bytes"]),
+        "properties.fetch.max.wait.ms": str(settings["fetch_wait_ms"]),
     }
     return (
         f"CREATE TABLE {SOURCE} (message BYTES, event_time AS {_time(event_time_ms)}, "
