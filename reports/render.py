@@ -96,6 +96,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "sections": [found for find in SECTIONS if (found := find(result))],
         "environment": _environment_facts(result),
         "truth": _truth_facts(result.truth, result) if result.truth else [],
+        "no_truth": _why_no_truth(result),
         "process_names": _process_names(result.engines),
         "process_cost": _process_cost,
         "wrong_cells": summary.wrong_cells,
@@ -108,6 +109,12 @@ def _environment_facts(result: Result) -> list[tuple[str, str]]:
     facts["services"] = result.environment.services
     facts["calibration"] = summary.calibration_text(result)
     return summary.flatten(facts)
+
+
+def _why_no_truth(result: Result) -> str:
+    if any(engine.correctness for engine in result.engines):
+        return "No batch job was run: counts were held to those that follow from the seed."
+    return "There is none: the batch job did not finish."
 
 
 def _truth_facts(truth: Truth, result: Result) -> list[tuple[str, str]]:

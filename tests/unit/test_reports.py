@@ -613,3 +613,10 @@ def test_shares_and_confidences_are_never_rounded_up_to_all() -> None:
         "99.4",
         "99.9",
     ]
+
+
+def test_a_report_without_a_batch_truth_says_what_counts_were_held_to_instead() -> None:
+    by_seed = make_result(engines=[make_engine("flink", 18)]).model_copy(update={"truth": None})
+    assert "held to those that follow from the seed" in markdown_text(by_seed, [])
+    unverified = [changed(engine, correctness=None) for engine in by_seed.engines]
+    assert "the batch job did not finish" in markdown_text(by_seed.model_copy(update={"engines": unverified}), [])
