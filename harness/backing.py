@@ -1,6 +1,7 @@
 """The services that a run stands on: started here, or the user's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,23 +135,42 @@ def start_backing(
             check_s3(bucket.endpoint, bucket.name)
             versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
         ports = external.ports
-        kafka = external.kafka or keep(
-            "kafka", start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress)
-        )
-        redis = external.redis or keep("redis", start_redis(directory, port=ports.get("redis"), progress=progress))
+        starters: dict[str, Callable[[], Any]] = {
+            "kafka": lambda: start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress),
+            "redis": lambda: start_redis(directory, port=ports.get("redis"), progress=progress),
+            "s3": lambda: start_s3(directory, port=ports.get("s3"), progress=progress),
+        }
+        _start_side_by_side({name: start for name, start in starters.items() if not getattr(external, name)}, keep)
+        kafka, redis = external.kafka or services["kafka"], external.redis or services["redis"]
         if not bucket:
-            s3 = keep("s3", start_s3(directory, port=ports.get("s3"), progress=progress))
+            s3 = services["s3"]
+            assert isinstance(s3, S3Service)
             bucket = _make_bucket(Bucket(s3.endpoint, BUCKET, s3.credentials))
         yield Backing(
-            bootstrap_servers=kafka if isinstance(kafka, str) else kafka.bootstrap_servers,
-            redis_url=redis if isinstance(redis, str) else redis.url,
+            bootstrap_servers=kafka.bootstrap_servers if isinstance(kafka, KafkaService) else str(kafka),
+            redis_url=redis.url if isinstance(redis, RedisService) else str(redis),
             namespace=f"{NAMESPACE}:{run_id}" if external.redis else NAMESPACE,
             bucket=bucket,
             versions=versions,
             services=services,
-            kafka_data=None if isinstance(kafka, str) else kafka.data,
-            kafka_gc_logs=None if isinstance(kafka, str) else kafka.gc_logs,
+            kafka_data=kafka.data if isinstance(kafka, KafkaService) else None,
+            kafka_gc_logs=kafka.gc_logs if isinstance(kafka, KafkaService) else None,
         )
+
+
+def _start_side_by_side(starters: dict[str, Callable[[], Any]], keep: Callable[[str, Any], object]) -> None:
+    """Start services at once, since each mostly waits; `keep` every one that starts, whatever becomes of the others."""
+    futures: dict[str, Future[Any]] = {}
+    try:
+        with ThreadPoolExecutor(max(1, len(starters))) as pool:
+            futures |= {name: pool.submit(start) for name, start in starters.items()}
+            wait(futures.values())
+    finally:
+        for name, future in futures.items():
+            if future.done() and not future.exception():
+                keep(name, future.result())
+    for future in futures.values():
+        future.result()
 
 
 def _bucket(address: str) -> Bucket:
