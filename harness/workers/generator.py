@@ -21,6 +21,8 @@ from workloads.sample import waterfall_records
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
+#: But no more of them, so that their memory does not grow with the rate.
+LOOKAHEAD_RECORDS = 250_000
 SLICES_PER_S = 50
 #: Smaller slices cost more for each record. Larger ones delay those that are due meanwhile by more than a tick.
 SLICE_RECORDS_LEAST, SLICE_RECORDS_MOST = 250, 4000
@@ -108,8 +110,10 @@ class Generator:
     def run(self, stop: threading.Event) -> dict[str, Any]:
         """Send everything, or what is due until `stop` is set. Returns totals and the schedule error."""
         self._producer.await_topic(TOPIC_DEADLINE_S)
+        began_ns = time.monotonic_ns()
         while self._make_slice(0):
             pass
+        prepared_ns = time.monotonic_ns() - began_ns
         self._events.send("ready", version="", config=PRODUCER_PROPERTIES)
         if anchor_ns := await_anchor(self._job.anchor, stop):
             # The wall clock names the moment; the monotonic clock keeps time from there on.
@@ -118,11 +122,11 @@ class Generator:
                 raise RuntimeError("the agreed start time had passed before the generator heard of it")
             self._send_all(start_ns, stop)
             self._producer.flush(FLUSH_DEADLINE_S)
+        found = self._totals() | {"preparing_ms": prepared_ns / 1e6}
         self._note_errors()
         np.savez(self._job.output, indexes=self._apart, errors_ns=self._apart_errors_ns)
-        found = self._totals() | self._schedule_errors()
         self._producer.close()
-        return found
+        return found | self._schedule_errors()
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
@@ -163,7 +167,7 @@ class Generator:
     def _make_slice(self, now_offset_ns: int) -> bool:
         """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
-        if self._made >= wanted:
+        if self._made >= min(wanted, self._sent + LOOKAHEAD_RECORDS):
             return False
         last = min(self._made + self._slice_records, self._workload.total_records)
         columns = self._workload.columns(self._made, last)

@@ -1,0 +1,213 @@
+"""The generator by itself: against Kafka's own load tool, and how fast it keeps a schedule.
+
+Both sides send to the same broker, in turns, with the same settings where both have them. The generator makes, encodes
+and schedules every record, and the time that it takes for that counts; the tool picks from lines that were made before.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.child import start_worker
+from harness.environment import fingerprint
+from harness.errors import InvalidRun
+from harness.producer_bench_result import ProducerBench, ProducerPace, ProducerPair, save_producer_bench
+from harness.provision.java import ensure_java
+from harness.scenario import Limits, load_scenario
+from harness.services.kafka import KafkaService, start_kafka
+from harness.services.kafka_tools import produce_flat_out, provide_tools
+from harness.session import new_run_id
+from harness.topics import Topics, create_topics, delete_topics, end_offset
+from harness.watch import ConsoleWatcher
+from harness.workers.jobs import GeneratorJob, announce_anchor
+from workloads.workload import Workload, WorkloadSpecification
+
+PREFIX = "bench-producer-"
+#: What both sides are told, in Kafka's names: the generator has the same under librdkafka's, see
+#: `harness.workers.generator.PRODUCER_PROPERTIES`, and librdkafka's default size of a batch.
+PROPERTIES: dict[str, str | int | bool] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "compression.type": "lz4",
+    "linger.ms": 2,
+    "batch.size": 1_000_000,
+}
+#: Lines that Kafka's tool picks from: as many as to compress like the generator's, and to fit in a cache.
+SAMPLE_LINES = 20_000
+#: So that neither side meets a cold broker, each sends this share of the records before anything is measured.
+REHEARSED_SHARE = 0.25
+#: The first rate to keep a schedule at, what the next one is multiplied by, and for how long each is measured.
+FIRST_PACE, PACE_FACTOR, PACE_WARMUP_S, PACE_S = 100_000, 2, 2, 8
+START_DELAY_NS = 200_000_000
+READY_S, DEADLINE_S = 60.0, 600.0
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How much is measured: pairs of measurements, records in each, and whether schedules are tried."""
+
+    pairs: int = 3
+    records: int = 8_000_000
+    paces: bool = True
+
+
+@dataclass
+class _Bench:
+    """A broker, Kafka's tool, and what was sent so far."""
+
+    work: Path
+    kafka: KafkaService
+    tool: list[str]
+    watcher: ConsoleWatcher
+    flat_out: WorkloadSpecification
+    lines: Path
+    sends: int = field(default=0)
+
+    @contextmanager
+    def topic(self, records: int) -> Iterator[tuple[str, Path]]:
+        """A new topic, and a new folder, for one measurement; all `records` must be in the topic in the end."""
+        self.sends += 1
+        directory = self.work / f"{self.sends}"
+        directory.mkdir(mode=0o700)
+        topics = Topics.of("producer", str(self.sends))
+        create_topics(self.kafka.bootstrap_servers, topics, self.flat_out.partitions)
+        try:
+            yield topics.input, directory
+            if (arrived := end_offset(self.kafka.bootstrap_servers, topics.input)) != records:
+                raise InvalidRun(f"{arrived:,} of {records:,} records are in the topic")
+        finally:
+            delete_topics(self.kafka.bootstrap_servers, topics)
+
+    def generate(self, specification: WorkloadSpecification) -> dict[str, Any]:
+        """Have the generator send a workload. Returns its account; nothing may have failed."""
+        with self.topic(Workload(specification).total_records) as (topic, directory):
+            job = GeneratorJob(
+                workload=specification,
+                anchor=str(directory / "anchor"),
+                bootstrap_servers=self.kafka.bootstrap_servers,
+                topic=topic,
+                output=str(directory / "generator.npz"),
+            )
+            with start_worker("generator", job, directory) as child:
+                child.wait_for("ready", READY_S)
+                announce_anchor(job.anchor, time.time_ns() + START_DELAY_NS)
+                return child.wait_for("stopped", DEADLINE_S).fields
+
+    def ours(self, specification: WorkloadSpecification) -> float:
+        """Acknowledged records per second of the generator; making the first ones counts."""
+        account = self.generate(specification)
+        return float(account["acked_records"] / (account["preparing_ms"] + account["schedule_ms"]) * 1000)
+
+    def theirs(self, specification: WorkloadSpecification) -> float:
+        """Acknowledged records per second of Kafka's tool."""
+        records = Workload(specification).total_records
+        with self.topic(records) as (topic, directory):
+            settings = {"bootstrap.servers": self.kafka.bootstrap_servers, **PROPERTIES}
+            return produce_flat_out(self.tool, directory / "tool.log", topic, records, self.lines, settings)
+
+
+def bench_producer(
+    chosen: BenchOptions, runs_dir: Path, command: list[str], watcher: ConsoleWatcher
+) -> tuple[ProducerBench, Path]:
+    """Measure, and save what was found. Returns it, and its directory.
+
+    Raises:
+        InvalidRun: a record is missing.
+        ServiceError: something cannot be started, or has failed.
+    """
+    started_at, bench_id = datetime.now(UTC), new_run_id(PREFIX)
+    with _bench(chosen, watcher) as bench:
+        pairs = list(_pairs(bench, chosen.pairs))
+        paces = list(_paces(bench)) if chosen.paces else []
+        java = ensure_java(watcher.note)
+        found = ProducerBench(
+            bench_id=bench_id,
+            started_at=started_at.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=command,
+            environment=fingerprint(java=f"{java.version} ({java.source})", services={"kafka": bench.kafka.version}),
+            records=Workload(bench.flat_out).total_records,
+            record_bytes_mean=bench.lines.stat().st_size / SAMPLE_LINES - 1,
+            properties=PROPERTIES,
+            pairs=pairs,
+            ours_records_per_s=_geometric_mean([pair.ours_records_per_s for pair in pairs]),
+            kafka_records_per_s=_geometric_mean([pair.kafka_records_per_s for pair in pairs]),
+            ratio=_geometric_mean([pair.ratio for pair in pairs]),
+            paces=paces,
+            held_records_per_s=max((pace.rate_records_per_s for pace in paces if pace.held), default=None),
+            failed_records_per_s=min((pace.rate_records_per_s for pace in paces if not pace.held), default=None),
+        )
+    directory = runs_dir / bench_id
+    save_producer_bench(found, directory)
+    return found, directory
+
+
+@contextmanager
+def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
+        watcher.phase("providing Kafka and its load tool")
+        tool = provide_tools(watcher.note)
+        kafka = start_kafka(work, progress=watcher.note)
+        stack.callback(kafka.stop)
+        flat_out = _flat_out(chosen.records)
+        lines = work / "lines.txt"
+        workload = Workload(flat_out)
+        sample = workload.lines(workload.columns(0, SAMPLE_LINES))
+        lines.write_bytes(b"".join(line + b"\n" for line in sample))
+        yield _Bench(work, kafka, tool, watcher, flat_out, lines)
+
+
+def _flat_out(records: int) -> WorkloadSpecification:
+    """So many records, due within two seconds: faster than they can be sent, so that the schedule delays none."""
+    return _workload(max(1, records // 2), warmup_s=1, duration_s=1)
+
+
+def _workload(rate_records_per_s: int, *, warmup_s: int, duration_s: int) -> WorkloadSpecification:
+    chosen = {"rate_records_per_s": rate_records_per_s, "warmup_s": warmup_s, "duration_s": duration_s}
+    return load_scenario("main", chosen).workload()
+
+
+def _pairs(bench: _Bench, number: int) -> Iterator[ProducerPair]:
+    """Measure in turns; who begins changes with each pair."""
+    bench.watcher.phase("both send once, unmeasured")
+    rehearsed = replace(bench.flat_out, rate_records_per_s=int(bench.flat_out.rate_records_per_s * REHEARSED_SHARE))
+    sides: list[tuple[str, Callable[[WorkloadSpecification], float]]] = [
+        ("ringbench", bench.ours),
+        ("kafka-producer-perf-test", bench.theirs),
+    ]
+    for _, send in sides:
+        send(rehearsed)
+    for pair in range(number):
+        bench.watcher.progress(pair + 1, number)
+        rates = {}
+        for name, send in sides if pair % 2 == 0 else reversed(sides):
+            bench.watcher.phase(f"{name}: as fast as it can")
+            rates[name] = send(bench.flat_out)
+            bench.watcher.note(f"{rates[name]:,.0f} records/s acknowledged")
+        ours, theirs = (rates[name] for name, _ in sides)
+        yield ProducerPair(ours_records_per_s=ours, kafka_records_per_s=theirs, ratio=ours / theirs)
+
+
+def _paces(bench: _Bench) -> Iterator[ProducerPace]:
+    """Keep a schedule at rising rates, until one is not held."""
+    bench.watcher.progress(1, 1)
+    rate, held = FIRST_PACE, True
+    while held:
+        bench.watcher.phase(f"on schedule: {rate:,} records/s for {PACE_S} s")
+        account = bench.generate(_workload(rate, warmup_s=PACE_WARMUP_S, duration_s=PACE_S))
+        held = account["schedule_error_ms_p99"] <= Limits().schedule_error_ms_p99
+        quantiles = {name: account[name] for name in (f"schedule_error_ms_{each}" for each in ("p50", "p99", "max"))}
+        yield ProducerPace(rate_records_per_s=rate, held=held, **quantiles)
+        bench.watcher.note(f"schedule error p99 {account['schedule_error_ms_p99']:,.1f} ms")
+        rate *= PACE_FACTOR
+
+
+def _geometric_mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
