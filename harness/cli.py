@@ -32,11 +32,19 @@ services_app = typer.Typer(no_args_is_help=True, help="Kafka, Redis and S3 for i
 app.add_typer(services_app, name="services")
 workload_app = typer.Typer(no_args_is_help=True, help="See what a scenario sends, without running it.")
 app.add_typer(workload_app, name="workload")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure parts of Ringbench by themselves.")
+app.add_typer(bench_app, name="bench")
 #: Lines are made, and printed, so many at once.
 SHOWN_AT_ONCE = 10_000
 #: What people read goes to standard error, so that standard output can be piped.
 console = Console(stderr=True)
 
+Tuning = Annotated[
+    str | None,
+    typer.Option(
+        help="Settings that each engine publishes: latency or throughput; the engines' defaults if not given."
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -93,6 +101,7 @@ def run(
     trials: Annotated[
         int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
     ] = 1,
+    tuning: Tuning = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -122,6 +131,8 @@ def run(
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
+    if tuning:
+        chosen["tuning"] = tuning
     if engine:
         chosen["engines"] = engine
     external = External(
@@ -138,7 +149,8 @@ def run(
     input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
-        result, directory = run_scenario(load_scenario(name, chosen, input_options), trials, options, watcher)
+        plan = _tuned(load_scenario(name, chosen, input_options), options.engine_paths)
+        result, directory = run_scenario(plan, trials, options, watcher)
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
     console.print(final_table(result))
@@ -217,6 +229,7 @@ def sweep(
     duration: Annotated[int | None, typer.Option(help="Measured time of each attempt in seconds.")] = None,
     confirm_duration: Annotated[int, typer.Option(min=10, help="Measured time of the confirming run.")] = 40,
     fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished sweep could go on.")] = False,
+    tuning: Tuning = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     runs_dir: RunsDir = Path("runs"),
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
@@ -230,7 +243,8 @@ def sweep(
     from harness.watch import ConsoleWatcher
     from reports.sweep import sweep_table, write_sweep
 
-    overrides = {"rate_records_per_s": start_rate, "duration_s": duration, "warmup_s": warmup, "engines": engine}
+    overrides: dict[str, Any] = {"rate_records_per_s": start_rate, "duration_s": duration, "warmup_s": warmup}
+    overrides |= {"engines": engine, "tuning": tuning}
     chosen = {key: value for key, value in overrides.items() if value is not None}
     search = SweepOptions(
         p99_bound_ms=p99_bound_ms,
@@ -242,7 +256,8 @@ def sweep(
     )
     options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
     with ConsoleWatcher(console) as watcher:
-        found, directory = run_sweep(load_scenario(scenario, chosen), search, options, watcher)
+        plan = _tuned(load_scenario(scenario, chosen), options.engine_paths)
+        found, directory = run_sweep(plan, search, options, watcher)
     console.print(sweep_table(found))
     _show_paths([directory / "sweep.json", *write_sweep(found, directory)])
     if json:
@@ -460,7 +475,7 @@ def loadtest(
     settled_s = warmup or round(users / spawn_rate) + SETTLE_S
     overrides = {"rate_records_per_s": _number(rate), "warmup_s": settled_s, "duration_s": load.duration_s}
     chosen = {key: value for key, value in overrides.items() if value is not None} | {"engines": [engine]}
-    plan = load_scenario(scenario, chosen)
+    plan = _tuned(load_scenario(scenario, chosen), options.engine_paths)
     raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
 
 
@@ -564,8 +579,9 @@ def chaos(
     check_names(names)
     chosen = ChaosOptions(names, seed, per_trial)
     overrides = {"rate_records_per_s": _number(rate), "engines": engine}
-    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
     options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
+    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
+    load = _tuned(load, options.engine_paths)
     if plan:
         from pydantic import TypeAdapter
 
@@ -629,9 +645,10 @@ def soak(
         "rate_records_per_s": _number(rate),
         "engines": engine,
     }
-    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value is not None})
     chosen = SoakOptions(faults_per_hour=faults_per_hour if faults else 0.0, percent_per_hour=max_growth)
     options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
+    load = load_scenario(scenario, {key: value for key, value in overrides.items() if value is not None})
+    load = _tuned(load, options.engine_paths)
     with ConsoleWatcher(console) as watcher:
         result, directory = run_soak(load, chosen, options, watcher)
         watcher.phase("writing the report")
@@ -722,6 +739,32 @@ def services_down() -> None:
     take_down(console)
 
 
+@bench_app.command(
+    "producer", epilog="Examples: `ringbench bench producer` | `ringbench bench producer --json --at-least 1.0`"
+)
+def bench_producer(
+    pairs: Annotated[int, typer.Option(min=1, help="Measurements of each side, in turns.")] = 3,
+    records: Annotated[int, typer.Option(min=100_000, help="Records in each measurement.")] = 8_000_000,
+    paces: Annotated[bool, typer.Option(help="Try how fast the generator keeps a schedule, too.")] = True,
+    at_least: Annotated[float, typer.Option(min=0, help="End with exit code 1 if the ratio is smaller.")] = 0.0,
+    runs_dir: RunsDir = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Measure the generator against Kafka's own kafka-producer-perf-test, and find how fast it keeps a schedule."""
+    from harness.producer_bench import BenchOptions
+    from harness.producer_bench import bench_producer as measure
+    from harness.watch import ConsoleWatcher
+    from reports.producer import producer_tables
+
+    with ConsoleWatcher(console) as watcher:
+        found, directory = measure(BenchOptions(pairs, records, paces), runs_dir, _command(), watcher)
+    console.print(producer_tables(found))
+    _show_paths([directory / "producer.json"])
+    if json:
+        print(found.model_dump_json(indent=2))
+    raise typer.Exit(0 if found.ratio >= at_least else 1)
+
+
 @workload_app.command(
     "plot", epilog="Examples: `ringbench workload plot diurnal` | `ringbench workload plot my.yaml --json`"
 )
@@ -791,6 +834,13 @@ def main() -> None:
         if error.fix:
             console.print(f"[bold]fix:[/bold] {_escape(error.fix)}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+
+
+def _tuned(scenario: "Scenario", engine_paths: list[Path]) -> "Scenario":
+    """See `harness.tuning.tuned`."""
+    from harness.tuning import tuned
+
+    return tuned(scenario, engine_paths)
 
 
 def _escape(text: str) -> str:

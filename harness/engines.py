@@ -5,8 +5,9 @@ The harness never imports an engine; it starts its entry with a job file and lis
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from harness.errors import ConfigurationError
 from harness.provision.environments import ensure_environment
@@ -32,6 +33,7 @@ class Engine:
         java: whether it needs a Java runtime.
         jars: its lock of JVM artifacts, in the folder; None if it has none.
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
+        tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
 
     name: str
@@ -44,6 +46,22 @@ class Engine:
     java: bool = False
     jars: str | None = None
     task_kill: bool = False
+    tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def tuned(self, tuning: str) -> dict[str, Any]:
+        """The settings of a tuning; none, of an engine that has no tunings at all.
+
+        Raises:
+            ConfigurationError: the engine has others, but not this one.
+        """
+        if not self.tunings or not tuning:
+            return {}
+        if tuning not in self.tunings:
+            raise ConfigurationError(
+                f"the engine {self.name} has no tuning {tuning!r}",
+                fix=f"give one of: {', '.join(sorted(self.tunings))}",
+            )
+        return self.tunings[tuning]
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,9 @@ def load_engine(directory: Path) -> Engine:
     known = {each.name for each in fields(Engine)} - {"directory"}
     if unknown := sorted(set(found) - known):
         raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+    tunings = found.get("tunings", {})
+    if not isinstance(tunings, dict) or not all(isinstance(each, dict) for each in tunings.values()):
+        raise ConfigurationError(f"{path}: tunings: expected a table of settings for each, as [tunings.latency]")
     try:
         return Engine(directory=directory, **found)
     except TypeError as error:

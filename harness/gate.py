@@ -34,7 +34,7 @@ ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
 ALLOW_DIFFERENT_HOST = "--allow-different-host"
 
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
-_NOT_WORKLOAD = {"name", "description", "engines", "engine_settings", "limits"}
+_NOT_WORKLOAD = {"name", "description", "engines", "tuning", "engine_settings", "limits"}
 # A run from before there was a key was driven as the key's default says.
 _DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()}
 _HOST = ("host", "cpu_model", "cpu_count")

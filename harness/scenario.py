@@ -121,6 +121,7 @@ class Scenario(Section):
     parallelism: PositiveInt = Field(2, le=1000)
     checkpoint_interval_ms: PositiveInt = 5000
     engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()

@@ -26,6 +26,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     # A fetch from Kafka waits for so many bytes, but no longer than so many milliseconds.
     "fetch_min_bytes": 1,
     "fetch_wait_ms": 500,
+    # How often to checkpoint; 0: as often as the scenario says. Each stops the sink for some tens of milliseconds.
+    "checkpoint_interval_ms": 0,
     # How often watermarks leave the source.
     "watermark_interval_ms": 100,
     # A partition silent for longer no longer holds the watermark back: longer than a busy one ever is.
@@ -147,7 +149,7 @@ def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path
         "table.exec.state.ttl": f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms",
         "state.backend.type": settings["state_backend"],
         "execution.checkpointing.dir": Path(job.checkpoint_dir).resolve().as_uri(),
-        "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
+        "execution.checkpointing.interval": f"{settings['checkpoint_interval_ms'] or job.checkpoint_interval_ms} ms",
         # Of the state; upserts may be written twice. At-least-once here would count twice after a restart.
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

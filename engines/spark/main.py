@@ -35,6 +35,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "no_data_batches": False,
     # Guards checkpoint files against a storage that spoils them, at the price of a second file each.
     "file_checksums": False,
+    # Tasks of each stage, and parts of the state; 0: as many as the scenario's parallelism. With 1, records need not be
+    # shuffled, and a micro-batch is over sooner, but one core has to do.
+    "tasks": 0,
     # How long a fetch waits at the end of a partition.
     "fetch_wait_ms": 10,
     # The JVM's heap.
@@ -44,6 +47,15 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 STATE_STORES = {
     "hdfs": "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
     "rocksdb": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+}
+
+#: Hadoop's own file system starts the program `chmod` for each file that it makes, which is ten times in a micro-batch.
+#: This one asks the JVM; Hadoop's newer interface, of which Spark's own manager makes use, knows no such substitute.
+LOCAL_FILES = {
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
 }
 
 PROGRESS_INTERVAL_S = 1.0
@@ -128,10 +140,11 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.warehouse.dir": scratch / "warehouse",
         "spark.sql.session.timeZone": "UTC",
         # Frozen by the first checkpoint, as is the state store.
-        "spark.sql.shuffle.partitions": job.parallelism,
+        "spark.sql.shuffle.partitions": settings["tasks"] or job.parallelism,
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
+        **LOCAL_FILES,
     }
     builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(f"local[{job.parallelism}]")
     for name, value in options.items():
@@ -145,7 +158,7 @@ def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, 
     kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
     kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
     return (
-        output_rows(read_topic(spark, job, settings, kafka), job, job.parallelism)
+        output_rows(read_topic(spark, job, settings, kafka), job, settings["tasks"] or job.parallelism)
         .writeStream.outputMode("update")
         .format("kafka")
         .options(**kafka)

@@ -6,6 +6,8 @@ import pytest
 
 from harness.engines import all_engines, contract_path, find_engines, load_engine
 from harness.errors import ConfigurationError
+from harness.scenario import load_scenario
+from harness.tuning import tuned
 
 DESCRIPTOR = 'name = "mine"\ndescription = "d"\nentry = "main.py"\nrequirements = "r.lock"\n'
 
@@ -48,6 +50,7 @@ def test_an_engine_named_twice_is_refused() -> None:
     ("text", "words"),
     [
         (DESCRIPTOR + 'jar = "x"', "unknown key 'jar'"),
+        (DESCRIPTOR + "[tunings]\nlatency = 5", "tunings: expected a table"),
         ('name = "mine"', "missing"),
         ("name = ", "engine.toml"),
     ],
@@ -56,6 +59,26 @@ def test_a_wrong_descriptor_is_refused(folder: Path, text: str, words: str) -> N
     (folder / "mine" / "engine.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=words):
         load_engine(folder / "mine")
+
+
+def test_a_tuning_gives_way_to_the_scenarios_own_settings() -> None:
+    own = {"flink": {"flush_interval_ms": 7}}
+    chosen = {"engines": ["flink", "spark"], "tuning": "latency", "engine_settings": own}
+    found = tuned(load_scenario("main", chosen), []).engine_settings
+    published = {engine.name: engine.tunings["latency"] for engine in find_engines(["flink", "spark"])}
+    assert found == {"flink": published["flink"] | {"flush_interval_ms": 7}, "spark": published["spark"]}
+
+
+def test_an_engine_without_the_tuning_is_named_and_one_without_any_runs_as_it_is(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match="baseline has no tuning 'speed'") as caught:
+        tuned(load_scenario("main", {"engines": ["baseline"], "tuning": "speed"}), [])
+    assert "latency, throughput" in caught.value.fix
+    assert tuned(load_scenario("main", {"engines": ["mine"], "tuning": "speed"}), [folder]).engine_settings == {}
+
+
+def test_every_engine_publishes_both_tunings() -> None:
+    for engine in find_engines(["spark", "flink", "baseline"]):
+        assert set(engine.tunings) == {"latency", "throughput"}
 
 
 def test_an_engine_sees_the_contract_and_nothing_else_of_ours(tmp_path: Path) -> None:
