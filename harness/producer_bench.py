@@ -139,6 +139,7 @@ def bench_producer(
             ours_records_per_s=_geometric_mean([pair.ours_records_per_s for pair in pairs]),
             kafka_records_per_s=_geometric_mean([pair.kafka_records_per_s for pair in pairs]),
             ratio=_geometric_mean([pair.ratio for pair in pairs]),
+            bound_ms_p99=Limits().schedule_error_ms_p99,
             paces=paces,
             held_records_per_s=max((pace.rate_records_per_s for pace in paces if pace.held), default=None),
             failed_records_per_s=min((pace.rate_records_per_s for pace in paces if not pace.held), default=None),

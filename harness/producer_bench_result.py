@@ -37,7 +37,8 @@ class ProducerBench(_Part):
         record_bytes_mean: their size.
         properties: settings that both sides have, in Kafka's names.
         ours_records_per_s, kafka_records_per_s, ratio: geometric means over the pairs.
-        paces: ascending; None where they were not wanted.
+        bound_ms_p99: a rate with a greater 99th percentile of the schedule error was not held.
+        paces: ascending; empty if they were not wanted.
         held_records_per_s: the highest rate that was held, None if none was.
         failed_records_per_s: the rate after it, None if all were held.
     """
@@ -54,6 +55,7 @@ class ProducerBench(_Part):
     ours_records_per_s: float
     kafka_records_per_s: float
     ratio: float
+    bound_ms_p99: float
     paces: list[ProducerPace]
     held_records_per_s: int | None
     failed_records_per_s: int | None

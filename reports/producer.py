@@ -5,7 +5,6 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.producer_bench_result import ProducerBench
-from harness.scenario import Limits
 
 
 def producer_tables(found: ProducerBench) -> Group:
@@ -44,7 +43,7 @@ def _paces(found: ProducerBench) -> Table:
 
 
 def _limit(found: ProducerBench) -> str:
-    bound = f"p99 of the schedule error at most {Limits().schedule_error_ms_p99:g} ms"
+    bound = f"p99 of the schedule error at most {found.bound_ms_p99:g} ms"
     if found.held_records_per_s is None:
         return f"One process on this machine held no rate that was tried ({bound})."
     return f"One process on this machine held {found.held_records_per_s:,} records/s, and not twice as many ({bound})."
