@@ -17,7 +17,7 @@ from harness.verifier import compare
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import RedisWriterJob
 from harness.workers.redis_writer import RedisWriter
-from workloads.cells import CELL_NUMBERS
+from workloads.cells import NUMBERS
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
@@ -73,8 +73,7 @@ def test_probe(ratio: Ratio, workload: Workload, upserts: dict[bytes, bytes]) ->
         trajectories, durations = Trajectories(workload), Durations(tolerance_us=1000)
         for key, count in decode_updates(field):
             window_s, _, name = key.partition(b"|")
-            number = CELL_NUMBERS[tuple(name.decode("ascii").split("|"))]  # type: ignore[index]
-            if trajectories.update(int(window_s), number, count, 0):
+            if trajectories.update(int(window_s), NUMBERS[name], count, 0):
                 durations.record_ns(trajectories.take(int(window_s)).offsets_ns)
 
     ratio(follow)

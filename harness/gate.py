@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import geometric_mean
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -373,7 +374,7 @@ def _measured(engine: EngineResult, of: Headline) -> list[float] | None:
 def _change(pair: Pair, rule: _Rule) -> Change:
     if pair.old is None or pair.new is None:
         return _not_measured(pair, rule)
-    old, new = _mean(pair.old), _mean(pair.new)
+    old, new = geometric_mean(pair.old), geometric_mean(pair.new)
     ratio = unpaired_ratio(pair.new, pair.old, rule.ratio_confidence) if rule.has_intervals else None
     change = Change(
         engine=pair.engine,
@@ -396,8 +397,8 @@ def _not_measured(pair: Pair, rule: _Rule) -> Change:
     return Change(
         engine=pair.engine,
         figure=pair.of.name,
-        old=_mean(pair.old) if pair.old else None,
-        new=_mean(pair.new) if pair.new else None,
+        old=geometric_mean(pair.old) if pair.old else None,
+        new=geometric_mean(pair.new) if pair.new else None,
         new_interval=_new_interval(pair.new, rule) if pair.new else None,
         ratio=None,
         change_percent=None,
@@ -462,11 +463,6 @@ def _figure_notes(changes: list[Change]) -> Iterator[str]:
 
 def _worse_percent(ratio: float, *, lower_is_better: bool) -> float:
     return (ratio - 1) * 100 if lower_is_better else (1 - ratio) * 100
-
-
-def _mean(values: list[float]) -> float:
-    """The geometric mean of positive figures."""
-    return math.exp(math.fsum(map(math.log, values)) / len(values))
 
 
 def _new_interval(new: list[float], rule: _Rule) -> Confidence | None:

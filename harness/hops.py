@@ -26,15 +26,13 @@ from numpy.typing import NDArray
 
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
-from workloads.cells import CELL_NUMBERS
+from workloads.cells import NUMBERS
 from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
 HOPS = ("send", "append", "engine", "sink")
 #: Bands of records by their latency: a name and two quantiles.
 BANDS = (("all", 0.0, 1.0), ("median", 0.45, 0.55), ("p90 to p99", 0.90, 0.99), ("slowest 1 %", 0.99, 1.0))
-
-_NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
     trajectories = Trajectories(workload)
     for message in messages:
         window, _, name = (message.key() or b"").partition(b"|")
-        number, count = _NUMBERS.get(name), message.value() or b""
+        number, count = NUMBERS.get(name), message.value() or b""
         if number is None or not (window.isdigit() and count.isdigit()):
             continue
         # In disorder, a record's window does not tell when it was due.

@@ -1,6 +1,5 @@
 """Load-tests the live map: one that is there already, or one that shows an engine at work, with and without load."""
 
-import math
 import shutil
 import tempfile
 import threading
@@ -8,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import geometric_mean
 
 from engines.contract.events import Event
 from harness.assemble import invalid_reasons, trial_result
@@ -397,7 +397,7 @@ def _outcome(
         loads=loads,
         engine=setting.engine,
         pipeline_p99_ratios=ratios,
-        pipeline_p99_ratio=math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None,
+        pipeline_p99_ratio=geometric_mean(ratios) if ratios else None,
         search=search,
     )
 

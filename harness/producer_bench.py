@@ -4,7 +4,6 @@ Both sides send to the same broker, in turns, with the same settings where both 
 and schedules every record, and the time that it takes for that counts; the tool picks from lines that were made before.
 """
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 from harness.child import start_worker
@@ -25,19 +25,14 @@ from harness.services.kafka_tools import produce_flat_out, provide_tools
 from harness.session import new_run_id
 from harness.topics import Topics, create_topics, delete_topics, end_offset
 from harness.watch import ConsoleWatcher
+from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import GeneratorJob, announce_anchor
 from workloads.workload import Workload, WorkloadSpecification
 
 PREFIX = "bench-producer-"
-#: What both sides are told, in Kafka's names: the generator has the same under librdkafka's, see
-#: `harness.workers.generator.PRODUCER_PROPERTIES`, and librdkafka's default size of a batch.
-PROPERTIES: dict[str, str | int | bool] = {
-    "acks": "all",
-    "enable.idempotence": True,
-    "compression.type": "lz4",
-    "linger.ms": 2,
-    "batch.size": 1_000_000,
-}
+#: What both sides are told, in Kafka's names, which librdkafka shares for these; and librdkafka's default of a batch.
+_SHARED = ("acks", "enable.idempotence", "compression.type", "linger.ms")
+PROPERTIES = {name: PRODUCER_PROPERTIES[name] for name in _SHARED} | {"batch.size": 1_000_000}
 #: Lines that Kafka's tool picks from: as many as to compress like the generator's, and to fit in a cache.
 SAMPLE_LINES = 20_000
 #: So that neither side meets a cold broker, each sends this share of the records before anything is measured.
@@ -136,9 +131,9 @@ def bench_producer(
             record_bytes_mean=bench.lines.stat().st_size / SAMPLE_LINES - 1,
             properties=PROPERTIES,
             pairs=pairs,
-            ours_records_per_s=_geometric_mean([pair.ours_records_per_s for pair in pairs]),
-            kafka_records_per_s=_geometric_mean([pair.kafka_records_per_s for pair in pairs]),
-            ratio=_geometric_mean([pair.ratio for pair in pairs]),
+            ours_records_per_s=geometric_mean([pair.ours_records_per_s for pair in pairs]),
+            kafka_records_per_s=geometric_mean([pair.kafka_records_per_s for pair in pairs]),
+            ratio=geometric_mean([pair.ratio for pair in pairs]),
             bound_ms_p99=Limits().schedule_error_ms_p99,
             paces=paces,
             held_records_per_s=max((pace.rate_records_per_s for pace in paces if pace.held), default=None),
@@ -208,7 +203,3 @@ def _paces(bench: _Bench) -> Iterator[ProducerPace]:
         yield ProducerPace(rate_records_per_s=rate, held=held, **quantiles)
         bench.watcher.note(f"schedule error p99 {account['schedule_error_ms_p99']:,.1f} ms")
         rate *= PACE_FACTOR
-
-
-def _geometric_mean(values: list[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
 from workloads.california import COUNTIES
-from workloads.cells import CELL_NUMBERS
+from workloads.cells import NUMBERS as NUMBERS
 
-CELLS_PER_WINDOW = len(CELL_NUMBERS)
-
-#: Numbers of cells by the name that they have in Redis: ``COUNTY_FIPS|OPERATOR|TYPE``.
-NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
+CELLS_PER_WINDOW = len(NUMBERS)
 
 #: Numbers of all types.
 ALL_TYPES = frozenset(range(len(TYPES)))

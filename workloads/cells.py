@@ -9,6 +9,8 @@ from workloads.california import COUNTIES
 #: (location, operator, type) of each cell within a window, in the order of the cells' numbers.
 CELLS = tuple(product((county.fips for county in COUNTIES), OPERATORS, TYPES))
 CELL_NUMBERS = {cell: number for number, cell in enumerate(CELLS)}
+#: Numbers of cells by the name that they have in the aggregates topic and in Redis: ``COUNTY_FIPS|OPERATOR|TYPE``.
+NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
 
 
 def cell_of(window_s: int, number: int) -> Cell:

@@ -140,7 +140,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.warehouse.dir": scratch / "warehouse",
         "spark.sql.session.timeZone": "UTC",
         # Frozen by the first checkpoint, as is the state store.
-        "spark.sql.shuffle.partitions": settings["tasks"] or job.parallelism,
+        "spark.sql.shuffle.partitions": tasks_of(job, settings),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
@@ -153,12 +153,17 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
     return builder.getOrCreate()
 
 
+def tasks_of(job: JobSpecification, settings: dict[str, Any]) -> int:
+    """How many tasks each stage has, and parts the state."""
+    return int(settings["tasks"] or job.parallelism)
+
+
 def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> StreamingQuery:
     """The running query."""
     kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
     kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
     return (
-        output_rows(read_topic(spark, job, settings, kafka), job, settings["tasks"] or job.parallelism)
+        output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
         .writeStream.outputMode("update")
         .format("kafka")
         .options(**kafka)

@@ -33,7 +33,7 @@ TOPIC_DEADLINE_S = 30
 IDLE_NS = 50_000_000
 FLUSH_DEADLINE_S = 60
 
-PRODUCER_PROPERTIES = {
+PRODUCER_PROPERTIES: dict[str, str | int | bool] = {
     "acks": "all",
     "enable.idempotence": True,
     "compression.type": "lz4",

@@ -26,7 +26,7 @@ from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
-from workloads.cells import CELL_NUMBERS
+from workloads.cells import NUMBERS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
@@ -39,7 +39,6 @@ ENTRIES_PER_READ = 1000
 CLOCK_RESOLUTION_US = 1000
 #: The distributions of so many seconds are kept; of those before, their quantiles.
 KEPT_SECONDS = 900
-_NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
 
 
 class Probe:
@@ -109,7 +108,7 @@ class Probe:
         for key, count in decode_updates(field):
             self._updates += 1
             window_s, _, name = key.partition(b"|")
-            number = _NUMBERS.get(name)
+            number = NUMBERS.get(name)
             if number is None:
                 self._unknown_cells += 1
             elif self._trajectories.update(int(window_s), number, count, at_ms):
