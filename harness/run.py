@@ -57,6 +57,8 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     _check_faults(scenario, options)
+    if options.view:
+        scenario.refuse_other_locations("--view")
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
         find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
@@ -80,7 +82,7 @@ def _run(
         if trials > 1:
             _rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
-        truths, no_truths = _truths(session, [trial for _, trial in done])
+        truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
         result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
         result = result.model_copy(update={"input": used})
         _clean(session, [trial for _, trial in done], options)
@@ -151,7 +153,7 @@ def _trials(
     return done, []
 
 
-def _truths(session: Session, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
+def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
     """Truths by trial, and why there are none."""
     prefixes = {trial.label: trial.archive_prefix for trial in trials if trial.is_complete}
     if not prefixes:
@@ -159,11 +161,17 @@ def _truths(session: Session, trials: list[Trial]) -> tuple[dict[str, TrialTruth
     session.watcher.phase("computing the ground truth with Spark from the archive in S3")
     spark = session.engines[TRUTH_ENGINE]
     try:
-        return compute_truths(
-            spark, session.backing.bucket, prefixes, session.work, environment=session.environment
-        ), []
+        found = compute_truths(
+            spark,
+            session.backing.bucket,
+            prefixes,
+            scenario.locations,
+            session.work,
+            environment=session.environment,
+        )
     except InvalidRun as error:
         return {}, [str(error)]
+    return found, []
 
 
 def _assemble(
