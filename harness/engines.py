@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigurationError
+from harness.provision.classes import ensure_classes
 from harness.provision.environments import ensure_environment
 from harness.provision.jars import ensure_jars
 
 ENGINES = Path(__file__).parent.parent / "engines"
 DESCRIPTOR = "engine.toml"
+#: What of the contract is written in Java, for engines that are.
+CONTRACT_JAVA = ENGINES / "contract" / "java"
 Progress = Callable[[str], None]
 
 
@@ -32,6 +35,10 @@ class Engine:
         python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
         java: whether it needs a Java runtime.
         jars: its lock of JVM artifacts, in the folder; None if it has none.
+        java_sources: a folder of Java sources, in the folder; they are compiled together with the contract's. Empty for
+            none.
+        java_classpath: which jars that its Python packages bring the sources need besides `jars`, as a glob pattern
+            below the environment's ``site-packages``; empty for none.
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
@@ -45,6 +52,8 @@ class Engine:
     python: str = ""
     java: bool = False
     jars: str | None = None
+    java_sources: str = ""
+    java_classpath: str = ""
     task_kill: bool = False
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -66,7 +75,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class PreparedEngine:
-    """An engine whose environment is in place: its Python executable and the paths of its JVM artifacts."""
+    """An engine whose environment is in place: its Python executable, and its jars, its own classes first."""
 
     engine: Engine
     python: Path
@@ -130,7 +139,17 @@ def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     lock = (engine.directory / engine.requirements).resolve()
     python = ensure_environment(lock, lock.parent.name, python=engine.python or None, progress=progress)
     jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
+    if engine.java_sources:
+        jars.insert(0, _classes(engine, python, jars, progress))
     return PreparedEngine(engine, python, jars)
+
+
+def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> Path:
+    """The jar of the engine's own Java, and the contract's."""
+    home = python.parent.parent
+    brought = sorted(home.glob(f"lib/python*/site-packages/{engine.java_classpath}")) if engine.java_classpath else []
+    folders = [engine.directory / engine.java_sources, CONTRACT_JAVA]
+    return ensure_classes(folders, [*jars, *brought], engine.name, progress=progress)
 
 
 def contract_path(directory: Path) -> Path:

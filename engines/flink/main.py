@@ -28,6 +28,7 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "fetch_wait_ms": 500,
     # How often to checkpoint; 0: as often as the scenario says. Each stops the sink for some tens of milliseconds.
     "checkpoint_interval_ms": 0,
+    "object_reuse": True,
     # How often watermarks leave the source.
     "watermark_interval_ms": 100,
     # A partition silent for longer no longer holds the watermark back: longer than a busy one ever is.
@@ -144,8 +145,8 @@ def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path
         "pipeline.auto-watermark-interval": f"{settings['watermark_interval_ms']} ms",
         "execution.buffer-timeout.interval": f"{settings['buffer_timeout_ms']} ms",
         "table.local-time-zone": "UTC",
-        # The pattern stands in several expressions; Flink 2.2 splits code beyond this length and gets it wrong.
-        "table.generated-code.max-length": "60000",
+        # Operators hand rows on as they are, where they would each make a copy.
+        "pipeline.object-reuse": str(settings["object_reuse"]).lower(),
         "table.exec.state.ttl": f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms",
         "state.backend.type": settings["state_backend"],
         "execution.checkpointing.dir": Path(job.checkpoint_dir).resolve().as_uri(),
@@ -178,7 +179,7 @@ def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[
     for statement in table_statements(job, settings):
         environment.execute_sql(statement)
     inserts = environment.create_statement_set()
-    for statement in insert_statements(job):
+    for statement in insert_statements():
         inserts.add_insert_sql(statement)
     client = inserts.execute().get_job_client()
     assert client is not None, "an INSERT always has a job"
