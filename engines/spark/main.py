@@ -15,7 +15,7 @@ from pyspark.sql.streaming.listener import (
     QueryStartedEvent,
     QueryTerminatedEvent,
 )
-from query import TOTALS, output_rows
+from query import TOTALS, functions_catalog, output_rows
 from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
@@ -145,6 +145,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
         **LOCAL_FILES,
+        **functions_catalog(job),
     }
     builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(f"local[{job.parallelism}]")
     for name, value in options.items():

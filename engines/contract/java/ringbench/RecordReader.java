@@ -1,6 +1,8 @@
 package ringbench;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 
 /**
@@ -26,10 +28,16 @@ public final class RecordReader {
   private static final byte[][] TYPES = {ascii("call"), ascii("text")};
   private static final byte[][] OPERATORS = {ascii("AT&T"), ascii("Sprint"), ascii("T-Mobile"), ascii("Verizon")};
 
+  private static final Map<String, RecordReader> READERS = new ConcurrentHashMap<>();
+
   private final boolean[] isLocation = new boolean[100_000];
 
-  /** A reader of records whose locations, five digits each, match a pattern. */
-  public RecordReader(String locations) {
+  /** The reader of records whose locations, five digits each, match a pattern. */
+  public static RecordReader of(String locations) {
+    return READERS.computeIfAbsent(locations, RecordReader::new);
+  }
+
+  private RecordReader(String locations) {
     Pattern pattern = Pattern.compile(locations);
     for (int code = 0; code < isLocation.length; code++) {
       isLocation[code] = pattern.matcher(String.format("%05d", code)).matches();

@@ -30,7 +30,7 @@ final class RecordDeserializer implements DeserializationSchema<RowData> {
 
   @Override
   public void open(InitializationContext context) {
-    reader = new RecordReader(locations);
+    reader = RecordReader.of(locations);
   }
 
   @Override
