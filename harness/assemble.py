@@ -63,6 +63,7 @@ def trial_result(
         kafka_bytes=trial.kafka_bytes,
         waterfall=trial.waterfall,
         recording=trial.recording.name if trial.recording.exists() else None,
+        flame_graphs=[each.name for each in trial.flame_graphs],
         series=list(_series(trial, workload, expected)) if trial.measured and trial.generator_progress else [],
     )
 

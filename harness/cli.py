@@ -115,11 +115,16 @@ def run(
     view: Annotated[
         bool, typer.Option("--view", help="Serve the live map while it runs, and print where it is.")
     ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Draw flame graphs of the engines' JVMs, and the broker's, beside the result."),
+    ] = False,
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
     from harness.backing import External
+    from harness.profiling import SUFFIX as FLAME_GRAPH
     from harness.run import exit_code
     from harness.run import run as run_scenario
     from harness.scenario import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions, load_scenario
@@ -145,6 +150,7 @@ def run(
         command=_command(),
         keep_logs=keep_logs,
         view=view,
+        profile=profile,
     )
     input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
@@ -156,7 +162,8 @@ def run(
     console.print(final_table(result))
     if result.resilience:
         console.print(resilience_table(result.resilience))
-    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
+    graphs = sorted(directory.glob(f"*{FLAME_GRAPH}"))
+    _show_paths([directory / "result.json", *(each for each in reports if each.parent == directory), *graphs])
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))

@@ -114,11 +114,11 @@ def read_recording(path: Path, name: str = "") -> Recording:
     return Recording(name or path.name.removesuffix(SUFFIX), start_ms, at_ms, updates, notes)
 
 
-def keep_recordings(recordings: list[Path], directory: Path) -> None:
-    """Copy recordings to `directory`: all of them, or none if that is interrupted."""
-    copies = [directory / each.name for each in recordings]
+def keep_files(files: list[Path], directory: Path) -> None:
+    """Copy recordings and other files to `directory`: all of them, or none if that is interrupted."""
+    copies = [directory / each.name for each in files]
     try:
-        for source, copy in zip(recordings, copies, strict=True):
+        for source, copy in zip(files, copies, strict=True):
             shutil.copyfile(source, copy)
     except BaseException:
         for copy in copies:

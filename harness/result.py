@@ -234,6 +234,7 @@ class TrialResult(_Outcome):
     kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")
     waterfall: Waterfall | None
     recording: str | None = Field(None, description="name of the file beside the result that `ringbench view` replays")
+    flame_graphs: list[str] = Field([], description="names of the files beside the result, by --profile")
     series: list[Sample] = []
 
 

@@ -21,7 +21,7 @@ from harness.outcomes import (
     wrong_in,
 )
 from harness.pool import pool
-from harness.recording import keep_recordings
+from harness.recording import keep_files
 from harness.resilience_result import Resilience
 from harness.result import EngineResult, Input, Result, Truth
 from harness.scenario import Scenario
@@ -88,7 +88,7 @@ def _run(
         _clean(session, [trial for _, trial in done], options)
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
-        keep_recordings([trial.recording for _, trial in done if trial.recording.exists()], directory)
+        keep_files([path for _, trial in done for path in trial.kept_files], directory)
         return result, session.save(result, options, went_wrong=exit_code(result) != 0)
 
 

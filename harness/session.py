@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from harness.child import Child
 from harness.engines import PreparedEngine, contract_path, find_engines, prepare
 from harness.environment import fingerprint
 from harness.provision.java import Java, ensure_java
+from harness.provision.profiler import ensure_profiler
 from harness.result import Environment, Result, save_result
 from harness.scenario import Scenario
 from harness.trial import Trial, TrialOptions, TrialRunner
@@ -33,6 +34,7 @@ class SessionOptions:
         keep_logs: keep the logs of what went well, too.
         view: serve the live map meanwhile.
         view_rate_hz: its frames a second at the most.
+        profile: draw flame graphs of JVMs.
     """
 
     runs_dir: Path
@@ -42,11 +44,12 @@ class SessionOptions:
     keep_logs: bool = False
     view: bool = False
     view_rate_hz: float = 4.0
+    profile: bool = False
 
 
 @dataclass(frozen=True)
 class Session:
-    """Running services and engines in place; `viewer` is the live map, if it is served."""
+    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if they are wanted."""
 
     run_id: str
     work: Path
@@ -56,6 +59,7 @@ class Session:
     watcher: ConsoleWatcher
     environment: dict[str, str]
     viewer: Child | None = None
+    profiler: Path | None = None
 
     def trial(self, scenario: Scenario, engine: str, malformed_records: int, options: TrialOptions) -> Trial:
         """Run one trial of the engine called `engine`, and tell what troubled it.
@@ -72,7 +76,7 @@ class Session:
             self.environment,
             malformed_records,
             self.watcher,
-            options,
+            replace(options, profiler=self.profiler),
         ).run()
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
@@ -124,6 +128,7 @@ def open_session(
         watcher.phase("providing Java, engines and services")
         java = ensure_java(watcher.note)
         prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
+        profiler = ensure_profiler(watcher.note) if options.profile else None
         watcher.phase("starting Kafka, Redis and S3")
         backing = stack.enter_context(
             start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour)
@@ -131,7 +136,7 @@ def open_session(
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
-        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work), viewer)
+        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work), viewer, profiler)
 
 
 def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:

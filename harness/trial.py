@@ -24,6 +24,7 @@ from harness.errors import ServiceError
 from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
+from harness.profiling import Profiling
 from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
@@ -47,6 +48,8 @@ ARCHIVE_DEADLINE_S = 60.0
 WRITER_DEADLINE_S = 60.0
 #: Where the Redis writer's journal is, in the trial's directory.
 JOURNAL = "journal.txt"
+#: The process groups of which flame graphs are drawn, if that is wanted.
+PROFILED = ("engine", "kafka")
 #: This process, among the process groups.
 OWN = "ringbench"
 
@@ -102,6 +105,7 @@ class TrialOptions:
         producers_stamps: have messages of the input topic keep the times that the generator gave them, and let its wall
             clock be stepped; their way is not taken apart into hops then.
         restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
+        profiler: async-profiler, to draw flame graphs of the engine's JVM, and the broker's; None for none.
     """
 
     label: str
@@ -117,6 +121,7 @@ class TrialOptions:
     kafka_proxied: bool = False
     producers_stamps: bool = False
     restarts_tasks: bool = False
+    profiler: Path | None = None
 
 
 @dataclass
@@ -167,11 +172,17 @@ class Trial:
     restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
+    flame_graphs: list[Path] = field(default_factory=list)
 
     @property
     def recording(self) -> Path:
         """Where the updates are kept; there is no such file if there were none, or nobody wanted them."""
         return self.directory / f"{self.label}{SUFFIX}"
+
+    @property
+    def kept_files(self) -> list[Path]:
+        """What is to stand beside the result."""
+        return [*([self.recording] if self.recording.exists() else []), *self.flame_graphs]
 
 
 class TrialRunner:
@@ -202,6 +213,7 @@ class TrialRunner:
         self._reading_due_s = 0.0
         self._clock = ClockWatch()
         self._supervisor = Supervisor(self._children, {}, self._trial.restarts)
+        self._profiling = Profiling(options.profiler, directory, options.label, self._workload.duration_s)
         self._trial.injected += [Injected(planned) for planned in options.faults]
 
     def run(self) -> Trial:
@@ -217,6 +229,7 @@ class TrialRunner:
         )
         try:
             with ExitStack() as stack:
+                stack.callback(self._profiling.stop)
                 if self._start_engine(stack):
                     self._start_workers(stack)
                     self._watch_over(stack)
@@ -402,6 +415,8 @@ class TrialRunner:
         while generator.is_running:
             if not self._watch_once():
                 return False
+            if self._t_s() >= 0:
+                self._profiling.start({name: pid for name, pid in self._pids().items() if name in PROFILED})
             self._inject()
             if reason := self._options.meddle(self._view()):
                 self._trial.broken_off = reason
@@ -552,6 +567,7 @@ class TrialRunner:
     def _collect(self) -> None:
         self._watcher.phase(f"{self._options.label}: collecting the counts")
         trial, children = self._trial, self._children
+        trial.flame_graphs += self._profiling.finish()
         children["engine"].stop(ENGINE_STOP_S)
         if not children["engine"].last("stopped"):
             trial.engine_troubles.append(f"engine {self._name} did not stop in good order on SIGTERM")

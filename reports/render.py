@@ -17,6 +17,7 @@ from reports import summary
 from reports.comparison import comparison_section
 from reports.dashboard import dashboard_section
 from reports.figures import Picture, engine_colours, save_png, svg_text
+from reports.flame_graphs import flame_graphs_section
 from reports.input import input_section
 from reports.pictures import draw_all
 from reports.resilience import resilience_section
@@ -33,6 +34,7 @@ SECTIONS = (
     dashboard_section,
     waterfall_section,
     trials_section,
+    flame_graphs_section,
 )
 
 

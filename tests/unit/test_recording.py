@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.recording import Recorder, keep_recordings, read_recording
+from harness.recording import Recorder, keep_files, read_recording
 
 START_MS = 1_790_000_000_000
 FIELD = b"1767225600|06037|AT&T|call=3\n1767225600|06001|Verizon|text=1"
@@ -126,7 +126,7 @@ def test_recordings_are_kept_all_or_none(tmp_path: Path) -> None:
     there.write_bytes(b"a")
     (tmp_path / "run").mkdir()
     with pytest.raises(FileNotFoundError):
-        keep_recordings([there, tmp_path / "absent"], tmp_path / "run")
+        keep_files([there, tmp_path / "absent"], tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
-    keep_recordings([there], tmp_path / "run")
+    keep_files([there], tmp_path / "run")
     assert (tmp_path / "run" / "a.updates.gz").read_bytes() == b"a"
