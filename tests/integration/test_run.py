@@ -42,9 +42,9 @@ def expected_of(scenario: str) -> ExpectedCounts:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """A run of all engines on services of its own."""
+    """A run of all engines on services of its own, with flame graphs."""
     directory = tmp_path_factory.mktemp("first")
-    with Ringbench(directory, "run", write_scenario(directory, engines=ENGINES), "--json") as run:
+    with Ringbench(directory, "run", write_scenario(directory, engines=ENGINES), "--json", "--profile") as run:
         yield outcome(run)
 
 
@@ -67,6 +67,14 @@ def test_every_count_is_right_and_every_malformed_line_accounted_for(first: Outc
     malformed = len(expected.malformed_lines)
     assert malformed > 0
     assert found["dead_letters"] == {"expected": malformed, "observed": malformed, "missing": 0, "extra": 0}
+
+
+def test_flame_graphs_show_what_each_jvm_did(first: Outcome) -> None:
+    drawn = {each["name"]: each["trials"][0]["flame_graphs"] for each in first.result["engines"]}
+    kafka = {name: [f"{name}.kafka.flame.html"] for name in ENGINES}
+    assert drawn == kafka | {name: [f"{name}.engine.flame.html", *kafka[name]] for name in ("spark", "flink")}
+    for name, own in (("spark.engine", "spark/sql"), ("flink.engine", "flink/streaming"), ("flink.kafka", "kafka/")):
+        assert own in (first.directory / f"{name}.flame.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ENGINES)
