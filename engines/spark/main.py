@@ -139,6 +139,8 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.local.dir": scratch,
         "spark.sql.warehouse.dir": scratch / "warehouse",
         "spark.sql.session.timeZone": "UTC",
+        # Generated code that does not compile is an error, and not to be made up for by slow interpretation.
+        "spark.sql.codegen.fallback": False,
         # Frozen by the first checkpoint, as is the state store.
         "spark.sql.shuffle.partitions": tasks_of(job, settings),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],

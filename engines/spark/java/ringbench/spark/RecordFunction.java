@@ -9,8 +9,11 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import ringbench.RecordReader;
 
-/** A function of one message. Spark calls {@code invoke}, which it finds by its name. */
-abstract class RecordFunction<T> implements UnboundFunction, ScalarFunction<T> {
+/**
+ * A function of one message. Spark calls {@code invoke}, which it finds by its name, from classes of its own: all of this
+ * has to be public.
+ */
+public abstract class RecordFunction<T> implements UnboundFunction, ScalarFunction<T> {
   private static final long serialVersionUID = 1;
 
   private final String name;
@@ -52,7 +55,7 @@ abstract class RecordFunction<T> implements UnboundFunction, ScalarFunction<T> {
   }
 
   /** Whether a message is a well-formed record. */
-  static final class IsRecord extends RecordFunction<Boolean> {
+  public static final class IsRecord extends RecordFunction<Boolean> {
     private static final long serialVersionUID = 1;
 
     private final String locations;
@@ -72,7 +75,7 @@ abstract class RecordFunction<T> implements UnboundFunction, ScalarFunction<T> {
   }
 
   /** A record's event time. */
-  static final class EventTime extends RecordFunction<Long> {
+  public static final class EventTime extends RecordFunction<Long> {
     private static final long serialVersionUID = 1;
 
     EventTime() {
@@ -86,7 +89,7 @@ abstract class RecordFunction<T> implements UnboundFunction, ScalarFunction<T> {
   }
 
   /** What of the key of a record's count is the same in every window. */
-  static final class Name extends RecordFunction<UTF8String> {
+  public static final class Name extends RecordFunction<UTF8String> {
     private static final long serialVersionUID = 1;
 
     Name() {
