@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery, StreamingQueryListener
-from pyspark.sql.streaming.listener import (
-    QueryProgressEvent,
-    QueryStartedEvent,
-    QueryTerminatedEvent,
-)
+from pyspark.sql.streaming import StreamingQuery
 from query import TOTALS, functions_catalog, output_rows
 from tasks import TaskKiller
 
@@ -42,6 +37,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "fetch_wait_ms": 10,
     # The JVM's heap.
     "driver_memory": "2g",
+    # Further options of the JVM.
+    "jvm_options": "",
 }
 
 STATE_STORES = {
@@ -73,33 +70,20 @@ REPORTED_CONFIGURATION = (
 )
 
 
-class Totals(StreamingQueryListener):
-    """Totals since the start, summed over micro-batches.
+class Totals:
+    """Totals since the start, kept in the JVM.
 
-    Spark counts late rows after it aggregated them partially, so that from the first one on, the number of late
-    records is unknown.
+    From the first late record on, the number of late ones is unknown.
     """
 
-    def __init__(self) -> None:
-        self.now: dict[str, int | None] = {"records_in": 0, "malformed": 0, "late": 0}
+    def __init__(self, spark: SparkSession) -> None:
+        self._java = spark.sparkContext._jvm.ringbench.spark.Totals(TOTALS)
+        spark._jsparkSession.streams().addListener(self._java)
 
-    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
-        """Nothing to count."""
-
-    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Add one micro-batch."""
-        progress = event.progress
-        totals = dict(self.now)
-        if TOTALS in progress.observedMetrics:
-            observed = progress.observedMetrics[TOTALS]
-            totals["records_in"] += observed["records_in"]
-            totals["malformed"] += observed["malformed"]
-        if any(operator.numRowsDroppedByWatermark for operator in progress.stateOperators):
-            totals["late"] = None
-        self.now = totals
-
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """Nothing to count."""
+    def read(self) -> dict[str, int | None]:
+        """The totals of the micro-batches that have been told of."""
+        late = None if self._java.hasDroppedLate() else 0
+        return {"records_in": self._java.records(), "malformed": self._java.malformed(), "late": late}
 
 
 def work(
@@ -111,8 +95,7 @@ def work(
         StreamingQueryException: the query died.
     """
     spark = start_session(job, settings)
-    totals = Totals()
-    spark.streams.addListener(totals)
+    totals = Totals(spark)
     query = start_query(spark, job, settings)
     wait_until_ready(query, stop)
     killer = TaskKiller(spark)
@@ -120,10 +103,13 @@ def work(
     events.send("ready", version=spark.version, config=effective_configuration(spark, job, settings))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(query)
-        events.send("progress", **totals.now, task_restarts=killer.restarts)
+        events.send("progress", **totals.read(), task_restarts=killer.restarts)
     query.stop()
+    # What is told of the last micro-batch comes by a queue.
+    spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
+    final = totals.read() | {"task_restarts": killer.restarts}
     spark.stop()
-    return totals.now | {"task_restarts": killer.restarts}
+    return final
 
 
 def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:
@@ -131,6 +117,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
     scratch = Path(job.checkpoint_dir) / "scratch"
     options = {
         "spark.driver.memory": settings["driver_memory"],
+        "spark.driver.extraJavaOptions": settings["jvm_options"],
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": ":".join(job.jars),
