@@ -80,7 +80,7 @@ def _run(
     with open_session(run_id, names, options, watcher, kafka_detour=detour) as session:
         expected = expected_counts(open_workload(scenario.workload()))
         if trials > 1:
-            _rehearse(session, scenario)
+            rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
         truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
         result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
@@ -116,7 +116,7 @@ def plan(engines: list[str], trials: int) -> list[Planned]:
     ]
 
 
-def _rehearse(session: Session, scenario: Scenario) -> None:
+def rehearse(session: Session, scenario: Scenario) -> None:
     """Run a short trial that counts for nothing, so that the first one that counts finds the services warm.
 
     The broker's JVM compiles for half a minute under load, on the cores that the engine wants: by that, the first
