@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -35,12 +37,30 @@ AXES = {
     Dimension.KEYS: "cells of a window",
     Dimension.PARALLELISM: "parallelism",
 }
-#: Rows of the picture: what stands on the axis, figures and their lines, and how values are written.
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the picture.
+
+    Attributes:
+        title: what stands on the axis.
+        lines: figures, and the lines of their fits; the exponents that are written are those of the first.
+        unit: what figures are divided by.
+        write: how a value is written.
+    """
+
+    title: str
+    lines: tuple[tuple[Figure, str], ...]
+    unit: float = 1.0
+    write: Callable[[float], str] = short_count
+
+
 ROWS = (
-    ("records/s visible", ((Figure.THROUGHPUT, "-"),), short_count),
-    ("latency", ((Figure.LATENCY_P99, "-"), (Figure.LATENCY_P50, ":")), short_ms),
-    ("CPU-s per million", ((Figure.CPU, "-"),), short_count),
-    ("memory, MiB", ((Figure.MEMORY, "-"),), lambda size_bytes: short_count(size_bytes / 2**20)),
+    _Row("records/s visible", ((Figure.THROUGHPUT, "-"),)),
+    _Row("latency", ((Figure.LATENCY_P99, "-"), (Figure.LATENCY_P50, ":")), write=short_ms),
+    _Row("CPU-s per million", ((Figure.CPU, "-"),)),
+    _Row("memory, MiB", ((Figure.MEMORY, "-"),), unit=2.0**20),
 )
 HEADINGS = (
     "#",
@@ -100,11 +120,13 @@ def _short(fit: ScaleFit | None) -> str:
     """An exponent and how far its interval reaches to either side."""
     if fit is None or fit.exponent is None or fit.high is None:
         return "-"
-    return f"{fit.exponent:.2f} ± {fit.high - fit.exponent:.2f}{_mark(fit)}"
+    mark = "?" if fit.quality is FitQuality.POOR else ""
+    return f"{_hundredths(fit.exponent)} ± {_hundredths(fit.high - fit.exponent)}{mark}"
 
 
-def _mark(fit: ScaleFit) -> str:
-    return "?" if fit.quality is FitQuality.POOR else ""
+def _hundredths(number: float) -> str:
+    """`number` to two places, and what rounds to nothing without a sign."""
+    return f"{round(number, 2) + 0.0:.2f}"
 
 
 def _spread_text(scale: Scale, engine: str) -> str:
@@ -155,8 +177,8 @@ def _fit_rows(scale: Scale) -> list[str]:
             cells = ["-", "-", str(fit.trials), "-", f"no fit: {fit.why}"]
         else:
             poor = f"poor: {fit.why}" if fit.why else ""
-            interval = f"[{fit.low:.2f}, {fit.high:.2f}]"
-            cells = [f"{fit.exponent:.2f}", interval, str(fit.trials), f"{fit.off_percent:.0f} %", poor]
+            interval = f"[{_hundredths(fit.low or 0.0)}, {_hundredths(fit.high or 0.0)}]"
+            cells = [_hundredths(fit.exponent), interval, str(fit.trials), f"{fit.off_percent:.0f} %", poor]
         rows.append(f"| {' | '.join(map(escape_markdown, (fit.engine, fit.dimension, fit.figure, *cells)))} |")
     return rows
 
@@ -192,18 +214,18 @@ def draw_scale(scale: Scale) -> Picture:
     varied = _varied(scale) or [Dimension.RATE]
     colours = colours_of([engine.name for engine in scale.engines])
     with matplotlib.rc_context(STYLE | {"font.size": 8.5}):
-        figure = new_figure("How cost grows", height_in=1.0 + 2.0 * len(ROWS), width_in=1.6 + 2.5 * len(varied))
+        figure = new_figure("How cost grows", height_in=1.0 + 1.7 * len(ROWS), width_in=1.6 + 2.4 * len(varied))
         panels = figure.subplots(len(ROWS), len(varied), squeeze=False, sharex="col", sharey="row")
-        for row, (title, lines, write) in enumerate(ROWS):
-            for column, dimension in enumerate(varied):
-                axes = panels[row, column]
-                for figure_name, line in lines:
-                    for engine in scale.engines:
-                        _draw(axes, scale, engine.name, dimension, figure_name, line, colours[engine.name])
-                _label(axes, scale, dimension, write)
-                _write_exponents(axes, scale, dimension, lines[0][0], colours)
-                axes.set_ylabel(title if column == 0 else "")
-                axes.set_xlabel(AXES[dimension] if row == len(ROWS) - 1 else "")
+        for panel, (row, dimension) in zip(panels.flat, product(ROWS, varied), strict=True):
+            for engine in scale.engines:
+                _draw(panel, scale, engine.name, dimension, row, colours[engine.name])
+            _label(panel, scale, dimension, row)
+            _write_exponents(panel, scale, dimension, row, colours)
+        for panel, row in zip(panels[:, 0], ROWS, strict=True):
+            panel.set_ylabel(row.title)
+        for panel, dimension in zip(panels[-1], varied, strict=True):
+            panel.set_xlabel(AXES[dimension])
+        figure.align_ylabels()
         for engine in scale.engines:
             panels[0, 0].plot([], [], "o-", color=colours[engine.name], label=engine.name)
         figure.legend(loc="outside lower left", ncols=max(1, len(scale.engines)), fontsize=9)
@@ -218,48 +240,56 @@ def draw_scale(scale: Scale) -> Picture:
     )
 
 
-def _draw(axes: Axes, scale: Scale, engine: str, dimension: Dimension, figure: Figure, line: str, colour: str) -> None:
-    own = [each for each in scale.trials if each.engine == engine and _is_in_panel(scale, each, dimension)]
-    for trial in own:
-        value = figure_of(trial, figure)
-        if value:
+def _draw(axes: Axes, scale: Scale, engine: str, dimension: Dimension, row: _Row, colour: str) -> None:
+    """An engine's trials that differ from the base in `dimension` only, and the lines of its fits.
+
+    Of a full design, all others would hide the lines.
+    """
+    alike = scale.base.without(dimension)
+    own = [each for each in scale.trials if each.engine == engine and each.point.without(dimension) == alike]
+    for figure, line in row.lines:
+        measured = [
+            (each, float(level_of(each, dimension)), value / row.unit)
+            for each in own
+            if (value := figure_of(each, figure))
+        ]
+        for trial, level, value in measured:
             filling = colour if trial.counted else "white"
-            axes.plot(level_of(trial, dimension), value, "o", color=colour, markerfacecolor=filling, markersize=4)
-    fit = _fit(scale, engine, dimension, figure)
-    counted = [
-        (level_of(each, dimension), value) for each in own if each.counted and (value := figure_of(each, figure))
-    ]
-    if fit and fit.exponent is not None and counted:
-        levels, values = np.array(counted, dtype=np.float64).T
-        ends = np.array([levels.min(), levels.max()])
-        middle = np.log(values).mean() - fit.exponent * np.log(levels).mean()
-        axes.plot(ends, np.exp(middle + fit.exponent * np.log(ends)), line, color=colour, linewidth=1.2)
+            axes.plot(level, value, "o", color=colour, markerfacecolor=filling, markersize=4)
+        fit = _fit(scale, engine, dimension, figure)
+        counted = [(level, value) for trial, level, value in measured if trial.counted]
+        if fit and fit.exponent is not None and counted:
+            levels, values = np.log(np.array(counted)).T
+            ends = np.array([levels.min(), levels.max()])
+            heights = values.mean() + fit.exponent * (ends - levels.mean())
+            axes.plot(np.exp(ends), np.exp(heights), line, color=colour, linewidth=1.2)
 
 
-def _is_in_panel(scale: Scale, trial: ScaleTrial, dimension: Dimension) -> bool:
-    """Whether a trial differs from the base in `dimension` only; of a full design, all others would hide the line."""
-    return trial.point.without(dimension) == scale.base.without(dimension)
-
-
-def _label(axes: Axes, scale: Scale, dimension: Dimension, write: object) -> None:
+def _label(axes: Axes, scale: Scale, dimension: Dimension, row: _Row) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    levels = sorted({level_of(each, dimension) for each in scale.trials})
-    axes.xaxis.set_major_locator(FixedLocator(levels))
+    axes.xaxis.set_major_locator(FixedLocator(sorted({level_of(each, dimension) for each in scale.trials})))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
-    axes.margins(x=0.12, y=0.25)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))  # type: ignore[operator]
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.12)
+    shown = [value / row.unit for each in scale.trials for name, _ in row.lines if (value := figure_of(each, name))]
+    low, high = min(shown, default=1.0) / 1.2, max(shown, default=1.0) * 1.5  # room for the exponents above
+    axes.set_ylim(low, high)
+    # Within a decade or so, its steps would stand at one or two places, or at none.
+    axes.yaxis.set_major_locator(MaxNLocator(4) if high / low < 8 else LogLocator(subs=(1.0, 3.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: row.write(value)))
 
 
-def _write_exponents(axes: Axes, scale: Scale, dimension: Dimension, figure: Figure, colours: dict[str, str]) -> None:
+def _write_exponents(axes: Axes, scale: Scale, dimension: Dimension, row: _Row, colours: dict[str, str]) -> None:
     for number, engine in enumerate(scale.engines):
-        text = _short(_fit(scale, engine.name, dimension, figure))
+        text = _short(_fit(scale, engine.name, dimension, row.lines[0][0]))
         place = (0.03, 0.97 - 0.11 * number)
         axes.text(*place, text, transform=axes.transAxes, va="top", fontsize=7, color=colours[engine.name])
 
 
 def _said(scale: Scale) -> str:
     good: Sequence[ScaleFit] = [fit for fit in scale.fits if fit.quality is FitQuality.GOOD]
-    return sentence([f"{fit.engine}: {fit.figure} ~ {fit.dimension}^{fit.exponent:.2f}" for fit in good])
+    return sentence(
+        [f"{fit.engine}: {fit.figure} ~ {fit.dimension}^{_hundredths(fit.exponent or 0.0)}" for fit in good]
+    )
