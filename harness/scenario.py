@@ -112,7 +112,7 @@ class Scenario(Section):
     duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
-    locations: Literal["california", "us", "synthetic"] = Field(CALIFORNIA, description="where records come from")
+    locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     county_skew: CountySkewSection | None = None
     hot_partition: HotPartitionSection | None = None
@@ -224,6 +224,16 @@ class Scenario(Section):
     def replay(self, folder: str, epoch_s: int) -> None:
         """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
         self._replayed, self._epoch_s = folder, epoch_s
+
+    def refuse_varying_rate(self, why: str) -> None:
+        """Make sure that the rate is constant.
+
+        Raises:
+            UsageError: the scenario has surges or a profile; with `why` they cannot be.
+        """
+        for name, sections in (("surges", self.surges), ("profile", self.profile)):
+            if sections:
+                raise UsageError(f"the rate varies by the scenario's `{name}`, and {why}", fix=f"leave `{name}` out")
 
     def refuse_other_locations(self, what: str) -> None:
         """Make sure that records come from California, the only place that the live map shows.

@@ -7,6 +7,7 @@ from workloads.locations import locations_of
 _CALIFORNIA = locations_of(CALIFORNIA)
 #: (location, operator, type) of each cell within a window, in the order of the cells' numbers.
 CELLS = _CALIFORNIA.cells
+CELL_NUMBERS = {cell: number for number, cell in enumerate(CELLS)}
 #: See `workloads.locations.Locations.numbers`.
 NUMBERS = _CALIFORNIA.numbers
 

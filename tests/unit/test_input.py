@@ -30,7 +30,7 @@ from harness.watch import ConsoleWatcher
 from reports.input import input_section
 from tests.unit.results import make_result
 from workloads.activity import KINDS, Activity, expand, square_counties, whole_counts
-from workloads.cells import CELLS
+from workloads.cells import CELL_NUMBERS
 from workloads.lateness import classify
 from workloads.replay import RESOLUTIONS_MS, lateness_needed_ms, offsets_at_speed_ns, open_workload, resolution_ms
 from workloads.truth import expected_counts
@@ -504,7 +504,7 @@ def _windows_hold_what_the_data_holds(found: Prepared) -> None:
     for window_s in np.unique(windows_s).tolist():
         assert workload.window(window_s) == (np.sum(windows_s < window_s), np.sum(windows_s <= window_s))
         count = int(np.sum(windows_s == window_s))
-        cell = CELLS.index(("06037", "Verizon", "text"))
+        cell = CELL_NUMBERS[("06037", "Verizon", "text")]
         assert trajectories.update(window_s, cell, count, START_MS)
     assert (trajectories.matched_records, trajectories.surplus_records) == (workload.total_records, 0)
     for second in range(min(workload.total_s, 30)):

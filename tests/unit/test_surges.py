@@ -25,7 +25,7 @@ from harness.workers.jobs import GeneratorJob, load_job, save_job
 from viewer.cells import by_county_and_operator
 from viewer.zscore import BASELINE_WINDOWS, EXCLUDED_WINDOWS, Detector
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
-from workloads.cells import CELLS
+from workloads.cells import CELL_NUMBERS, CELLS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.surges import Surge
 from workloads.truth import expected_counts
@@ -220,7 +220,7 @@ def test_trajectories_match_every_record_of_a_surge() -> None:
     trajectories = Trajectories(workload)
     expected = expected_counts(workload).counts
     for (window_s, *cell), count in expected.items():
-        trajectories.update(window_s, CELLS.index(tuple(cell)), count, 1)
+        trajectories.update(window_s, CELL_NUMBERS[tuple(cell)], count, 1)
     assert trajectories.matched_records == sum(expected.values())
     assert trajectories.surplus_records == 0
 
@@ -242,7 +242,7 @@ def test_the_map_shows_the_surge_of_the_built_in_scenario_and_nothing_else() -> 
     epoch_s = workload.specification.epoch_s
     counts = np.zeros((workload.total_s, len(CELLS)), dtype=np.int64)
     for (window_s, *cell), count in expected_counts(workload).counts.items():
-        counts[window_s - epoch_s, CELLS.index(tuple(cell))] = count
+        counts[window_s - epoch_s, CELL_NUMBERS[tuple(cell)]] = count
     detector = Detector()
     for second in range(workload.total_s):
         detector.add(epoch_s + second, by_county_and_operator(counts[second]))
