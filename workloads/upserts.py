@@ -47,12 +47,11 @@ class Counting:
     def upserts(self, columns: Columns) -> Upserts:
         """The upserts of the records that follow those of the last call."""
         windows_s, cells = columns.windows_s, columns.cells
-        codes = windows_s * len(CELLS) + cells
         rows = np.empty(len(cells), dtype=_KEY)
         write_ten_digits(rows, "window", windows_s)
         rows["name"] = _NAMES[cells]
         keys = Lines(rows.view(np.uint8).reshape(len(rows), _KEY.itemsize), _NAME_LENGTHS[cells] + _WINDOW_DIGITS, {})
-        return Upserts(keys, _decimal(self._count(codes)), codes % self._partitions)
+        return Upserts(keys, _decimal(self._count(_codes(columns))), upsert_partitions(columns, self._partitions))
 
     def _count(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The count that each record raises its cell to."""
@@ -63,6 +62,15 @@ class Counting:
         counts[order] = np.arange(1, len(codes) + 1) + np.repeat(before - starts, sizes)
         self._totals.update(zip(found.tolist(), (before + sizes).tolist(), strict=True))
         return counts
+
+
+def upsert_partitions(columns: Columns, partitions: int) -> NDArray[np.int64]:
+    """Which of `partitions` partitions the upsert of each record belongs to, shape (records,)."""
+    return _codes(columns) % partitions
+
+
+def _codes(columns: Columns) -> NDArray[np.int64]:
+    return columns.windows_s * len(CELLS) + columns.cells
 
 
 def _decimal(counts: NDArray[np.int64]) -> Lines:

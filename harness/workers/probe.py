@@ -59,7 +59,8 @@ class Probe:
         self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
-        self._updates = self._unknown_cells = self._last_visible_ms = 0
+        self._updates = self._unknown_cells = self._last_visible_ms = self._taken_ms = 0
+        self._behind_ms = 0  # age of the oldest entry of a read: the greatest since the last time it was told
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Follow the stream until `stop` is set and its end is reached, then save what was measured."""
@@ -81,13 +82,17 @@ class Probe:
         while True:
             stopping = stop.is_set()
             entries = self._read(last_id)
+            if entries:
+                self._behind_ms = max(self._behind_ms, _now_ms() - _time_ms(entries[0][0]))
             for last_id, fields in entries:
                 self._take(_time_ms(last_id), fields[UPDATES_FIELD])
             if recorder:
                 recorder.add((_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries)
+            if entries:
+                self._taken_ms = _now_ms()
             if stopping and not entries:
                 return
-            pulse.tick(self._totals)
+            pulse.tick(self._progress)
             if len(entries) < ENTRIES_PER_READ:
                 stop.wait(POLL_S)
 
@@ -149,14 +154,20 @@ class Probe:
             found = _quantiles_ms(self._seconds.pop(oldest))
             self._quantiles_ms.setdefault(oldest, found)
 
+    def _progress(self) -> dict[str, Any]:
+        """Totals, and how old entries were when they were read since this was called last."""
+        told, self._behind_ms = self._behind_ms, 0
+        return self._totals() | {"behind_ms": told}
+
     def _totals(self) -> dict[str, Any]:
         return {
             "visible_records": self._trajectories.matched_records,
             "surplus_records": self._trajectories.surplus_records,
             "updates": self._updates,
             "last_visible_ms": self._last_visible_ms,
+            "taken_ms": self._taken_ms,
             "latency_ms_p99": self._recent_p99_ms(),
-            "now_ms": time.time_ns() // 1_000_000,
+            "now_ms": _now_ms(),
         }
 
     def _recent_p99_ms(self) -> float | None:
@@ -183,6 +194,10 @@ class Probe:
         }
         Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
         np.savez(Path(self._job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _time_ms(entry_id: bytes) -> int:

@@ -47,7 +47,8 @@ class RedisWriter:
         self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
         self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
-        self._refused = self._transactions = self._rebuilds = 0
+        self._refused = self._transactions = self._rebuilds = self._changes = 0
+        self._delay_ms = 0.0  # from the broker's append to Redis's answer: the greatest since the last time it was told
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Write until `stop` is set and nothing more has arrived. Returns totals."""
@@ -67,7 +68,7 @@ class RedisWriter:
                 self._write(consumer, messages)
             elif stop.is_set():
                 return
-            pulse.tick(self._totals)
+            pulse.tick(self._progress)
 
     def _consumer(self) -> Consumer:
         consumer = Consumer(
@@ -107,6 +108,9 @@ class RedisWriter:
         before, positions = self._written, json.dumps(self._positions).encode("ascii")
         found = self._transact_until_done(latest, positions)
         self._written = positions
+        self._changes += len(latest)
+        # The first to be read has waited longest, or hardly less than the first of another partition.
+        self._delay_ms = max(self._delay_ms, time.time_ns() / 1e6 - messages[0].timestamp()[1])
         # Its own positions: the transaction was done before, and only the answer was lost.
         if found not in (before, positions):
             self._rebuilds += 1
@@ -162,9 +166,15 @@ class RedisWriter:
             return None
         return key, value
 
+    def _progress(self) -> dict[str, Any]:
+        """Totals, and how late Redis was told since this was called last."""
+        told, self._delay_ms = self._delay_ms, 0.0
+        return self._totals() | {"delay_ms": told}
+
     def _totals(self) -> dict[str, Any]:
         return {
             "upserts": sum(self._positions.values()),
+            "changes": self._changes,
             "refused": self._refused,
             "transactions": self._transactions,
             "rebuilds": self._rebuilds,
