@@ -28,6 +28,8 @@ from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
 STREAM_LENGTH = 100_000
+#: Keys come again and again: so many are remembered, those of some minutes.
+KNOWN_KEYS = 100_000
 IDLE_POLL_S = 0.1
 #: Between two attempts to reach a Redis that is away.
 RETRY_S = 0.05
@@ -47,6 +49,7 @@ class RedisWriter:
         self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
         self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
+        self._known: set[bytes] = set()  # keys that keep the contract
         self._refused = self._transactions = self._rebuilds = self._changes = 0
         self._delay_ms = 0.0  # from the broker's append to Redis's answer: the greatest since the last time it was told
 
@@ -96,11 +99,10 @@ class RedisWriter:
         consumer.assign([TopicPartition(self._job.topic, *each) for each in self._positions.items()])
 
     def _write(self, consumer: Consumer, messages: list[Message]) -> None:
-        latest: dict[bytes, bytes] = {}
-        for message in messages:
-            if upsert := self._upsert(message):
-                latest[upsert[0]] = upsert[1]
-            partition, offset = message.partition(), message.offset()
+        latest = self._upserts(messages)
+        # Those of a partition come in order: what stays is its last.
+        for partition, message in {message.partition(): message for message in messages}.items():
+            offset = message.offset()
             assert partition is not None and offset is not None, "every message that was read has a place"
             self._positions[partition] = offset + 1
         if not latest:
@@ -154,6 +156,26 @@ class RedisWriter:
             self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
         return answers[-2] or b""
 
+    def _upserts(self, messages: list[Message]) -> dict[bytes, bytes]:
+        """Keys of `messages` with their last values, looked at together; one by one, if one breaks the contract."""
+        values = [message.value() for message in messages]
+        latest: dict[Any, Any] = dict(zip([message.key() for message in messages], values, strict=True))
+        if all(values) and b"".join(values).isdigit() and self._know(latest.keys() - self._known):  # type: ignore[arg-type]
+            return latest
+        return dict(upsert for message in messages if (upsert := self._upsert(message)))
+
+    def _know(self, keys: set[Any]) -> bool:
+        """Look at keys that were never seen, and remember them. Returns whether all keep the contract."""
+        try:
+            for key in keys:
+                decode_key(key or b"")
+        except ValueError:
+            return False
+        if len(self._known) > KNOWN_KEYS:
+            self._known.clear()
+        self._known |= keys
+        return True
+
     def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""
         key, value = message.key() or b"", message.value() or b""
@@ -187,10 +209,11 @@ def _take(consumer: Consumer) -> list[Message]:
     if first is None:
         return []
     messages = [first, *consumer.consume(MAX_UPSERTS_PER_TRANSACTION - 1, timeout=0)]
-    for message in messages:
+    failed = [message for message in messages if message.error()]
+    for message in failed:
         if (error := message.error()) and error.code() not in TRANSIENT_ERRORS:
             raise KafkaException(error)
-    return [message for message in messages if not message.error()]
+    return [message for message in messages if not message.error()] if failed else messages
 
 
 def _work(job: RedisWriterJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
