@@ -6,6 +6,7 @@ the quantiles, are those of first-in-first-out matching within the cell.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,15 @@ NEVER = -1
 #: say of those from before, after they have been right once, the verifier sees.
 KEPT_WINDOWS = 1800
 
+Integers = NDArray[np.int64]
+
+
+class Shown(NamedTuple):
+    """What updates have shown: how many `records` each, shape (updates,), and whether one was the window's last."""
+
+    records: Integers
+    is_last: bool
+
 
 @dataclass
 class Window:
@@ -27,7 +37,7 @@ class Window:
 
     Attributes:
         starts: the records of cell c are those from `starts[c]` to `starts[c + 1]` of the arrays.
-        counts: by cell, as last told.
+        counts: by cell, the greatest that was told.
         offsets_ns: intended send times after the start, shape (records,).
         indexes: the records' indexes in the workload, shape (records,).
         seen_ms: when a count first showed the record, or NEVER, shape (records,).
@@ -36,11 +46,11 @@ class Window:
         left: how many records no count has shown yet.
     """
 
-    starts: list[int]
-    counts: list[int]
-    offsets_ns: NDArray[np.int64]
-    indexes: NDArray[np.int64]
-    seen_ms: NDArray[np.int64]
+    starts: Integers
+    counts: Integers
+    offsets_ns: Integers
+    indexes: Integers
+    seen_ms: Integers
     ambiguous: NDArray[np.bool_]
     left: int
 
@@ -60,48 +70,69 @@ class Trajectories:
         self._workload = workload
         self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
-        self._taken: dict[int, NDArray[np.int32]] = {}  # counts by cell, of the last ones taken
+        self._taken: dict[int, Integers] = {}  # counts by cell, of the last ones taken
         self._forgotten: set[int] = set()  # windows taken before
         self.matched_records = 0
         self.surplus_records = 0
         self.regressions = 0
 
-    def update(self, window_s: int, cell: int, count: int, at_ms: int) -> bool:
-        """Take in that `cell` of the window at `window_s` counts `count` since `at_ms`.
+    def update(self, window_s: int, cells: Integers, counts: Integers, at_ms: Integers) -> Shown:
+        """Take in what cells of the window at `window_s` count since when; in order, a cell any number of times.
 
         A count that does not grow, and the part of a count beyond the records the cell has, match nothing.
 
-        Returns: whether this has shown the window's last record.
+        Args:
+            window_s: the start of the window.
+            cells: numbers of cells, see `workloads.cells`; as the others, shape (updates,).
+            counts: what they count.
+            at_ms: since when.
         """
+        nothing = np.zeros(len(cells), dtype=np.int64)
         window = self._windows.get(window_s)
         if window is None:
-            if window_s in self._taken:
-                self._update_taken(self._taken[window_s], cell, count)
-                return False
             if window_s in self._forgotten:
-                return False
+                return Shown(nothing, False)
+            if window_s in self._taken:
+                before, after = self._raise(self._taken[window_s], cells, counts)
+                # All of its records have been seen: more can only be too much.
+                self.surplus_records += int((after - before).sum())
+                return Shown(nothing, False)
             window = self._windows[window_s] = self._make(window_s)
-        before = window.counts[cell]
-        if count <= before:
-            self.regressions += count < before
-            return False
-        window.counts[cell] = count
-        first, end = window.starts[cell], window.starts[cell + 1]
-        low, high = min(first + before, end), min(first + count, end)
-        self.surplus_records += count - before - (high - low)
-        if low == high:
-            return False
-        window.seen_ms[low:high] = at_ms
-        self.matched_records += high - low
-        window.left -= high - low
-        return not window.left
+        before, after = self._raise(window.counts, cells, counts)
+        first, end = window.starts[cells], window.starts[cells + 1]
+        low, high = np.minimum(first + before, end), np.minimum(first + after, end)
+        records = high - low
+        shown = int(records.sum())
+        self.surplus_records += int((after - before).sum()) - shown
+        if shown:
+            window.seen_ms[_ranges(low, records)] = np.repeat(at_ms, records)
+            self.matched_records += shown
+            window.left -= shown
+        return Shown(records, shown > 0 and not window.left)
 
-    def _update_taken(self, counts: NDArray[np.int32], cell: int, count: int) -> None:
-        """As `update`, for a window all of whose records have been seen: more can only be too much."""
-        before = int(counts[cell])
-        self.regressions += count < before
-        self.surplus_records += max(count - before, 0)
-        counts[cell] = max(count, before)
+    def _raise(self, known: Integers, cells: Integers, counts: Integers) -> tuple[Integers, Integers]:
+        """Raise `known` counts, by cell, to the greatest that are told. Lower ones are regressions.
+
+        Returns: what each cell was known to count before each update, and after it; shape (updates,) each.
+        """
+        order = np.argsort(cells, kind="stable")
+        sorted_cells, sorted_counts = cells[order], counts[order]
+        starts = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
+        lasts = np.append(starts[1:], len(cells)) - 1
+        # A running maximum of all would run on from cell to cell, if each did not begin above the one before it.
+        number = np.zeros(len(cells), dtype=np.int64)
+        number[starts[1:]] = 1
+        floor = np.cumsum(number) * (1 + max(int(counts.max()), int(known.max())))
+        told = np.maximum(sorted_counts, known[sorted_cells])
+        after_sorted = np.maximum.accumulate(told + floor) - floor
+        before_sorted = np.empty_like(after_sorted)
+        before_sorted[1:] = after_sorted[:-1]
+        before_sorted[starts] = known[sorted_cells[starts]]
+        self.regressions += int(np.count_nonzero(sorted_counts < before_sorted))
+        known[sorted_cells[starts]] = after_sorted[lasts]
+        before, after = np.empty_like(before_sorted), np.empty_like(after_sorted)
+        before[order], after[order] = before_sorted, after_sorted
+        return before, after
 
     def newest_window(self) -> Window | None:
         """The latest window in event time that is not complete yet, or None."""
@@ -110,7 +141,7 @@ class Trajectories:
     def take(self, window_s: int) -> Window:
         """The window at `window_s`, all of whose records have been seen; only its counts are kept here, for a while."""
         window = self._windows.pop(window_s)
-        self._taken[window_s] = np.array(window.counts, dtype=np.int32)
+        self._taken[window_s] = window.counts
         if len(self._taken) > KEPT_WINDOWS:
             oldest_s = next(iter(self._taken))
             del self._taken[oldest_s]
@@ -155,17 +186,24 @@ class _Order:
 
 
 def _window(
-    starts: NDArray[np.int64],
-    offsets_ns: NDArray[np.int64],
-    indexes: NDArray[np.int64],
+    starts: Integers,
+    offsets_ns: Integers,
+    indexes: Integers,
     ambiguous: NDArray[np.bool_],
 ) -> Window:
     return Window(
-        starts=starts.tolist(),
-        counts=[0] * len(CELLS),
+        starts=starts,
+        counts=np.zeros(len(CELLS), dtype=np.int64),
         offsets_ns=offsets_ns,
         indexes=indexes,
         seen_ms=np.full(len(indexes), NEVER, dtype=np.int64),
         ambiguous=ambiguous,
         left=len(indexes),
     )
+
+
+def _ranges(starts: Integers, lengths: Integers) -> Integers:
+    """All numbers of the ranges that begin at `starts` and are so long, one after the other."""
+    ends = np.cumsum(lengths)
+    found: Integers = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+    return found

@@ -11,7 +11,6 @@ what came last, finds out by its next transaction, and applies the topic again f
 import json
 import threading
 import time
-from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -23,11 +22,11 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
-from harness.keys import UPDATES_FIELD, encode_updates, position_key, updates_key, window_key
+from harness.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
+from harness.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
-STREAM_LENGTH = 100_000
 #: Keys come again and again: so many are remembered, those of some minutes.
 KNOWN_KEYS = 100_000
 IDLE_POLL_S = 0.1
@@ -137,24 +136,15 @@ class RedisWriter:
                 time.sleep(RETRY_S)
 
     def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
-        windows: dict[str, dict[bytes, bytes]] = defaultdict(dict)
-        for key, count in latest.items():
-            window_s, _, field = key.partition(b"|")
-            windows[window_key(self._job.namespace, window_s.decode("ascii"))][field] = count
-        with self._redis.pipeline(transaction=True) as pipeline:
-            for name, fields in windows.items():
-                pipeline.hset(name, mapping=fields)  # type: ignore[arg-type]
-                pipeline.expire(name, self._job.expire_s)
-            pipeline.getset(position_key(self._job.namespace), positions)
-            stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
-            pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
-            sent_ns = time.time_ns()
-            answers = pipeline.execute()
+        place: Command = ("GETSET", position_key(self._job.namespace), positions)
+        whole = Transaction.of([place, *transaction(latest, self._job.namespace, self._job.expire_s)])
+        sent_ns = time.time_ns()
+        answers = whole.run(self._redis)
         self._transactions += 1
         if self._journal:
-            updates = entry[UPDATES_FIELD].replace(b"\n", b" ")
+            updates = encode_updates(latest).replace(b"\n", b" ")
             self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
-        return answers[-2] or b""
+        return answers[0] or b""
 
     def _upserts(self, messages: list[Message]) -> dict[bytes, bytes]:
         """Keys of `messages` with their last values, looked at together; one by one, if one breaks the contract."""
