@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.changes import Changes
 from workloads.cells import CELLS
 from workloads.lateness import classify
 from workloads.workload import Workload
@@ -25,10 +26,10 @@ Integers = NDArray[np.int64]
 
 
 class Shown(NamedTuple):
-    """What updates have shown: how many `records` each, shape (updates,), and whether one was the window's last."""
+    """What changes have shown: how many `records` each, shape (changes,), and the windows that are `complete` now."""
 
     records: Integers
-    is_last: bool
+    complete: list[int]
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Trajectories:
     Attributes:
         matched_records: records matched so far.
         surplus_records: what counts showed beyond the records that their cells have.
-        regressions: updates that lowered a count.
+        regressions: changes that lowered a count.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -76,27 +77,34 @@ class Trajectories:
         self.surplus_records = 0
         self.regressions = 0
 
-    def update(self, window_s: int, cells: Integers, counts: Integers, at_ms: Integers) -> Shown:
-        """Take in what cells of the window at `window_s` count since when; in order, a cell any number of times.
+    def update(self, changes: Changes) -> Shown:
+        """Take in what cells count since when; in order, a cell any number of times. Each code is a cell's.
 
         A count that does not grow, and the part of a count beyond the records the cell has, match nothing.
-
-        Args:
-            window_s: the start of the window.
-            cells: numbers of cells, see `workloads.cells`; as the others, shape (updates,).
-            counts: what they count.
-            at_ms: since when.
         """
-        nothing = np.zeros(len(cells), dtype=np.int64)
+        windows_s, cells = np.divmod(changes.codes, len(CELLS))
+        records = np.zeros(len(cells), dtype=np.int64)
+        complete = []
+        for window_s in np.unique(windows_s).tolist():
+            own = np.flatnonzero(windows_s == window_s)
+            shown = self._update(window_s, cells[own], changes.counts[own], changes.at_ms[own])
+            if shown is not None:
+                records[own] = shown
+                if shown.any() and not self._windows[window_s].left:
+                    complete.append(window_s)
+        return Shown(records, complete)
+
+    def _update(self, window_s: int, cells: Integers, counts: Integers, at_ms: Integers) -> Integers | None:
+        """As `update`, of one window. Returns how many records each has shown; None, if no more can be shown."""
         window = self._windows.get(window_s)
         if window is None:
             if window_s in self._forgotten:
-                return Shown(nothing, False)
+                return None
             if window_s in self._taken:
                 before, after = self._raise(self._taken[window_s], cells, counts)
                 # All of its records have been seen: more can only be too much.
                 self.surplus_records += int((after - before).sum())
-                return Shown(nothing, False)
+                return None
             window = self._windows[window_s] = self._make(window_s)
         before, after = self._raise(window.counts, cells, counts)
         first, end = window.starts[cells], window.starts[cells + 1]
@@ -108,12 +116,12 @@ class Trajectories:
             window.seen_ms[_ranges(low, records)] = np.repeat(at_ms, records)
             self.matched_records += shown
             window.left -= shown
-        return Shown(records, shown > 0 and not window.left)
+        return records
 
     def _raise(self, known: Integers, cells: Integers, counts: Integers) -> tuple[Integers, Integers]:
         """Raise `known` counts, by cell, to the greatest that are told. Lower ones are regressions.
 
-        Returns: what each cell was known to count before each update, and after it; shape (updates,) each.
+        Returns: what its cell was known to count before each change, and after it; shape (changes,) each.
         """
         order = np.argsort(cells, kind="stable")
         sorted_cells, sorted_counts = cells[order], counts[order]

@@ -20,13 +20,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.events import EventWriter
+from harness.changes import NO_CELL, CellCodes, changes_of
 from harness.histogram import Durations, quantiles_ms
-from harness.keys import UPDATES_FIELD, decode_updates, updates_key
+from harness.keys import UPDATES_FIELD, updates_key
 from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
-from workloads.cells import NUMBERS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
@@ -49,7 +49,8 @@ class Probe:
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
         workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
-        self._anchor_ns = 0
+        self._codes = CellCodes()
+        self._anchor_ns = self._start_ms = 0
         self._slots: dict[int, Durations] = defaultdict(
             _durations
         )  # by slot of the intended time, negative in the warm-up
@@ -67,8 +68,8 @@ class Probe:
         self._redis.ping()
         events.send("ready", version="", config={"clock_resolution_us": CLOCK_RESOLUTION_US})
         self._anchor_ns = await_anchor(self._job.anchor, stop)
-        start_ms = self._anchor_ns // 1_000_000
-        with Recorder(Path(self._job.recording), start_ms) if self._job.recording else nullcontext() as recorder:
+        self._start_ms = self._anchor_ns // 1_000_000
+        with Recorder(Path(self._job.recording), self._start_ms) if self._job.recording else nullcontext() as recorder:
             self._follow(events, stop, recorder)
         for window in self._trajectories.take_rest():
             self._measure(window)
@@ -83,12 +84,12 @@ class Probe:
             stopping = stop.is_set()
             entries = self._read(last_id)
             if entries:
-                self._behind_ms = max(self._behind_ms, _now_ms() - _time_ms(entries[0][0]))
-            for last_id, fields in entries:
-                self._take(_time_ms(last_id), fields[UPDATES_FIELD])
-            if recorder:
-                recorder.add((_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries)
-            if entries:
+                last_id = entries[-1][0]
+                found = [(_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries]
+                self._behind_ms = max(self._behind_ms, _now_ms() - found[0][0])
+                self._take(found)
+                if recorder:
+                    recorder.add(found)
                 self._taken_ms = _now_ms()
             if stopping and not entries:
                 return
@@ -108,21 +109,22 @@ class Probe:
                     raise
                 time.sleep(POLL_S)
 
-    def _take(self, at_ms: int, field: bytes) -> None:
-        matched_before = self._trajectories.matched_records
-        for key, count in decode_updates(field):
-            self._updates += 1
-            window_s, _, name = key.partition(b"|")
-            number = NUMBERS.get(name)
-            if number is None:
-                self._unknown_cells += 1
-            elif self._trajectories.update(int(window_s), number, count, at_ms):
-                self._measure(self._trajectories.take(int(window_s)))
-        if self._trajectories.matched_records > matched_before:
-            self._last_visible_ms = at_ms
-            self._steps[(at_ms - self._anchor_ns // 1_000_000) // STEP_MS] += (
-                self._trajectories.matched_records - matched_before
-            )
+    def _take(self, entries: list[tuple[int, bytes]]) -> None:
+        """Take in entries of the stream: their IDs' milliseconds, and their fields."""
+        found = changes_of(entries, self._codes)
+        self._updates += len(found.codes)
+        if unknown := int(np.count_nonzero(found.codes == NO_CELL)):
+            self._unknown_cells += unknown
+            found = found.only(found.codes != NO_CELL)
+        shown = self._trajectories.update(found)
+        for window_s in shown.complete:
+            self._measure(self._trajectories.take(window_s))
+        visible = np.flatnonzero(shown.records)
+        if len(visible):
+            self._last_visible_ms = int(found.at_ms[visible[-1]])
+            steps, at = np.unique((found.at_ms - self._start_ms) // STEP_MS, return_inverse=True)
+            for step, records in zip(steps.tolist(), np.bincount(at, shown.records).astype(int).tolist(), strict=True):
+                self._steps[step] += records
 
     def _measure(self, window: Window) -> None:
         """Add the records of a window to the distributions, those that have not become visible left out.
