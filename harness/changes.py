@@ -1,6 +1,6 @@
 """Changes of cells by the array: what stream entries or upserts say, as numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,10 @@ def changes_of(entries: Sequence[tuple[int, bytes]], codes: CellCodes) -> Change
     return Changes(np.array([codes[key] for key in keys], dtype=np.int64), as_counts(counts), at_ms)
 
 
-def as_counts(counts: Iterable[int]) -> NDArray[np.int64]:
+def as_counts(counts: list[int]) -> NDArray[np.int64]:
     """`counts` as an array, those beyond `GREATEST_COUNT` as that."""
-    return np.array([min(count, GREATEST_COUNT) for count in counts], dtype=np.int64)
+    try:
+        found = np.array(counts, dtype=np.int64)
+    except OverflowError:
+        found = np.array([min(count, GREATEST_COUNT) for count in counts], dtype=np.int64)
+    return np.minimum(found, GREATEST_COUNT)

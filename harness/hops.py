@@ -90,7 +90,7 @@ def _changes(messages: list[Message], codes: CellCodes) -> Changes:
     keys = [message.key() or b"" for message in messages]
     return Changes(
         np.array([codes[key] if value.isdigit() else NO_CELL for key, value in zip(keys, values, strict=True)]),
-        as_counts(int(value) if value.isdigit() else 0 for value in values),
+        as_counts([int(value) if value.isdigit() else 0 for value in values]),
         np.array([message.timestamp()[1] for message in messages], dtype=np.int64),
     )
 
