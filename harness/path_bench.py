@@ -312,9 +312,7 @@ def _pace(rig: _Rig, rate: int, duration_s: int) -> PathPace:
                 for name, readings in at.readings.items()
             },
         )
-    reasons = list(_faults(found))
-    verdict: PaceVerdict = "invalid" if _feeder_was_late(found) else "not kept" if reasons else "kept"
-    return found.model_copy(update={"reasons": reasons, "verdict": verdict})
+    return judged(found)
 
 
 def _watch(at: _Measurement, anchor_ns: int) -> None:
@@ -330,12 +328,18 @@ def _watch(at: _Measurement, anchor_ns: int) -> None:
         time.sleep(TICK_S)
 
 
+def judged(pace: PathPace) -> PathPace:
+    """`pace` with its verdict, and what speaks against it."""
+    reasons = list(_faults(pace))
+    verdict: PaceVerdict = "invalid" if _feeder_was_late(pace) else "not kept" if reasons else "kept"
+    return pace.model_copy(update={"reasons": reasons, "verdict": verdict})
+
+
 def _feeder_was_late(pace: PathPace) -> bool:
     return pace.schedule_error_ms_p99 > Limits().schedule_error_ms_p99
 
 
 def _faults(pace: PathPace) -> Iterator[str]:
-    """What speaks against a pace; pure."""
     if _feeder_was_late(pace):
         yield f"the feeder fell behind: schedule error p99 {pace.schedule_error_ms_p99:,.0f} ms"
     if pace.wrong_counts:
