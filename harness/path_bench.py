@@ -47,7 +47,7 @@ from harness.store import clear, read_counts
 from harness.topics import Topics, read_topic
 from harness.trajectory import NEVER
 from harness.watch import ConsoleWatcher
-from harness.workers.jobs import GeneratorJob, ProbeJob, RedisWriterJob
+from harness.workers.jobs import GeneratorJob, Job, ProbeJob, RedisWriterJob
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.truth import expected_counts
 from workloads.upserts import upsert_partitions
@@ -115,7 +115,12 @@ class _Measurement:
 
     def start(self, name: str) -> Child:
         """Start a worker, and wait until it is ready."""
-        job = {"redis_writer": self._writer_job, "probe": self._probe_job, "feeder": self._feeder_job}[name]()
+        jobs: dict[str, Callable[[], Job]] = {
+            "redis_writer": self._writer_job,
+            "probe": self._probe_job,
+            "feeder": self._feeder_job,
+        }
+        job = jobs[name]()
         child = self.children[name] = self.stack.enter_context(start_worker(name, job, self.directory))
         child.wait_for("ready", READY_S)
         return child
@@ -419,7 +424,7 @@ def _capacity(rig: _Rig) -> PathCapacity:
         rig.watcher.note(f"{total / writer_s:,.0f} updates/s")
         changes = at.stop("redis_writer")["changes"]
         rig.watcher.phase("the probe: as fast as it can")
-        probe_s, probe_cpu_s = _flat_out(at, "probe", "updates", changes, lambda child: child.latest("taken_ms"))
+        probe_s, probe_cpu_s = _flat_out(at, "probe", "updates", changes, lambda child: int(child.latest("taken_ms")))
         rig.watcher.note(f"{changes / probe_s:,.0f} changes/s")
         return PathCapacity(
             updates=total,

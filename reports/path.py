@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.path_bench_result import PathBench, PathCapacity, PathPace
-from reports.tables import number_table
+from reports.bench_tables import number_table
 
 PROCESSES = ("redis_writer", "redis", "probe", "kafka", "feeder")
 

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.producer_bench_result import ProducerBench
-from reports.tables import number_table
+from reports.bench_tables import number_table
 
 
 def producer_tables(found: ProducerBench) -> Group:
