@@ -27,8 +27,10 @@ class CellCodes(dict[bytes, int]):
             self.clear()
         window_s, _, name = key.partition(b"|")
         number = NUMBERS.get(name)
-        is_cell = number is not None and window_s.isdigit() and len(window_s) <= _WINDOW_DIGITS
-        self[key] = code = int(window_s) * len(CELLS) + number if is_cell else NO_CELL
+        code = NO_CELL
+        if number is not None and window_s.isdigit() and len(window_s) <= _WINDOW_DIGITS:
+            code = int(window_s) * len(CELLS) + number
+        self[key] = code
         return code
 
 

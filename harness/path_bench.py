@@ -403,7 +403,8 @@ def _wrong_counts(rig: _Rig, workload: Workload) -> int:
 
 def _unseen(writer: dict[str, Any], probe: dict[str, Any], total: int) -> int:
     """Upserts that the probe has not seen, and changes that were not told, or not made."""
-    return abs(total - probe["visible_records"]) + abs(writer["changes"] - probe["updates"]) + probe["surplus_records"]
+    seen, surplus, changes = probe["visible_records"], probe["surplus_records"], probe["updates"]
+    return int(abs(total - seen) + abs(writer["changes"] - changes) + surplus)
 
 
 def _capacity(rig: _Rig) -> PathCapacity:

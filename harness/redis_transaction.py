@@ -20,7 +20,8 @@ class Transaction:
     @classmethod
     def of(cls, commands: Iterable[Command]) -> Self:
         """Pack `commands`, which are all of the transaction but MULTI and EXEC."""
-        packed = [hiredis.pack_command(each) for each in (("MULTI",), *commands, ("EXEC",))]
+        # Its stubs say that a command is a name alone.
+        packed = [hiredis.pack_command(each) for each in (("MULTI",), *commands, ("EXEC",))]  # type: ignore[arg-type]
         return cls(b"".join(packed), len(packed) - 1)
 
     def run(self, client: "redis.Redis") -> list[Any]:
@@ -32,13 +33,13 @@ class Transaction:
         """
         connection = client.connection_pool.get_connection()
         try:
-            connection.send_packed_command([self.packed])
+            connection.send_packed_command([self.packed])  # type: ignore[no-untyped-call]
             for _ in range(self.replies):
                 connection.read_response()
             answers: list[Any] = connection.read_response()
         except BaseException:
             # Replies that nobody has read would be taken for those to the next transaction.
-            connection.disconnect()
+            connection.disconnect()  # type: ignore[no-untyped-call]
             raise
         finally:
             client.connection_pool.release(connection)

@@ -109,7 +109,7 @@ class Trajectories:
         before, after = self._raise(window.counts, cells, counts)
         first, end = window.starts[cells], window.starts[cells + 1]
         low, high = np.minimum(first + before, end), np.minimum(first + after, end)
-        records = high - low
+        records: Integers = high - low
         shown = int(records.sum())
         self.surplus_records += int((after - before).sum()) - shown
         if shown:

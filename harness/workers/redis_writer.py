@@ -80,6 +80,8 @@ class RedisWriter:
                 "enable.auto.commit": False,
                 # Should the broker forget an offset, all is read again: counts are absolute.
                 "auto.offset.reset": "earliest",
+                # By default, a partition of which much is waiting here is not asked for more for a second.
+                "fetch.queue.backoff.ms": 5,
                 # Aggregates of a transactional producer count only once committed.
                 "isolation.level": "read_committed",
             }
