@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.conftest import Ratio
 from engines.contract.aggregate import encode_count, encode_key
-from engines.contract.record import parse
+from engines.contract.record import CALIFORNIA, parse
 from harness.bulk_producer import BulkProducer, Messages
 from harness.changes import CellCodes, changes_of
 from harness.histogram import Durations
@@ -18,6 +18,7 @@ from harness.verifier import compare
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import RedisWriterJob
 from harness.workers.redis_writer import RedisWriter
+from workloads.locations import locations_of
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
@@ -67,7 +68,7 @@ def test_producer_loop(ratio: Ratio, workload: Workload) -> None:
 
 
 def test_probe(ratio: Ratio, workload: Workload, upserts: dict[bytes, bytes]) -> None:
-    field, codes = encode_updates(upserts), CellCodes()
+    field, codes = encode_updates(upserts), CellCodes(locations_of(CALIFORNIA))
 
     def follow() -> None:
         trajectories, durations = Trajectories(workload), Durations(tolerance_us=1000)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.keys import decode_updates
-from workloads.cells import CELLS, NUMBERS
+from workloads.locations import Locations
 
 #: The code of a key that names no cell.
 NO_CELL = -1
@@ -20,16 +20,20 @@ GREATEST_COUNT = 10**12
 
 
 class CellCodes(dict[bytes, int]):
-    """Codes by aggregate key: start of the window times the number of cells, plus the cell's; or NO_CELL."""
+    """Codes by aggregate key: see `workloads.locations.Locations.key`; or NO_CELL."""
+
+    def __init__(self, locations: Locations) -> None:
+        super().__init__()
+        self._numbers, self._cell_count = locations.numbers, locations.cell_count
 
     def __missing__(self, key: bytes) -> int:
         if len(self) >= KNOWN_KEYS:
             self.clear()
         window_s, _, name = key.partition(b"|")
-        number = NUMBERS.get(name)
+        number = self._numbers.get(name)
         code = NO_CELL
         if number is not None and window_s.isdigit() and len(window_s) <= _WINDOW_DIGITS:
-            code = int(window_s) * len(CELLS) + number
+            code = int(window_s) * self._cell_count + number
         self[key] = code
         return code
 

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from harness.changes import NO_CELL, CellCodes, Changes, as_counts
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
-from workloads.cells import CELLS
 from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
@@ -63,12 +62,12 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
     windows = {window_s for second in seconds for window_s in workload.windows(second)}
     # In disorder, a record's window does not tell when it was due: all are followed.
     chosen_s = np.array(sorted(windows), dtype=np.int64) if workload.is_in_order else None
-    trajectories, codes = Trajectories(workload), CellCodes()
+    trajectories, codes = Trajectories(workload), CellCodes(workload.locations)
     for batch in _batches(messages):
         found = _changes(batch, codes)
         wanted = found.codes != NO_CELL
         if chosen_s is not None:
-            wanted &= np.isin(found.codes // len(CELLS), chosen_s)
+            wanted &= np.isin(found.codes // workload.locations.cell_count, chosen_s)
         trajectories.update(found.only(wanted))
     indexes = waterfall_records(workload)
     times_ms = np.full(len(indexes), NEVER, dtype=np.int64)

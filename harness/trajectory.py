@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.changes import Changes
-from workloads.cells import CELLS
 from workloads.lateness import classify
 from workloads.workload import Workload
 
@@ -21,6 +20,8 @@ NEVER = -1
 #: Of so many windows all of whose records have been seen, the counts are kept. A long run has many more; what counts
 #: say of those from before, after they have been right once, the verifier sees.
 KEPT_WINDOWS = 1800
+#: The same for their counts, of 8 bytes each: windows of a set with many cells are large.
+KEPT_COUNTS = 10_000_000
 
 Integers = NDArray[np.int64]
 
@@ -68,7 +69,7 @@ class Trajectories:
     """
 
     def __init__(self, workload: Workload) -> None:
-        self._workload = workload
+        self._workload, self._cell_count = workload, workload.locations.cell_count
         self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
         self._taken: dict[int, Integers] = {}  # counts by cell, of the last ones taken
@@ -82,7 +83,7 @@ class Trajectories:
 
         A count that does not grow, and the part of a count beyond the records the cell has, match nothing.
         """
-        windows_s, cells = np.divmod(changes.codes, len(CELLS))
+        windows_s, cells = np.divmod(changes.codes, self._cell_count)
         records = np.zeros(len(cells), dtype=np.int64)
         complete = []
         for window_s in np.unique(windows_s).tolist():
@@ -150,7 +151,7 @@ class Trajectories:
         """The window at `window_s`, all of whose records have been seen; only its counts are kept here, for a while."""
         window = self._windows.pop(window_s)
         self._taken[window_s] = window.counts
-        if len(self._taken) > KEPT_WINDOWS:
+        if len(self._taken) > min(KEPT_WINDOWS, KEPT_COUNTS // self._cell_count):
             oldest_s = next(iter(self._taken))
             del self._taken[oldest_s]
             self._forgotten.add(oldest_s)
@@ -170,7 +171,7 @@ class Trajectories:
         well_formed = np.flatnonzero(~columns.malformed)
         cells = columns.cells[well_formed]
         order = np.argsort(cells, kind="stable")
-        starts = np.searchsorted(cells[order], np.arange(len(CELLS) + 1))
+        starts = np.searchsorted(cells[order], np.arange(self._cell_count + 1))
         chosen = well_formed[order]
         return _window(starts, columns.offsets_ns[chosen], first + chosen, np.zeros(len(chosen), dtype=np.bool_))
 
@@ -180,6 +181,7 @@ class _Order:
 
     def __init__(self, workload: Workload) -> None:
         found = classify(workload)
+        self._cell_count = workload.locations.cell_count
         chosen = np.flatnonzero(found.must_count | found.either)
         self._indexes = chosen[np.argsort(found.keys[chosen], kind="stable")]
         self._keys = found.keys[self._indexes]
@@ -188,7 +190,7 @@ class _Order:
 
     def window(self, window_s: int) -> Window:
         """The window at `window_s`; an empty one, if it has no records."""
-        starts = np.searchsorted(self._keys, window_s * len(CELLS) + np.arange(len(CELLS) + 1))
+        starts = np.searchsorted(self._keys, window_s * self._cell_count + np.arange(self._cell_count + 1))
         own = slice(starts[0], starts[-1])
         return _window(starts - starts[0], self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
 
@@ -201,7 +203,7 @@ def _window(
 ) -> Window:
     return Window(
         starts=starts,
-        counts=np.zeros(len(CELLS), dtype=np.int64),
+        counts=np.zeros(len(starts) - 1, dtype=np.int64),
         offsets_ns=offsets_ns,
         indexes=indexes,
         seen_ms=np.full(len(indexes), NEVER, dtype=np.int64),

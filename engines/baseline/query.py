@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engines.contract.aggregate import Cell
-from engines.contract.record import Record, parse
+from engines.contract.record import CALIFORNIA, Record, parse
 
 
 class Query:
@@ -15,10 +15,11 @@ class Query:
     a partition read to its end holds nothing back.
     """
 
-    def __init__(self, allowed_lateness_ms: int) -> None:
+    def __init__(self, allowed_lateness_ms: int, locations: str = CALIFORNIA) -> None:
         self.malformed_lines: list[bytes] = []
         self.changed: set[Cell] = set()
         self.records_in = self.malformed = self.late = 0
+        self._locations = locations
         self._allowed_lateness_ms = allowed_lateness_ms
         self._watermark_ms = 0
         self._greatest_ms: dict[int, int] = {}
@@ -33,7 +34,7 @@ class Query:
         """Take in the next `line` of `partition`."""
         self.records_in += 1
         self._at_end.discard(partition)
-        record = parse(line)
+        record = parse(line, self._locations)
         if record is None:
             self.malformed += 1
             self.malformed_lines.append(line)

@@ -49,7 +49,7 @@ class Probe:
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
         workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
-        self._codes = CellCodes()
+        self._codes = CellCodes(workload.locations)
         self._anchor_ns = self._start_ms = 0
         self._slots: dict[int, Durations] = defaultdict(
             _durations

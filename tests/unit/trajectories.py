@@ -7,7 +7,9 @@ from harness.trajectory import Trajectories
 from workloads.cells import CELLS
 
 
-def tell(followed: Trajectories, window_s: int, cell: int, count: int, at_ms: int) -> bool:
+def tell(
+    followed: Trajectories, window_s: int, cell: int, count: int, at_ms: int, cell_count: int = len(CELLS)
+) -> bool:
     """Tell that `cell` of a window counts `count` since `at_ms`. Returns whether that showed the last record of it."""
-    codes = np.array([window_s * len(CELLS) + cell])
+    codes = np.array([window_s * cell_count + cell])
     return followed.update(Changes(codes, np.array([count]), np.array([at_ms]))).complete == [window_s]
