@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.conftest import Ratio
 from engines.contract.aggregate import encode_count, encode_key
-from engines.contract.record import parse
+from engines.contract.record import CALIFORNIA, parse
 from harness.bulk_producer import BulkProducer, Messages
+from harness.changes import CellCodes, changes_of
 from harness.histogram import Durations
-from harness.keys import decode_updates, encode_updates
+from harness.keys import encode_updates
 from harness.scenario import load_scenario
 from harness.services.redis import start_redis
 from harness.trajectory import Trajectories
@@ -17,7 +18,7 @@ from harness.verifier import compare
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import RedisWriterJob
 from harness.workers.redis_writer import RedisWriter
-from workloads.cells import NUMBERS
+from workloads.locations import locations_of
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
@@ -67,14 +68,12 @@ def test_producer_loop(ratio: Ratio, workload: Workload) -> None:
 
 
 def test_probe(ratio: Ratio, workload: Workload, upserts: dict[bytes, bytes]) -> None:
-    field = encode_updates(upserts)
+    field, codes = encode_updates(upserts), CellCodes(locations_of(CALIFORNIA))
 
     def follow() -> None:
         trajectories, durations = Trajectories(workload), Durations(tolerance_us=1000)
-        for key, count in decode_updates(field):
-            window_s, _, name = key.partition(b"|")
-            if trajectories.update(int(window_s), NUMBERS[name], count, 0):
-                durations.record_ns(trajectories.take(int(window_s)).offsets_ns)
+        for window_s in trajectories.update(changes_of([(0, field)], codes)).complete:
+            durations.record_ns(trajectories.take(window_s).offsets_ns)
 
     ratio(follow)
 

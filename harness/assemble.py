@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.histogram import Durations, encode, quantiles_ms
+from harness.path import bottlenecks
 from harness.result import (
     Correctness,
     Cost,
@@ -84,7 +85,7 @@ def _correctness(trial: Trial, truth: TrialTruth | None, expected: ExpectedCount
 
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
-    reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario)]
+    reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario), *_path_faults(trial, scenario)]
     if trial.clock_step_ms is not None and trial.clock_step_ms > scenario.limits.clock_step_ms:
         reasons.append(
             f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
@@ -110,6 +111,13 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     error_ms = found["schedule_error_ms_p99"]
     if error_ms is None or error_ms > limits.schedule_error_ms_p99:
         yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limits.schedule_error_ms_p99:g} ms"
+
+
+def _path_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
+    """Who of the path behind the engine did not keep up; with injected faults, it is not meant to at all times."""
+    if not trial.injected:
+        bound_ms = scenario.limits.path_delay_ms
+        yield from bottlenecks(trial.delays, trial.readings, bound_ms, scenario.workload().duration_s)
 
 
 def _steady(trial: Trial, workload: Workload) -> SteadyState | None:

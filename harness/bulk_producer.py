@@ -126,7 +126,7 @@ class BulkProducer:
         """Queue the messages `first` to `last` - 1, each after the other. Waits while the queue is full.
 
         With a `stamp_ms`, in milliseconds since the Unix epoch, they have it for a time instead of now, and each is
-        queued by itself, because batches take no times.
+        queued by itself, without a key, because batches take no times.
 
         Raises:
             RuntimeError: librdkafka refuses one for another reason than a full queue.
@@ -183,22 +183,27 @@ class BulkProducer:
 
 
 class Messages:
-    """Lines as librdkafka wants to be told of them.
+    """Lines, and their keys, as librdkafka wants to be told of them.
 
     Attributes:
         array: one rd_kafka_message_t for each line, shape (lines,).
     """
 
-    def __init__(self, lines: Lines, partitions: NDArray[np.int64]) -> None:
-        """Lay out `lines`, which go to `partitions`, shape (lines,)."""
-        self._lines = lines  # the array points into it
+    def __init__(self, lines: Lines, partitions: NDArray[np.int64], keys: Lines | None = None) -> None:
+        """Lay out `lines`, which go to `partitions`, shape (lines,), with `keys`, or without."""
+        self._lines, self._keys = lines, keys  # the array points into them
         self.array = np.zeros(len(partitions), dtype=_MESSAGE)
         self.array["partition"] = partitions
-        self.array["payload"] = _addresses(lines.rows)
-        self.array["length"] = lines.lengths
+        self._lay_out(lines, "payload", "length")
+        if keys:
+            self._lay_out(keys, "key", "key_length")
+
+    def _lay_out(self, lines: Lines, address: str, length: str) -> None:
+        self.array[address] = _addresses(lines.rows)
+        self.array[length] = lines.lengths
         for number, line in lines.others.items():
-            self.array["payload"][number] = ctypes.cast(ctypes.c_char_p(line), ctypes.c_void_p).value
-            self.array["length"][number] = len(line)
+            self.array[address][number] = ctypes.cast(ctypes.c_char_p(line), ctypes.c_void_p).value
+            self.array[length][number] = len(line)
 
     def keep_refused(self, first: int, last: int) -> int:
         """Move those of the messages `first` to `last` - 1 that were refused to the end, in their order.

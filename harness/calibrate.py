@@ -238,7 +238,7 @@ def _scenario(rate_records_per_s: int, duration_s: int) -> Scenario:
         malformed_per_million=1000,
         engines=[ENGINE],
         # The truth is known however late a record was sent; only a stall must show as the fault that it is.
-        limits=Limits(schedule_error_ms_p99=500.0, settle_s=1.0, quiet_s=6.0),
+        limits=Limits(schedule_error_ms_p99=500.0, path_delay_ms=2000.0, settle_s=1.0, quiet_s=6.0),
     )
 
 

@@ -858,6 +858,36 @@ def bench_producer(
     raise typer.Exit(0 if found.ratio >= at_least else 1)
 
 
+@bench_app.command(
+    "path", epilog="Examples: `ringbench bench path` | `ringbench bench path --rate 100000 --at-least 100000 --json`"
+)
+def bench_path(
+    rate: Annotated[
+        list[int] | None,
+        typer.Option(min=100, help="Updates per second; can be repeated. By default, ever more until it fails."),
+    ] = None,
+    duration: Annotated[int, typer.Option(min=1, max=60, help="Measured time of each rate in seconds.")] = 8,
+    capacity: Annotated[bool, typer.Option(help="Measure writer and probe as fast as they can, too.")] = True,
+    at_least: Annotated[int, typer.Option(min=0, help="End with exit code 1 if no such rate was kept.")] = 0,
+    runs_dir: RunsDir = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Measure the path behind the engine: how many aggregate updates Redis writer, Redis and probe keep up with."""
+    from harness.path_bench import PathOptions, exit_code
+    from harness.path_bench import bench_path as measure
+    from harness.watch import ConsoleWatcher
+    from reports.path import path_tables
+
+    options = PathOptions(tuple(rate or ()), duration, capacity)
+    with ConsoleWatcher(console) as watcher:
+        found, directory = measure(options, runs_dir, _command(), watcher)
+    console.print(path_tables(found))
+    _show_paths([directory / "path.json"])
+    if json:
+        print(found.model_dump_json(indent=2))
+    raise typer.Exit(exit_code(found, at_least))
+
+
 @workload_app.command(
     "plot", epilog="Examples: `ringbench workload plot diurnal` | `ringbench workload plot my.yaml --json`"
 )

@@ -17,17 +17,21 @@ first-in-first-out matching within the cell; so a mean is exact, and a single re
 Records of ambiguous cells (see `harness.trajectory.Window`) have no such counts, and are left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from confluent_kafka import Message
 from numpy.typing import NDArray
 
+from harness.changes import NO_CELL, CellCodes, Changes, as_counts
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
 from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import Workload
+
+_BATCH_MESSAGES = 100_000
 
 HOPS = ("send", "append", "engine", "sink")
 #: Bands of records by their latency: a name and two quantiles.
@@ -56,22 +60,38 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
     """
     seconds = waterfall_seconds(workload) if workload.is_in_order else ()
     windows = {window_s for second in seconds for window_s in workload.windows(second)}
-    trajectories, numbers = Trajectories(workload), workload.locations.numbers
-    for message in messages:
-        window, _, name = (message.key() or b"").partition(b"|")
-        number, count = numbers.get(name), message.value() or b""
-        if number is None or not (window.isdigit() and count.isdigit()):
-            continue
-        # In disorder, a record's window does not tell when it was due.
-        if workload.is_in_order and int(window) not in windows:
-            continue
-        trajectories.update(int(window), number, int(count), message.timestamp()[1])
+    # In disorder, a record's window does not tell when it was due: all are followed.
+    chosen_s = np.array(sorted(windows), dtype=np.int64) if workload.is_in_order else None
+    trajectories, codes = Trajectories(workload), CellCodes(workload.locations)
+    for batch in _batches(messages):
+        found = _changes(batch, codes)
+        wanted = found.codes != NO_CELL
+        if chosen_s is not None:
+            wanted &= np.isin(found.codes // workload.locations.cell_count, chosen_s)
+        trajectories.update(found.only(wanted))
     indexes = waterfall_records(workload)
     times_ms = np.full(len(indexes), NEVER, dtype=np.int64)
     for each in trajectories.take_rest():
         chosen, at = places(indexes, each.indexes)
         times_ms[at] = np.where(each.ambiguous, NEVER, each.seen_ms)[chosen]
     return times_ms
+
+
+def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    left = iter(messages)
+    while batch := list(islice(left, _BATCH_MESSAGES)):
+        yield batch
+
+
+def _changes(messages: list[Message], codes: CellCodes) -> Changes:
+    """What upserts say; those that are not well formed are of no cell."""
+    values = [message.value() or b"" for message in messages]
+    keys = [message.key() or b"" for message in messages]
+    return Changes(
+        np.array([codes[key] if value.isdigit() else NO_CELL for key, value in zip(keys, values, strict=True)]),
+        as_counts([int(value) if value.isdigit() else 0 for value in values]),
+        np.array([message.timestamp()[1] for message in messages], dtype=np.int64),
+    )
 
 
 def moments(

@@ -5,28 +5,36 @@ and schedules every record, and the time that it takes for that counts; the tool
 """
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from harness.bench import (
+    DEADLINE_S,
+    PACE_FACTOR,
+    PACE_S,
+    PACE_WARMUP_S,
+    READY_S,
+    BenchBroker,
+    bench_workload,
+    flat_out,
+    start_load,
+)
 from harness.child import start_worker
 from harness.environment import fingerprint
-from harness.errors import InvalidRun
 from harness.producer_bench_result import ProducerBench, ProducerPace, ProducerPair, save_producer_bench
 from harness.provision.java import ensure_java
-from harness.scenario import Limits, load_scenario
-from harness.services.kafka import KafkaService, start_kafka
+from harness.scenario import Limits
+from harness.services.kafka import start_kafka
 from harness.services.kafka_tools import produce_flat_out, provide_tools
 from harness.session import new_run_id
-from harness.topics import Topics, create_topics, delete_topics, end_offset
 from harness.watch import ConsoleWatcher
 from harness.workers.generator import PRODUCER_PROPERTIES
-from harness.workers.jobs import GeneratorJob, announce_anchor
+from harness.workers.jobs import GeneratorJob
 from workloads.workload import Workload, WorkloadSpecification
 
 PREFIX = "bench-producer-"
@@ -37,10 +45,8 @@ PROPERTIES = {name: PRODUCER_PROPERTIES[name] for name in _SHARED} | {"batch.siz
 SAMPLE_LINES = 20_000
 #: So that neither side meets a cold broker, each sends this share of the records before anything is measured.
 REHEARSED_SHARE = 0.25
-#: The first rate to keep a schedule at, what the next one is multiplied by, and for how long each is measured.
-FIRST_PACE, PACE_FACTOR, PACE_WARMUP_S, PACE_S = 100_000, 2, 2, 8
-START_DELAY_NS = 200_000_000
-READY_S, DEADLINE_S = 60.0, 600.0
+#: The first rate to keep a schedule at.
+FIRST_PACE = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,31 +59,20 @@ class BenchOptions:
 
 
 @dataclass
-class _Bench:
-    """A broker, Kafka's tool, and what was sent so far."""
+class _Bench(BenchBroker):
+    """A broker, and Kafka's tool, which sends `lines`."""
 
-    work: Path
-    kafka: KafkaService
     tool: list[str]
     watcher: ConsoleWatcher
     flat_out: WorkloadSpecification
     lines: Path
-    sends: int = field(default=0)
 
     @contextmanager
     def topic(self, records: int) -> Iterator[tuple[str, Path]]:
         """A new topic, and a new folder, for one measurement; all `records` must be in the topic in the end."""
-        self.sends += 1
-        directory = self.work / f"{self.sends}"
-        directory.mkdir(mode=0o700)
-        topics = Topics.of("producer", str(self.sends))
-        create_topics(self.kafka.bootstrap_servers, topics, self.flat_out.partitions)
-        try:
+        with self.topics(self.flat_out.partitions) as (topics, directory):
             yield topics.input, directory
-            if (arrived := end_offset(self.kafka.bootstrap_servers, topics.input)) != records:
-                raise InvalidRun(f"{arrived:,} of {records:,} records are in the topic")
-        finally:
-            delete_topics(self.kafka.bootstrap_servers, topics)
+            self.expect(records, topics.input)
 
     def generate(self, specification: WorkloadSpecification) -> dict[str, Any]:
         """Have the generator send a workload. Returns its account; nothing may have failed."""
@@ -91,7 +86,7 @@ class _Bench:
             )
             with start_worker("generator", job, directory) as child:
                 child.wait_for("ready", READY_S)
-                announce_anchor(job.anchor, time.time_ns() + START_DELAY_NS)
+                start_load(job.anchor)
                 return child.wait_for("stopped", DEADLINE_S).fields
 
     def ours(self, specification: WorkloadSpecification) -> float:
@@ -152,22 +147,12 @@ def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
         tool = provide_tools(watcher.note)
         kafka = start_kafka(work, progress=watcher.note)
         stack.callback(kafka.stop)
-        flat_out = _flat_out(chosen.records)
+        everything = flat_out(chosen.records)
         lines = work / "lines.txt"
-        workload = Workload(flat_out)
+        workload = Workload(everything)
         sample = workload.lines(workload.columns(0, SAMPLE_LINES))
         lines.write_bytes(b"".join(line + b"\n" for line in sample))
-        yield _Bench(work, kafka, tool, watcher, flat_out, lines)
-
-
-def _flat_out(records: int) -> WorkloadSpecification:
-    """So many records, due within two seconds: faster than they can be sent, so that the schedule delays none."""
-    return _workload(max(1, records // 2), warmup_s=1, duration_s=1)
-
-
-def _workload(rate_records_per_s: int, *, warmup_s: int, duration_s: int) -> WorkloadSpecification:
-    chosen = {"rate_records_per_s": rate_records_per_s, "warmup_s": warmup_s, "duration_s": duration_s}
-    return load_scenario("main", chosen).workload()
+        yield _Bench(work, kafka, tool, watcher, everything, lines)
 
 
 def _pairs(bench: _Bench, number: int) -> Iterator[ProducerPair]:
@@ -197,7 +182,7 @@ def _paces(bench: _Bench) -> Iterator[ProducerPace]:
     rate, held = FIRST_PACE, True
     while held:
         bench.watcher.phase(f"on schedule: {rate:,} records/s for {PACE_S} s")
-        account = bench.generate(_workload(rate, warmup_s=PACE_WARMUP_S, duration_s=PACE_S))
+        account = bench.generate(bench_workload(rate, warmup_s=PACE_WARMUP_S, duration_s=PACE_S))
         held = account["schedule_error_ms_p99"] <= Limits().schedule_error_ms_p99
         quantiles = {name: account[name] for name in (f"schedule_error_ms_{each}" for each in ("p50", "p99", "max"))}
         yield ProducerPace(rate_records_per_s=rate, held=held, **quantiles)

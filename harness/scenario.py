@@ -61,10 +61,11 @@ _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.low
 
 
 class Limits(Section):
-    """Bounds on a trial. Past the first two, the run is invalid; the others bound waiting."""
+    """Bounds on a trial. Past the first three, the run is invalid; the others bound waiting."""
 
     schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
     clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
+    path_delay_ms: float = Field(500.0, gt=0, description="of Redis writer and probe, for a tenth of the measured time")
     engine_ready_s: float = Field(120.0, gt=0)
     settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
     quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")

@@ -6,10 +6,12 @@ the quantiles, are those of first-in-first-out matching within the cell.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.changes import Changes
 from workloads.lateness import classify
 from workloads.workload import Workload
 
@@ -18,20 +20,26 @@ NEVER = -1
 #: Of so many windows all of whose records have been seen, the counts are kept. A long run has many more; what counts
 #: say of those from before, after they have been right once, the verifier sees.
 KEPT_WINDOWS = 1800
-#: The same for their counts: windows of a set with many cells are large. 8 bytes each.
+#: The same for their counts, of 8 bytes each: windows of a set with many cells are large.
 KEPT_COUNTS = 10_000_000
-_NO_RECORDS = (0, 0)
+
+Integers = NDArray[np.int64]
+
+
+class Shown(NamedTuple):
+    """What changes have shown: how many `records` each, shape (changes,), and the windows that are `complete` now."""
+
+    records: Integers
+    complete: list[int]
 
 
 @dataclass
 class Window:
     """The records of one window that may be counted, grouped by cell, and by intended send time within one.
 
-    Of the many cells that a window can have, only those with records or counts take memory.
-
     Attributes:
-        spans: by cell, where its records begin and end in the arrays; only cells with any.
-        counts: by cell, as last told; only cells that were.
+        starts: the records of cell c are those from `starts[c]` to `starts[c + 1]` of the arrays.
+        counts: by cell, the greatest that was told.
         offsets_ns: intended send times after the start, shape (records,).
         indexes: the records' indexes in the workload, shape (records,).
         seen_ms: when a count first showed the record, or NEVER, shape (records,).
@@ -40,11 +48,11 @@ class Window:
         left: how many records no count has shown yet.
     """
 
-    spans: dict[int, tuple[int, int]]
-    counts: dict[int, int]
-    offsets_ns: NDArray[np.int64]
-    indexes: NDArray[np.int64]
-    seen_ms: NDArray[np.int64]
+    starts: Integers
+    counts: Integers
+    offsets_ns: Integers
+    indexes: Integers
+    seen_ms: Integers
     ambiguous: NDArray[np.bool_]
     left: int
 
@@ -57,56 +65,83 @@ class Trajectories:
     Attributes:
         matched_records: records matched so far.
         surplus_records: what counts showed beyond the records that their cells have.
-        regressions: updates that lowered a count.
+        regressions: changes that lowered a count.
     """
 
     def __init__(self, workload: Workload) -> None:
-        self._workload = workload
+        self._workload, self._cell_count = workload, workload.locations.cell_count
         self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
-        self._taken: dict[int, _Counts] = {}  # of the last ones taken
-        self._kept_counts = 0
+        self._taken: dict[int, Integers] = {}  # counts by cell, of the last ones taken
         self._forgotten: set[int] = set()  # windows taken before
         self.matched_records = 0
         self.surplus_records = 0
         self.regressions = 0
 
-    def update(self, window_s: int, cell: int, count: int, at_ms: int) -> bool:
-        """Take in that `cell` of the window at `window_s` counts `count` since `at_ms`.
+    def update(self, changes: Changes) -> Shown:
+        """Take in what cells count since when; in order, a cell any number of times. Each code is a cell's.
 
         A count that does not grow, and the part of a count beyond the records the cell has, match nothing.
-
-        Returns: whether this has shown the window's last record.
         """
+        windows_s, cells = np.divmod(changes.codes, self._cell_count)
+        records = np.zeros(len(cells), dtype=np.int64)
+        complete = []
+        for window_s in np.unique(windows_s).tolist():
+            own = np.flatnonzero(windows_s == window_s)
+            shown = self._update(window_s, cells[own], changes.counts[own], changes.at_ms[own])
+            if shown is not None:
+                records[own] = shown
+                if shown.any() and not self._windows[window_s].left:
+                    complete.append(window_s)
+        return Shown(records, complete)
+
+    def _update(self, window_s: int, cells: Integers, counts: Integers, at_ms: Integers) -> Integers | None:
+        """As `update`, of one window. Returns how many records each has shown; None, if no more can be shown."""
         window = self._windows.get(window_s)
         if window is None:
-            if window_s in self._taken:
-                self._update_taken(self._taken[window_s], cell, count)
-                return False
             if window_s in self._forgotten:
-                return False
+                return None
+            if window_s in self._taken:
+                before, after = self._raise(self._taken[window_s], cells, counts)
+                # All of its records have been seen: more can only be too much.
+                self.surplus_records += int((after - before).sum())
+                return None
             window = self._windows[window_s] = self._make(window_s)
-        before = window.counts.get(cell, 0)
-        if count <= before:
-            self.regressions += count < before
-            return False
-        window.counts[cell] = count
-        first, end = window.spans.get(cell, _NO_RECORDS)
-        low, high = min(first + before, end), min(first + count, end)
-        self.surplus_records += count - before - (high - low)
-        if low == high:
-            return False
-        window.seen_ms[low:high] = at_ms
-        self.matched_records += high - low
-        window.left -= high - low
-        return not window.left
+        before, after = self._raise(window.counts, cells, counts)
+        first, end = window.starts[cells], window.starts[cells + 1]
+        low, high = np.minimum(first + before, end), np.minimum(first + after, end)
+        records: Integers = high - low
+        shown = int(records.sum())
+        self.surplus_records += int((after - before).sum()) - shown
+        if shown:
+            window.seen_ms[_ranges(low, records)] = np.repeat(at_ms, records)
+            self.matched_records += shown
+            window.left -= shown
+        return records
 
-    def _update_taken(self, counts: "_Counts", cell: int, count: int) -> None:
-        """As `update`, for a window all of whose records have been seen: more can only be too much."""
-        before = counts.of(cell)
-        self.regressions += count < before
-        self.surplus_records += max(count - before, 0)
-        counts.raise_to(cell, count)
+    def _raise(self, known: Integers, cells: Integers, counts: Integers) -> tuple[Integers, Integers]:
+        """Raise `known` counts, by cell, to the greatest that are told. Lower ones are regressions.
+
+        Returns: what its cell was known to count before each change, and after it; shape (changes,) each.
+        """
+        order = np.argsort(cells, kind="stable")
+        sorted_cells, sorted_counts = cells[order], counts[order]
+        starts = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
+        lasts = np.append(starts[1:], len(cells)) - 1
+        # A running maximum of all would run on from cell to cell, if each did not begin above the one before it.
+        number = np.zeros(len(cells), dtype=np.int64)
+        number[starts[1:]] = 1
+        floor = np.cumsum(number) * (1 + max(int(counts.max()), int(known.max())))
+        told = np.maximum(sorted_counts, known[sorted_cells])
+        after_sorted = np.maximum.accumulate(told + floor) - floor
+        before_sorted = np.empty_like(after_sorted)
+        before_sorted[1:] = after_sorted[:-1]
+        before_sorted[starts] = known[sorted_cells[starts]]
+        self.regressions += int(np.count_nonzero(sorted_counts < before_sorted))
+        known[sorted_cells[starts]] = after_sorted[lasts]
+        before, after = np.empty_like(before_sorted), np.empty_like(after_sorted)
+        before[order], after[order] = before_sorted, after_sorted
+        return before, after
 
     def newest_window(self) -> Window | None:
         """The latest window in event time that is not complete yet, or None."""
@@ -115,11 +150,10 @@ class Trajectories:
     def take(self, window_s: int) -> Window:
         """The window at `window_s`, all of whose records have been seen; only its counts are kept here, for a while."""
         window = self._windows.pop(window_s)
-        self._taken[window_s] = _Counts(window.counts)
-        self._kept_counts += len(window.counts)
-        while len(self._taken) > KEPT_WINDOWS or self._kept_counts > KEPT_COUNTS:
+        self._taken[window_s] = window.counts
+        if len(self._taken) > min(KEPT_WINDOWS, KEPT_COUNTS // self._cell_count):
             oldest_s = next(iter(self._taken))
-            self._kept_counts -= len(self._taken.pop(oldest_s))
+            del self._taken[oldest_s]
             self._forgotten.add(oldest_s)
         return window
 
@@ -135,32 +169,11 @@ class Trajectories:
         first, last = self._workload.window(window_s)
         columns = self._workload.columns(first, last)
         well_formed = np.flatnonzero(~columns.malformed)
-        chosen = well_formed[np.argsort(columns.cells[well_formed], kind="stable")]
-        nothing_ambiguous = np.zeros(len(chosen), dtype=np.bool_)
-        return _window(columns.cells[chosen], columns.offsets_ns[chosen], first + chosen, nothing_ambiguous)
-
-
-class _Counts:
-    """Counts by cell of a window that was taken, in as little memory as they need."""
-
-    def __init__(self, counts: dict[int, int]) -> None:
-        self._cells, self._counts = np.array(sorted(counts.items()), dtype=np.int32).reshape(len(counts), 2).T.copy()
-        self._raised: dict[int, int] = {}  # what has changed since: next to nothing
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-    def of(self, cell: int) -> int:
-        """The count of `cell`; 0 if it has none."""
-        if cell in self._raised:
-            return self._raised[cell]
-        at = int(np.searchsorted(self._cells, cell))
-        return int(self._counts[at]) if at < len(self._cells) and self._cells[at] == cell else 0
-
-    def raise_to(self, cell: int, count: int) -> None:
-        """Note that `cell` counts `count`, if that is more than before."""
-        if count > self.of(cell):
-            self._raised[cell] = count
+        cells = columns.cells[well_formed]
+        order = np.argsort(cells, kind="stable")
+        starts = np.searchsorted(cells[order], np.arange(self._cell_count + 1))
+        chosen = well_formed[order]
+        return _window(starts, columns.offsets_ns[chosen], first + chosen, np.zeros(len(chosen), dtype=np.bool_))
 
 
 class _Order:
@@ -168,8 +181,8 @@ class _Order:
 
     def __init__(self, workload: Workload) -> None:
         found = classify(workload)
+        self._cell_count = workload.locations.cell_count
         chosen = np.flatnonzero(found.must_count | found.either)
-        self._locations = workload.locations
         self._indexes = chosen[np.argsort(found.keys[chosen], kind="stable")]
         self._keys = found.keys[self._indexes]
         self._offsets_ns = found.offsets_ns[self._indexes]
@@ -177,27 +190,30 @@ class _Order:
 
     def window(self, window_s: int) -> Window:
         """The window at `window_s`; an empty one, if it has no records."""
-        count = self._locations.cell_count
-        own = slice(*np.searchsorted(self._keys, (window_s * count, (window_s + 1) * count)))
-        cells = self._keys[own] - window_s * count
-        return _window(cells, self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
+        starts = np.searchsorted(self._keys, window_s * self._cell_count + np.arange(self._cell_count + 1))
+        own = slice(starts[0], starts[-1])
+        return _window(starts - starts[0], self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
 
 
 def _window(
-    cells: NDArray[np.int64],
-    offsets_ns: NDArray[np.int64],
-    indexes: NDArray[np.int64],
+    starts: Integers,
+    offsets_ns: Integers,
+    indexes: Integers,
     ambiguous: NDArray[np.bool_],
 ) -> Window:
-    """The window of records in the order of their `cells`; all arrays have the shape (records,)."""
-    found, starts = np.unique(cells, return_index=True)
-    ends = np.append(starts, len(cells))[1:]
     return Window(
-        spans=dict(zip(found.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True)),
-        counts={},
+        starts=starts,
+        counts=np.zeros(len(starts) - 1, dtype=np.int64),
         offsets_ns=offsets_ns,
         indexes=indexes,
         seen_ms=np.full(len(indexes), NEVER, dtype=np.int64),
         ambiguous=ambiguous,
         left=len(indexes),
     )
+
+
+def _ranges(starts: Integers, lengths: Integers) -> Integers:
+    """All numbers of the ranges that begin at `starts` and are so long, one after the other."""
+    ends = np.cumsum(lengths)
+    found: Integers = np.arange(ends[-1]) + np.repeat(starts - ends + lengths, lengths)
+    return found

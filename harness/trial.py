@@ -24,6 +24,7 @@ from harness.errors import ServiceError
 from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
+from harness.path import Delays
 from harness.profiling import Profiling
 from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
@@ -162,6 +163,7 @@ class Trial:
     generator: dict[str, Any] = field(default_factory=dict)
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
+    delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`
     observed: dict[Cell, int] | None = None
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None
@@ -503,6 +505,7 @@ class TrialRunner:
         time.sleep(TICK_S)
         self._read_meters()
         self._note_progress()
+        self._note_delays()
         self._clock.look()
         self._trial.clock_step_ms = self._clock.step_ms
         view = self._view()
@@ -537,6 +540,14 @@ class TrialRunner:
                 found = event.fields["schedule_ms"], event.fields["sent_records"], event.fields["acked_records"]
                 if not noted or found[0] > noted[-1][0]:
                     noted.append(found)
+
+    def _note_delays(self) -> None:
+        """Note what writer and probe last told of their delays."""
+        for name, told in (("redis_writer", "delay_ms"), ("probe", "behind_ms")):
+            event = self._children[name].last("progress") if name in self._children else None
+            if event:
+                t_s = (event.at_ms * 1_000_000 - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
+                self._trial.delays.setdefault(name, Delays()).add(t_s, event.fields[told])
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]

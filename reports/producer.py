@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.producer_bench_result import ProducerBench
+from reports.bench_tables import number_table
 
 
 def producer_tables(found: ProducerBench) -> Group:
@@ -16,7 +17,7 @@ def producer_tables(found: ProducerBench) -> Group:
 
 
 def _pairs(found: ProducerBench) -> Table:
-    table = _table("pair", "ringbench, records/s", "Kafka's tool, records/s", "ratio")
+    table = number_table("pair", "ringbench, records/s", "Kafka's tool, records/s", "ratio")
     for number, pair in enumerate(found.pairs, start=1):
         table.add_row(
             str(number), f"{pair.ours_records_per_s:,.0f}", f"{pair.kafka_records_per_s:,.0f}", f"{pair.ratio:.2f}"
@@ -33,7 +34,7 @@ def _verdict(found: ProducerBench) -> str:
 
 
 def _paces(found: ProducerBench) -> Table:
-    table = _table("records/s", "schedule error p50, ms", "p99, ms", "max, ms", "held")
+    table = number_table("records/s", "schedule error p50, ms", "p99, ms", "max, ms", "held")
     for pace in found.paces:
         errors_ms = (pace.schedule_error_ms_p50, pace.schedule_error_ms_p99, pace.schedule_error_ms_max)
         table.add_row(
@@ -47,10 +48,3 @@ def _limit(found: ProducerBench) -> str:
     if found.held_records_per_s is None:
         return f"One process on this machine held no rate that was tried ({bound})."
     return f"One process on this machine held {found.held_records_per_s:,} records/s, and not twice as many ({bound})."
-
-
-def _table(*headings: str) -> Table:
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table

@@ -79,8 +79,8 @@ def encode(
     """
     rows = np.empty(len(cells), dtype=_ROW)
     rows["source_plus"], rows["destination_plus"], rows["comma"] = b"+1", b",+1", b","
-    _write_number(rows, "source", source_numbers)
-    _write_number(rows, "destination", destination_numbers)
+    write_ten_digits(rows, "source", source_numbers)
+    write_ten_digits(rows, "destination", destination_numbers)
     places, tails = np.divmod(cells, CELLS_PER_LOCATION)
     rows["place"], rows["tail"] = _places(locations)[places], _TAILS[tails]
     _write_time(rows, "start", starts_ms)
@@ -96,7 +96,8 @@ def _places(locations: str) -> NDArray[np.bytes_]:
     return np.array([f",{code}," for code in locations_of(locations).codes], dtype="S7")
 
 
-def _write_number(rows: NDArray[np.void], field: str, numbers: NDArray[np.int64]) -> None:
+def write_ten_digits(rows: NDArray[np.void], field: str, numbers: NDArray[np.int64]) -> None:
+    """Write `numbers` of ten digits, shape (rows,), to the parts ``FIELD_2``, ``FIELD_4`` and ``FIELD_8`` of `rows`."""
     upper = numbers // 10_000
     uppermost = upper // 10_000
     rows[f"{field}_2"] = _TWO[uppermost]

@@ -18,6 +18,7 @@ from harness.workers.orders import ORDERS_POLL_S, ClockOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import waterfall_records
+from workloads.workload import Columns
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
@@ -87,7 +88,7 @@ class WallClock:
 
 
 class Generator:
-    """Sends one workload once."""
+    """Sends one workload once: a message for each record."""
 
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
@@ -171,10 +172,14 @@ class Generator:
             return False
         last = min(self._made + self._slice_records, self._workload.total_records)
         columns = self._workload.columns(self._made, last)
-        messages = Messages(self._workload.encoded(columns), self._workload.partitions(self._made, last))
-        self._ready.append(_Slice(columns.offsets_ns, messages))
+        self._ready.append(_Slice(columns.offsets_ns, self._messages(columns)))
         self._made = last
         return True
+
+    def _messages(self, columns: Columns) -> Messages:
+        """What is sent for the records of `columns`, which follow those of the last call."""
+        partitions = self._workload.partitions(columns.first, columns.first + len(columns.cells))
+        return Messages(self._workload.encoded(columns), partitions)
 
     def _sleep_until_due(self, start_ns: int) -> None:
         wait_ns = IDLE_NS

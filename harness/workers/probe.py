@@ -20,8 +20,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.events import EventWriter
+from harness.changes import NO_CELL, CellCodes, changes_of
 from harness.histogram import Durations, quantiles_ms
-from harness.keys import UPDATES_FIELD, decode_updates, updates_key
+from harness.keys import UPDATES_FIELD, updates_key
 from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
@@ -47,8 +48,9 @@ class Probe:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
         workload = open_workload(job.workload)
-        self._trajectories, self._numbers = Trajectories(workload), workload.locations.numbers
-        self._anchor_ns = 0
+        self._trajectories = Trajectories(workload)
+        self._codes = CellCodes(workload.locations)
+        self._anchor_ns = self._start_ms = 0
         self._slots: dict[int, Durations] = defaultdict(
             _durations
         )  # by slot of the intended time, negative in the warm-up
@@ -58,15 +60,16 @@ class Probe:
         self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
-        self._updates = self._unknown_cells = self._last_visible_ms = 0
+        self._updates = self._unknown_cells = self._last_visible_ms = self._taken_ms = 0
+        self._behind_ms = 0  # age of the oldest entry of a read: the greatest since the last time it was told
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Follow the stream until `stop` is set and its end is reached, then save what was measured."""
         self._redis.ping()
         events.send("ready", version="", config={"clock_resolution_us": CLOCK_RESOLUTION_US})
         self._anchor_ns = await_anchor(self._job.anchor, stop)
-        start_ms = self._anchor_ns // 1_000_000
-        with Recorder(Path(self._job.recording), start_ms) if self._job.recording else nullcontext() as recorder:
+        self._start_ms = self._anchor_ns // 1_000_000
+        with Recorder(Path(self._job.recording), self._start_ms) if self._job.recording else nullcontext() as recorder:
             self._follow(events, stop, recorder)
         for window in self._trajectories.take_rest():
             self._measure(window)
@@ -80,13 +83,17 @@ class Probe:
         while True:
             stopping = stop.is_set()
             entries = self._read(last_id)
-            for last_id, fields in entries:
-                self._take(_time_ms(last_id), fields[UPDATES_FIELD])
-            if recorder:
-                recorder.add((_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries)
+            if entries:
+                last_id = entries[-1][0]
+                found = [(_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries]
+                self._behind_ms = max(self._behind_ms, _now_ms() - found[0][0])
+                self._take(found)
+                if recorder:
+                    recorder.add(found)
+                self._taken_ms = _now_ms()
             if stopping and not entries:
                 return
-            pulse.tick(self._totals)
+            pulse.tick(self._progress)
             if len(entries) < ENTRIES_PER_READ:
                 stop.wait(POLL_S)
 
@@ -102,21 +109,22 @@ class Probe:
                     raise
                 time.sleep(POLL_S)
 
-    def _take(self, at_ms: int, field: bytes) -> None:
-        matched_before = self._trajectories.matched_records
-        for key, count in decode_updates(field):
-            self._updates += 1
-            window_s, _, name = key.partition(b"|")
-            number = self._numbers.get(name)
-            if number is None:
-                self._unknown_cells += 1
-            elif self._trajectories.update(int(window_s), number, count, at_ms):
-                self._measure(self._trajectories.take(int(window_s)))
-        if self._trajectories.matched_records > matched_before:
-            self._last_visible_ms = at_ms
-            self._steps[(at_ms - self._anchor_ns // 1_000_000) // STEP_MS] += (
-                self._trajectories.matched_records - matched_before
-            )
+    def _take(self, entries: list[tuple[int, bytes]]) -> None:
+        """Take in entries of the stream: their IDs' milliseconds, and their fields."""
+        found = changes_of(entries, self._codes)
+        self._updates += len(found.codes)
+        if unknown := int(np.count_nonzero(found.codes == NO_CELL)):
+            self._unknown_cells += unknown
+            found = found.only(found.codes != NO_CELL)
+        shown = self._trajectories.update(found)
+        for window_s in shown.complete:
+            self._measure(self._trajectories.take(window_s))
+        visible = np.flatnonzero(shown.records)
+        if len(visible):
+            self._last_visible_ms = int(found.at_ms[visible[-1]])
+            steps, at = np.unique((found.at_ms - self._start_ms) // STEP_MS, return_inverse=True)
+            for step, records in zip(steps.tolist(), np.bincount(at, shown.records).astype(int).tolist(), strict=True):
+                self._steps[step] += records
 
     def _measure(self, window: Window) -> None:
         """Add the records of a window to the distributions, those that have not become visible left out.
@@ -148,14 +156,20 @@ class Probe:
             found = _quantiles_ms(self._seconds.pop(oldest))
             self._quantiles_ms.setdefault(oldest, found)
 
+    def _progress(self) -> dict[str, Any]:
+        """Totals, and how old entries were when they were read since this was called last."""
+        told, self._behind_ms = self._behind_ms, 0
+        return self._totals() | {"behind_ms": told}
+
     def _totals(self) -> dict[str, Any]:
         return {
             "visible_records": self._trajectories.matched_records,
             "surplus_records": self._trajectories.surplus_records,
             "updates": self._updates,
             "last_visible_ms": self._last_visible_ms,
+            "taken_ms": self._taken_ms,
             "latency_ms_p99": self._recent_p99_ms(),
-            "now_ms": time.time_ns() // 1_000_000,
+            "now_ms": _now_ms(),
         }
 
     def _recent_p99_ms(self) -> float | None:
@@ -182,6 +196,10 @@ class Probe:
         }
         Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
         np.savez(Path(self._job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _time_ms(entry_id: bytes) -> int:

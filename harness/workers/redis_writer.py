@@ -11,7 +11,6 @@ what came last, finds out by its next transaction, and applies the topic again f
 import json
 import threading
 import time
-from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -23,11 +22,13 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
-from harness.keys import UPDATES_FIELD, encode_updates, position_key, updates_key, window_key
+from harness.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
+from harness.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
-STREAM_LENGTH = 100_000
+#: Keys come again and again: so many are remembered, those of some minutes.
+KNOWN_KEYS = 100_000
 IDLE_POLL_S = 0.1
 #: Between two attempts to reach a Redis that is away.
 RETRY_S = 0.05
@@ -47,7 +48,9 @@ class RedisWriter:
         self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
         self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
-        self._refused = self._transactions = self._rebuilds = 0
+        self._known: set[bytes] = set()  # keys that keep the contract
+        self._refused = self._transactions = self._rebuilds = self._changes = 0
+        self._delay_ms = 0.0  # from the broker's append to Redis's answer: the greatest since the last time it was told
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Write until `stop` is set and nothing more has arrived. Returns totals."""
@@ -67,7 +70,7 @@ class RedisWriter:
                 self._write(consumer, messages)
             elif stop.is_set():
                 return
-            pulse.tick(self._totals)
+            pulse.tick(self._progress)
 
     def _consumer(self) -> Consumer:
         consumer = Consumer(
@@ -77,6 +80,8 @@ class RedisWriter:
                 "enable.auto.commit": False,
                 # Should the broker forget an offset, all is read again: counts are absolute.
                 "auto.offset.reset": "earliest",
+                # By default, a partition of which much is waiting here is not asked for more for a second.
+                "fetch.queue.backoff.ms": 5,
                 # Aggregates of a transactional producer count only once committed.
                 "isolation.level": "read_committed",
             }
@@ -95,11 +100,10 @@ class RedisWriter:
         consumer.assign([TopicPartition(self._job.topic, *each) for each in self._positions.items()])
 
     def _write(self, consumer: Consumer, messages: list[Message]) -> None:
-        latest: dict[bytes, bytes] = {}
-        for message in messages:
-            if upsert := self._upsert(message):
-                latest[upsert[0]] = upsert[1]
-            partition, offset = message.partition(), message.offset()
+        latest = self._upserts(messages)
+        # Those of a partition come in order: what stays is its last.
+        for partition, message in {message.partition(): message for message in messages}.items():
+            offset = message.offset()
             assert partition is not None and offset is not None, "every message that was read has a place"
             self._positions[partition] = offset + 1
         if not latest:
@@ -107,6 +111,9 @@ class RedisWriter:
         before, positions = self._written, json.dumps(self._positions).encode("ascii")
         found = self._transact_until_done(latest, positions)
         self._written = positions
+        self._changes += len(latest)
+        # The first to be read has waited longest, or hardly less than the first of another partition.
+        self._delay_ms = max(self._delay_ms, time.time_ns() / 1e6 - messages[0].timestamp()[1])
         # Its own positions: the transaction was done before, and only the answer was lost.
         if found not in (before, positions):
             self._rebuilds += 1
@@ -131,24 +138,35 @@ class RedisWriter:
                 time.sleep(RETRY_S)
 
     def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
-        windows: dict[str, dict[bytes, bytes]] = defaultdict(dict)
-        for key, count in latest.items():
-            window_s, _, field = key.partition(b"|")
-            windows[window_key(self._job.namespace, window_s.decode("ascii"))][field] = count
-        with self._redis.pipeline(transaction=True) as pipeline:
-            for name, fields in windows.items():
-                pipeline.hset(name, mapping=fields)  # type: ignore[arg-type]
-                pipeline.expire(name, self._job.expire_s)
-            pipeline.getset(position_key(self._job.namespace), positions)
-            stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
-            pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
-            sent_ns = time.time_ns()
-            answers = pipeline.execute()
+        place: Command = ("GETSET", position_key(self._job.namespace), positions)
+        whole = Transaction.of([place, *transaction(latest, self._job.namespace, self._job.expire_s)])
+        sent_ns = time.time_ns()
+        answers = whole.run(self._redis)
         self._transactions += 1
         if self._journal:
-            updates = entry[UPDATES_FIELD].replace(b"\n", b" ")
+            updates = encode_updates(latest).replace(b"\n", b" ")
             self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
-        return answers[-2] or b""
+        return answers[0] or b""
+
+    def _upserts(self, messages: list[Message]) -> dict[bytes, bytes]:
+        """Keys of `messages` with their last values, looked at together; one by one, if one breaks the contract."""
+        values = [message.value() for message in messages]
+        latest: dict[Any, Any] = dict(zip([message.key() for message in messages], values, strict=True))
+        if all(values) and b"".join(values).isdigit() and self._know(latest.keys() - self._known):  # type: ignore[arg-type]
+            return latest
+        return dict(upsert for message in messages if (upsert := self._upsert(message)))
+
+    def _know(self, keys: set[Any]) -> bool:
+        """Look at keys that were never seen, and remember them. Returns whether all keep the contract."""
+        try:
+            for key in keys:
+                decode_key(key or b"")
+        except ValueError:
+            return False
+        if len(self._known) > KNOWN_KEYS:
+            self._known.clear()
+        self._known |= keys
+        return True
 
     def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""
@@ -162,9 +180,15 @@ class RedisWriter:
             return None
         return key, value
 
+    def _progress(self) -> dict[str, Any]:
+        """Totals, and how late Redis was told since this was called last."""
+        told, self._delay_ms = self._delay_ms, 0.0
+        return self._totals() | {"delay_ms": told}
+
     def _totals(self) -> dict[str, Any]:
         return {
             "upserts": sum(self._positions.values()),
+            "changes": self._changes,
             "refused": self._refused,
             "transactions": self._transactions,
             "rebuilds": self._rebuilds,
@@ -177,10 +201,11 @@ def _take(consumer: Consumer) -> list[Message]:
     if first is None:
         return []
     messages = [first, *consumer.consume(MAX_UPSERTS_PER_TRANSACTION - 1, timeout=0)]
-    for message in messages:
+    failed = [message for message in messages if message.error()]
+    for message in failed:
         if (error := message.error()) and error.code() not in TRANSIENT_ERRORS:
             raise KafkaException(error)
-    return [message for message in messages if not message.error()]
+    return [message for message in messages if not message.error()] if failed else messages
 
 
 def _work(job: RedisWriterJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

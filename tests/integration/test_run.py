@@ -156,6 +156,21 @@ def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_pa
     assert engine["generator"]["schedule_error_ms_max"] >= 1000 * (STALL_S - 0.1)
 
 
+def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(tmp_path: Path) -> None:
+    """SIGSTOP for two seconds: what the engine had sent was late in Redis, and the engine is not blamed for it."""
+    with Ringbench(tmp_path, "run", write_scenario(tmp_path, limits={"path_delay_ms": 500.0}), "--json") as run:
+        run.wait_for_text("baseline: load")
+        writer = run.wait_for_process("harness.workers.redis_writer")
+        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
+        writer.suspend()
+        _let_pass(STALL_S, "the stall is over")
+        writer.resume()
+        found = outcome(run)
+    assert found.code == 3
+    assert any("baseline: the Redis writer did not keep up" in each for each in found.result["invalid_reasons"])
+    assert found.engine("baseline")["verdict"] == "pass"
+
+
 def _let_pass(time_s: float, what: str) -> None:
     end_s = time.monotonic() + time_s
     wait_until(lambda: time.monotonic() >= end_s, deadline_s=60, what=what)

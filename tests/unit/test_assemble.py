@@ -8,10 +8,12 @@ import pytest
 
 from harness.accounting import Readings, Usage
 from harness.assemble import invalid_reasons, trial_result
+from harness.faults import Planned
 from harness.histogram import Durations
+from harness.path import Delays
 from harness.result import TrialResult, Verdict
-from harness.scenario import Scenario, SurgeSection
-from harness.trial import Trial
+from harness.scenario import Limits, Scenario, SurgeSection
+from harness.trial import Injected, Trial
 from harness.truth import TrialTruth
 from workloads.truth import expected_counts
 from workloads.workload import Workload
@@ -67,7 +69,7 @@ def _trial(**changes: Any) -> Trial:
         measured=measured,
         generator=_generator(),
         generator_progress=[(1000 * at, 100 * at, 100 * at) for at in range(7)],
-        readings={"engine": readings, "redis_writer": readings},
+        readings={"engine": readings, "redis_writer": readings, "probe": readings},
         observed=dict(EXPECTED.counts),
         dead_letters=list(EXPECTED.malformed_lines),
     )
@@ -104,6 +106,21 @@ def test_a_good_trial_passes_and_is_valid() -> None:
 def test_each_fault_of_the_harness_makes_the_run_invalid(changes: dict[str, Any], reason: str) -> None:
     (found,) = invalid_reasons(_trial(**changes), TRUTH, SCENARIO, EXPECTED)
     assert found.startswith("x-1: ") and reason in found
+
+
+def _late(name: str) -> dict[str, Delays]:
+    return {name: Delays([-1.0, 1.0, 2.0, 3.0], [5.0, 900.0, 900.0, 900.0])}
+
+
+@pytest.mark.parametrize(("name", "who"), [("redis_writer", "the Redis writer"), ("probe", "the probe")])
+def test_a_path_that_does_not_keep_up_makes_the_run_invalid_but_not_under_faults(name: str, who: str) -> None:
+    trial = _trial(delays=_late(name))
+    (found,) = invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
+    assert found.startswith(f"x-1: {who} did not keep up")
+    patient = SCENARIO.model_copy(update={"limits": Limits(path_delay_ms=900.0)})
+    assert invalid_reasons(trial, TRUTH, patient, EXPECTED) == []
+    trial.injected.append(Injected(Planned("redis-lost", 1.0, 1.0)))
+    assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
 
 
 def test_a_negative_latency_makes_the_run_invalid() -> None:

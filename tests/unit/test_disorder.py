@@ -20,6 +20,7 @@ from harness.trajectory import NEVER, Trajectories
 from harness.truth import certain_counts
 from harness.verifier import compare
 from harness.workers.jobs import GeneratorJob, load_job, save_job
+from tests.unit.trajectories import tell
 from workloads.cells import CELLS
 from workloads.disorder import MAX_COPY_DISTANCE, Disorder
 from workloads.lateness import classify
@@ -325,7 +326,7 @@ def test_a_windows_records_come_in_order_of_sending_without_those_to_drop() -> N
         for cell in range(len(CELLS)):
             own = np.flatnonzero(wanted & (found.keys == window_s * len(CELLS) + cell)) if cell % 97 == 0 else []
             for count in range(1, len(own) + 1):
-                followed.update(window_s, cell, count, int(own[count - 1]))
+                tell(followed, window_s, cell, count, int(own[count - 1]))
     seen = 0
     for window in followed.take_rest():
         visible = window.seen_ms != NEVER

@@ -29,6 +29,7 @@ from harness.trajectory import Trajectories
 from harness.watch import ConsoleWatcher
 from reports.input import input_section
 from tests.unit.results import make_result
+from tests.unit.trajectories import tell
 from workloads.activity import KINDS, Activity, expand, square_counties, whole_counts
 from workloads.cells import CELL_NUMBERS
 from workloads.lateness import classify
@@ -505,7 +506,7 @@ def _windows_hold_what_the_data_holds(found: Prepared) -> None:
         assert workload.window(window_s) == (np.sum(windows_s < window_s), np.sum(windows_s <= window_s))
         count = int(np.sum(windows_s == window_s))
         cell = CELL_NUMBERS[("06037", "Verizon", "text")]
-        assert trajectories.update(window_s, cell, count, START_MS)
+        assert tell(trajectories, window_s, cell, count, START_MS)
     assert (trajectories.matched_records, trajectories.surplus_records) == (workload.total_records, 0)
     for second in range(min(workload.total_s, 30)):
         first, last = workload.second(second)

@@ -67,6 +67,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "histogram",
         "dashboard_result",
         "loadtest_result",
+        "path_bench_result",
         "producer_bench_result",
         "resilience_result",
         "soak_result",

@@ -13,8 +13,9 @@ from engines.contract.job import JobSpecification
 from engines.contract.record import COLUMNS, LOCATIONS, OPERATORS, TYPES, parse
 from harness.errors import ConfigurationError, UsageError
 from harness.scenario import load_scenario
-from harness.trajectory import KEPT_COUNTS, Trajectories
+from harness.trajectory import Trajectories
 from reports.workload_figure import draw_workload, totals
+from tests.unit.trajectories import tell
 from workloads.disorder import Disorder
 from workloads.locations import locations_of
 from workloads.surges import Surge, usual_weights
@@ -144,15 +145,15 @@ def test_ranks_are_each_locations_own_where_weights_are_equal() -> None:
 
 @pytest.mark.parametrize("disorder", [None, Disorder(shuffle_ms=800)])
 @pytest.mark.parametrize("name", LOCATIONS)
-def test_trajectories_match_every_record_and_hold_only_cells_with_any(name: str, disorder: Disorder | None) -> None:
+def test_trajectories_match_every_record(name: str, disorder: Disorder | None) -> None:
     workload = Workload(replace(SPECIFICATION, locations=name, disorder=disorder))
     trajectories, numbers = Trajectories(workload), workload.locations.numbers
     counts = expected_counts(workload).counts
     for cell, count in counts.items():
         number = numbers["|".join(cell[1:]).encode()]
-        trajectories.update(cell.window_s, number, count, 1)
+        tell(trajectories, cell.window_s, number, count, 1, workload.locations.cell_count)
     assert (trajectories.matched_records, trajectories.surplus_records) == (sum(counts.values()), 0)
-    assert sum(len(window.spans) for window in trajectories.take_rest()) == len(counts)
+    assert sum(np.count_nonzero(window.counts) for window in trajectories.take_rest()) == len(counts)
 
 
 def test_counts_of_windows_that_were_taken_stay_known_until_there_are_too_many(
@@ -162,25 +163,24 @@ def test_counts_of_windows_that_were_taken_stay_known_until_there_are_too_many(
     counts = expected_counts(workload).counts
     numbers = workload.locations.numbers
     updates = [(cell.window_s, numbers["|".join(cell[1:]).encode()], count) for cell, count in sorted(counts.items())]
-    assert len(updates) < KEPT_COUNTS
     followed = Trajectories(workload)
 
     def follow() -> None:
         for window_s, number, count in updates:
-            if followed.update(window_s, number, count, 1):
+            if tell(followed, window_s, number, count, 1, 100_000):
                 followed.take(window_s)
 
     follow()
     window_s, number, count = updates[0]
-    followed.update(window_s, number, count + 2, 1)
-    followed.update(window_s, number, count + 1, 1)
+    tell(followed, window_s, number, count + 2, 1, 100_000)
+    tell(followed, window_s, number, count + 1, 1, 100_000)
     unknown = next(each for each in range(100_000) if each not in {n for w, n, _ in updates if w == window_s})
-    followed.update(window_s, unknown, 5, 1)
+    tell(followed, window_s, unknown, 5, 1, 100_000)
     assert (followed.surplus_records, followed.regressions) == (7, 1)
-    monkeypatch.setattr("harness.trajectory.KEPT_COUNTS", 10)
+    monkeypatch.setattr("harness.trajectory.KEPT_COUNTS", 100_000)
     followed = Trajectories(workload)
     follow()
-    followed.update(window_s, number, count + 2, 1)
+    tell(followed, window_s, number, count + 2, 1, 100_000)
     assert followed.surplus_records == 0, "the window was forgotten, and makes no new one"
     assert followed.matched_records == workload.total_records and followed.take_rest() == []
 

@@ -13,6 +13,7 @@ from harness.trajectory import Trajectories
 from harness.workers.jobs import ProbeJob
 from harness.workers.probe import KEPT_SECONDS, Probe
 from tests.unit.test_resilience import BAND, course
+from tests.unit.trajectories import tell
 from workloads.cells import CELL_NUMBERS
 from workloads.truth import counts_between, expected_counts, expected_malformed
 from workloads.workload import Workload, WorkloadSpecification
@@ -44,7 +45,7 @@ def test_a_window_that_is_let_go_of_is_not_counted_again(monkeypatch: pytest.Mon
     counts = expected_counts(WORKLOAD).counts
     for _ in range(2):
         for cell, count in sorted(counts.items()):
-            if followed.update(cell.window_s, CELL_NUMBERS[cell[1:]], count, 1000):
+            if tell(followed, cell.window_s, CELL_NUMBERS[cell[1:]], count, 1000):
                 followed.take(cell.window_s)
     assert followed.matched_records == sum(counts.values())
     assert (followed.surplus_records, followed.take_rest()) == (0, [])

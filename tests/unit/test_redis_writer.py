@@ -12,19 +12,23 @@ from harness.workers.redis_writer import RedisWriter
 JOB = RedisWriterJob(
     bootstrap_servers="unused:1", topic="cdr-aggregates", redis_url="redis://unused:1/0", namespace="cdr", expire_s=60
 )
+KEY = b"1767225600|06037|Verizon|text"
 
 
 class Message:
     """An upsert at an offset of partition 0."""
 
-    def __init__(self, offset: int) -> None:
-        self._offset = offset
+    def __init__(self, offset: int, key: bytes | None = KEY, value: bytes | None = b"1") -> None:
+        self._offset, self._key, self._value = offset, key, value
 
-    def key(self) -> bytes:
-        return b"1767225600|06037|Verizon|text"
+    def key(self) -> bytes | None:
+        return self._key
 
-    def value(self) -> bytes:
-        return b"1"
+    def value(self) -> bytes | None:
+        return self._value
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, 0
 
     def partition(self) -> int:
         return 0
@@ -49,11 +53,13 @@ class Store:
     def __init__(self) -> None:
         self.held = b""
         self.failures = 0
+        self.counts: dict[bytes, bytes] = {}
 
-    def transact(self, _latest: dict[bytes, bytes], positions: bytes) -> bytes:
+    def transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
         if self.failures:
             self.failures -= 1
             raise redis.ConnectionError
+        self.counts |= latest
         before, self.held = self.held, positions
         return before
 
@@ -108,3 +114,54 @@ def test_it_tries_again_while_redis_is_away(parts: tuple[RedisWriter, Consumer, 
     store.failures = 3
     _write(writer, consumer, 0)
     assert json.loads(store.held) == {"0": 1}
+
+
+def test_of_a_cell_the_last_count_is_written(parts: tuple[RedisWriter, Consumer, Store]) -> None:
+    writer, consumer, store = parts
+    other = KEY.replace(b"text", b"call")
+    messages: Any = [Message(0), Message(1, other, b"5"), Message(2, KEY, b"10"), Message(3, KEY, b"9")]
+    writer._write(consumer, messages)  # type: ignore[arg-type]
+    assert store.counts == {KEY: b"9", other: b"5"}
+    assert json.loads(store.held) == {"0": 4}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (None, b"1"),
+        (b"", b"1"),
+        (b"1767225600|06037|Verizon", b"1"),
+        (b"soon|06037|Verizon|text", b"1"),
+        (b"1767225600|06037|Verizon|t\xe9xt", b"1"),
+        (KEY, None),
+        (KEY, b""),
+        (KEY, b"-1"),
+        (KEY, b"1.5"),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_what_breaks_the_contract_is_counted_and_the_rest_is_written(
+    parts: tuple[RedisWriter, Consumer, Store], key: bytes | None, value: bytes | None, known: bool
+) -> None:
+    writer, consumer, store = parts
+    if known:
+        _write(writer, consumer, 0)
+    for offset in (1, 4):
+        messages: Any = [Message(offset, KEY, b"7"), Message(offset + 1, key, value), Message(offset + 2, KEY, b"8")]
+        writer._write(consumer, messages)  # type: ignore[arg-type]
+    assert writer._totals()["refused"] == 2
+    assert store.counts == {KEY: b"8"}
+    assert json.loads(store.held) == {"0": 7}, "it is passed over"
+
+
+def test_no_more_keys_are_remembered_than_stated(
+    parts: tuple[RedisWriter, Consumer, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.workers.redis_writer.KNOWN_KEYS", 10)
+    writer, consumer, store = parts
+    keys = [KEY.replace(b"1767225600", b"%d" % (1767225600 + number)) for number in range(50)]
+    for number, key in enumerate(keys):
+        message: Any = Message(number, key)
+        writer._write(consumer, [message])  # type: ignore[arg-type]
+        assert len(writer._known) <= 11
+    assert list(store.counts) == keys

@@ -22,6 +22,7 @@ from harness.sweep import SweepOptions, sweep
 from harness.trajectory import Trajectories
 from harness.watch import ConsoleWatcher
 from harness.workers.jobs import GeneratorJob, load_job, save_job
+from tests.unit.trajectories import tell
 from viewer.cells import by_county_and_operator
 from viewer.zscore import BASELINE_WINDOWS, EXCLUDED_WINDOWS, Detector
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
@@ -220,7 +221,7 @@ def test_trajectories_match_every_record_of_a_surge() -> None:
     trajectories = Trajectories(workload)
     expected = expected_counts(workload).counts
     for (window_s, *cell), count in expected.items():
-        trajectories.update(window_s, CELL_NUMBERS[tuple(cell)], count, 1)
+        tell(trajectories, window_s, CELL_NUMBERS[tuple(cell)], count, 1)
     assert trajectories.matched_records == sum(expected.values())
     assert trajectories.surplus_records == 0
 

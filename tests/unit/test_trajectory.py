@@ -1,13 +1,17 @@
 """Count trajectories are matched with the records that caused them; loss, surplus and regressions show."""
 
+from itertools import pairwise
 from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.trajectory import NEVER, Trajectories
+from harness.changes import Changes
+from harness.trajectory import NEVER, Trajectories, Window
+from tests.unit.trajectories import tell
+from workloads.cells import CELLS
 from workloads.workload import Workload, WorkloadSpecification
 
 WORKLOAD = Workload(
@@ -46,8 +50,8 @@ def _seen(followed: Trajectories) -> dict[int, int]:
 def test_an_increase_shows_the_next_records(busiest: tuple[int, list[int]]) -> None:
     cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
-    followed.update(EPOCH_S, cell, 2, 1000)
-    followed.update(EPOCH_S, cell, 5, 1007)
+    tell(followed, EPOCH_S, cell, 2, 1000)
+    tell(followed, EPOCH_S, cell, 5, 1007)
     assert followed.matched_records == 5
     assert _seen(followed) == dict(zip(offsets[:5], [1000, 1000, 1007, 1007, 1007], strict=True))
 
@@ -56,7 +60,7 @@ def test_repeated_and_lower_counts_show_nothing(busiest: tuple[int, list[int]]) 
     cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
     for at_ms, count in enumerate((4, 4, 3, 4)):
-        followed.update(EPOCH_S, cell, count, at_ms)
+        tell(followed, EPOCH_S, cell, count, at_ms)
     assert (followed.regressions, followed.matched_records) == (1, 4), "a replay must not be counted a second time"
     assert _seen(followed) == dict.fromkeys(offsets[:4], 0)
 
@@ -64,8 +68,8 @@ def test_repeated_and_lower_counts_show_nothing(busiest: tuple[int, list[int]]) 
 def test_a_count_beyond_the_records_is_surplus(busiest: tuple[int, list[int]]) -> None:
     cell, offsets = busiest
     followed = Trajectories(WORKLOAD)
-    followed.update(EPOCH_S, cell, len(offsets) + 3, 1)
-    followed.update(EPOCH_S, cell, len(offsets) + 4, 2)
+    tell(followed, EPOCH_S, cell, len(offsets) + 3, 1)
+    tell(followed, EPOCH_S, cell, len(offsets) + 4, 2)
     assert (followed.matched_records, followed.surplus_records) == (len(offsets), 4)
     assert set(_seen(followed).values()) == {1}
 
@@ -73,7 +77,7 @@ def test_a_count_beyond_the_records_is_surplus(busiest: tuple[int, list[int]]) -
 @pytest.mark.parametrize("window_s", [0, EPOCH_S - 1, EPOCH_S + 2, 10**12])
 def test_a_window_without_records_is_all_surplus(window_s: int) -> None:
     followed = Trajectories(WORKLOAD)
-    assert not followed.update(window_s, 5, 2, 1)
+    assert not tell(followed, window_s, 5, 2, 1)
     assert (followed.matched_records, followed.surplus_records) == (0, 2)
 
 
@@ -92,7 +96,7 @@ def test_every_record_is_shown_once_whatever_the_steps(seed: int) -> None:
         left[key] -= step
         if not left[key]:
             del left[key]
-        if followed.update(EPOCH_S + second, cell, count[key], len(left)):
+        if tell(followed, EPOCH_S + second, cell, count[key], len(left)):
             assert not any(each == second for each, _ in left), "complete too early"
             windows.append(followed.take(EPOCH_S + second))
     columns = WORKLOAD.columns(0, WORKLOAD.total_records)
@@ -107,11 +111,11 @@ def test_every_record_is_shown_once_whatever_the_steps(seed: int) -> None:
 def test_of_a_window_that_was_taken_more_is_surplus_and_less_a_regression() -> None:
     followed = Trajectories(WORKLOAD)
     sizes = {cell: len(each) for cell, each in _offsets_by_cell(0).items()}
-    assert [followed.update(EPOCH_S, cell, size, 1) for cell, size in sizes.items()][-1]
+    assert [tell(followed, EPOCH_S, cell, size, 1) for cell, size in sizes.items()][-1]
     followed.take(EPOCH_S)
     cell, size = next(iter(sizes.items()))
     for count in (size, size + 2, size + 1, size + 3):
-        assert not followed.update(EPOCH_S, cell, count, 2)
+        assert not tell(followed, EPOCH_S, cell, count, 2)
     assert (followed.surplus_records, followed.regressions) == (3, 1)
     assert followed.matched_records == sum(sizes.values())
 
@@ -128,3 +132,37 @@ def test_of_all_matchings_this_one_has_the_same_mean_and_the_least_spread(delays
     assert matched.max() <= true.max()
     assert abs(int(matched.max()) - int(true.max())) < 1000
     assert np.abs(np.sort(matched) - np.sort(true)).max() < 1000
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_changes_taken_together_show_what_they_show_one_by_one(data: st.DataObject) -> None:
+    """Repeats, regressions, surplus, windows without records, and windows that are complete and told of again."""
+    sizes = [(second, cell, len(each)) for second in (0, 1) for cell, each in _offsets_by_cell(second).items()]
+    all_of_one = [(EPOCH_S, cell, size) for second, cell, size in sizes if second == 0]
+    some = st.sampled_from(sizes).flatmap(
+        lambda each: st.tuples(st.sampled_from((EPOCH_S + each[0], EPOCH_S + 7)), st.just(each[1]), st.integers(0, 9))
+    )
+    told = data.draw(st.lists(some, max_size=40))
+    if data.draw(st.booleans()):
+        told += all_of_one + data.draw(st.lists(some, max_size=40))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(told)), max_size=5)))
+    singly, together = Trajectories(WORKLOAD), Trajectories(WORKLOAD)
+    taken: dict[Trajectories, list[Window]] = {singly: [], together: []}
+    for at_ms, each in enumerate(told):
+        if tell(singly, *each, at_ms):
+            taken[singly].append(singly.take(each[0]))
+    for first, last in pairwise([0, *cuts, len(told)]):
+        part = told[first:last]
+        found = Changes(
+            np.array([window_s * len(CELLS) + cell for window_s, cell, _ in part], dtype=np.int64),
+            np.array([count for *_, count in part], dtype=np.int64),
+            np.arange(first, last),
+        )
+        taken[together] += map(together.take, together.update(found).complete)
+    for each in taken:
+        taken[each] += each.take_rest()
+    for one, other in zip(*taken.values(), strict=True):
+        assert one.seen_ms.tolist() == other.seen_ms.tolist() and one.counts.tolist() == other.counts.tolist()
+    assert (singly.matched_records, singly.surplus_records) == (together.matched_records, together.surplus_records)
+    assert singly.regressions == together.regressions

@@ -1,0 +1,34 @@
+"""The feeder: fills an aggregates topic on a schedule, as an engine would that sends an upsert for each record at once.
+
+It stands where an engine would when the path behind the engine is measured by itself: see `harness.path_bench`.
+"""
+
+import threading
+from typing import Any
+
+from engines.contract.events import EventWriter
+from harness.bulk_producer import Messages
+from harness.workers.generator import Generator
+from harness.workers.jobs import GeneratorJob, run_worker
+from workloads.upserts import Counting
+from workloads.workload import Columns
+
+
+class Feeder(Generator):
+    """Sends the upsert of each record when the record is due."""
+
+    def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
+        super().__init__(job, events)
+        self._counting = Counting(job.workload.partitions)
+
+    def _messages(self, columns: Columns) -> Messages:
+        found = self._counting.upserts(columns)
+        return Messages(found.counts, found.partitions, found.keys)
+
+
+def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
+    return Feeder(job, events).run(stop)
+
+
+if __name__ == "__main__":
+    run_worker(GeneratorJob, _work)
