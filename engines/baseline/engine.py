@@ -28,6 +28,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "batch_wait_ms": 5,
     # The producer's linger: long enough to send one batch's upserts together.
     "linger_ms": 1,
+    # A fetch from Kafka waits for so many bytes, but no longer than that.
+    "fetch_min_bytes": 1,
+    "fetch_wait_ms": 500,
 }
 
 PROGRESS_INTERVAL_S = 1.0
@@ -92,6 +95,8 @@ class _Loop:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
+                "fetch.min.bytes": settings["fetch_min_bytes"],
+                "fetch.wait.max.ms": settings["fetch_wait_ms"],
                 # While much is waiting, the client's queue is always full: its default is to pause for a second then.
                 "fetch.queue.backoff.ms": 10,
             }
