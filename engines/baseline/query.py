@@ -69,8 +69,9 @@ class Query:
 
         Call it when `changed` was published: a forgotten window's counts are gone.
         """
-        behind_ms = self._greatest_ms[~self._at_end]
-        seen_ms = int(behind_ms.min() if behind_ms.size else self._greatest_ms.max())
+        greatest_ms = self._greatest_ms.tolist()
+        behind_ms = [each for each, at_end in zip(greatest_ms, self._at_end.tolist(), strict=True) if not at_end]
+        seen_ms = min(behind_ms) if behind_ms else max(greatest_ms)
         self._watermark_ms = max(self._watermark_ms, seen_ms - self._allowed_lateness_ms)
         for window_s in [each for each in self._windows if (each + 1) * 1000 <= self._watermark_ms]:
             del self._windows[window_s]
