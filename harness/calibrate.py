@@ -42,7 +42,6 @@ from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.trial import JOURNAL, Trial, TrialOptions, View
 from harness.truth import truth_from_seed
 from harness.watch import ConsoleWatcher
-from workloads.cells import CELLS, cell_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import Workload
@@ -452,11 +451,11 @@ def _due_by_cell(workload: Workload) -> dict[str, NDArray[np.int64]]:
     """Intended send times after the start, ascending, of each cell's well-formed records, by the cell's key."""
     columns = workload.columns(0, workload.total_records)
     well_formed = np.flatnonzero(~columns.malformed)
-    numbers = (columns.windows_s * len(CELLS) + columns.cells)[well_formed]
+    numbers = workload.locations.key(columns.windows_s, columns.cells)[well_formed]
     order = np.argsort(numbers, kind="stable")
     keys, starts = np.unique(numbers[order], return_index=True)
     parts = np.split(columns.offsets_ns[well_formed][order], starts[1:])
     return {
-        encode_key(cell_of(*divmod(int(key), len(CELLS)))).decode("ascii"): part
+        encode_key(workload.locations.cell(int(key))).decode("ascii"): part
         for key, part in zip(keys, parts, strict=True)
     }

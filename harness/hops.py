@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
-from workloads.cells import NUMBERS
 from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
@@ -57,10 +56,10 @@ def emitted_ms(workload: Workload, messages: Iterable[Message]) -> NDArray[np.in
     """
     seconds = waterfall_seconds(workload) if workload.is_in_order else ()
     windows = {window_s for second in seconds for window_s in workload.windows(second)}
-    trajectories = Trajectories(workload)
+    trajectories, numbers = Trajectories(workload), workload.locations.numbers
     for message in messages:
         window, _, name = (message.key() or b"").partition(b"|")
-        number, count = NUMBERS.get(name), message.value() or b""
+        number, count = numbers.get(name), message.value() or b""
         if number is None or not (window.isdigit() and count.isdigit()):
             continue
         # In disorder, a record's window does not tell when it was due.

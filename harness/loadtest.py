@@ -217,8 +217,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
-    _refuse_faults(scenario)
-    scenario.refuse_input("loadtest")
+    _refuse_what_does_not_fit(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -248,8 +247,7 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
-    _refuse_faults(scenario)
-    scenario.refuse_input("loadtest")
+    _refuse_what_does_not_fit(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
@@ -265,7 +263,9 @@ def by_hand(
         return result, session.save(result, options, went_wrong=not result.valid)
 
 
-def _refuse_faults(scenario: Scenario) -> None:
+def _refuse_what_does_not_fit(scenario: Scenario) -> None:
+    scenario.refuse_input("loadtest")
+    scenario.refuse_other_locations("`ringbench loadtest`")
     scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
 
 

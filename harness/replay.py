@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.contract.record import CALIFORNIA
 from harness.errors import UsageError
 from harness.recording import read_recording
 from harness.result import EngineResult, Result
@@ -68,6 +69,12 @@ def choose(result: Result, directory: Path, engines: list[str], trial: int, spee
     """
     if not _SPEEDS[0] <= speed <= _SPEEDS[1]:
         raise UsageError(f"--speed {speed:g} is out of range", fix=f"give {_SPEEDS[0]:g} to {_SPEEDS[1]:g}")
+    locations = result.scenario.get("locations", CALIFORNIA)
+    if locations != CALIFORNIA:
+        raise UsageError(
+            f"{directory}: the run's `locations` is {locations}, and the map shows California's counties",
+            fix="give a run without `locations`, or with california",
+        )
     if not any(each.recording for engine in result.engines for each in engine.trials):
         raise UsageError(
             f"{directory} holds no recordings: nothing was counted, or an older version made it", fix=_ANEW

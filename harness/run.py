@@ -57,6 +57,8 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     _check_faults(scenario, options)
+    if options.view:
+        scenario.refuse_other_locations("--view")
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
         find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
@@ -78,9 +80,9 @@ def _run(
     with open_session(run_id, names, options, watcher, kafka_detour=detour) as session:
         expected = expected_counts(open_workload(scenario.workload()))
         if trials > 1:
-            _rehearse(session, scenario)
+            rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
-        truths, no_truths = _truths(session, [trial for _, trial in done])
+        truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
         result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
         result = result.model_copy(update={"input": used})
         _clean(session, [trial for _, trial in done], options)
@@ -114,16 +116,17 @@ def plan(engines: list[str], trials: int) -> list[Planned]:
     ]
 
 
-def _rehearse(session: Session, scenario: Scenario) -> None:
+def rehearse(session: Session, scenario: Scenario) -> None:
     """Run a short trial that counts for nothing, so that the first one that counts finds the services warm.
 
     The broker's JVM compiles for half a minute under load, on the cores that the engine wants: by that, the first
-    trial's engine would seem to need half as much CPU again as in all others.
+    trial's engine would seem to need half as much CPU again as in all others. It is no longer than a trial that counts.
     """
     engine = scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
     kept = {"rate_records_per_s", "partitions", "parallelism", "engine_settings", "limits"}
-    load = Scenario(name="rehearsal", warmup_s=1, duration_s=REHEARSAL_S, engines=[engine]).model_copy(
+    duration_s = min(REHEARSAL_S, scenario.warmup_s + scenario.duration_s)
+    load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}
     )
     expected = expected_counts(Workload(load.workload()))
@@ -151,7 +154,7 @@ def _trials(
     return done, []
 
 
-def _truths(session: Session, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
+def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
     """Truths by trial, and why there are none."""
     prefixes = {trial.label: trial.archive_prefix for trial in trials if trial.is_complete}
     if not prefixes:
@@ -159,11 +162,17 @@ def _truths(session: Session, trials: list[Trial]) -> tuple[dict[str, TrialTruth
     session.watcher.phase("computing the ground truth with Spark from the archive in S3")
     spark = session.engines[TRUTH_ENGINE]
     try:
-        return compute_truths(
-            spark, session.backing.bucket, prefixes, session.work, environment=session.environment
-        ), []
+        found = compute_truths(
+            spark,
+            session.backing.bucket,
+            prefixes,
+            scenario.locations,
+            session.work,
+            environment=session.environment,
+        )
     except InvalidRun as error:
         return {}, [str(error)]
+    return found, []
 
 
 def _assemble(

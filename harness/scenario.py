@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, PositiveInt, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from engines.contract.record import CALIFORNIA
 from harness.disorder import DISORDER_SECTIONS, DisorderSection
 from harness.errors import ConfigurationError, UsageError
 from harness.fault_sections import FaultSection, FaultSections, check_faults, fault_plan
@@ -46,6 +47,7 @@ _NOT_WITH_INPUT = (
     "rate_records_per_s",
     "warmup_rate_records_per_s",
     "profile",
+    "locations",
     "surges",
     "county_skew",
     "malformed_per_million",
@@ -110,6 +112,7 @@ class Scenario(Section):
     duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
+    locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     county_skew: CountySkewSection | None = None
     hot_partition: HotPartitionSection | None = None
@@ -167,6 +170,8 @@ class Scenario(Section):
     @field_validator("surges")
     @classmethod
     def _surges_are_in_place(cls, sections: list[SurgeSection], info: ValidationInfo) -> list[SurgeSection]:
+        if sections and info.data.get("locations", CALIFORNIA) != CALIFORNIA:
+            raise ValueError("surges are of California's counties: leave them out, or set `locations` to california")
         problems = dict(_misplaced(sections, info.data.get("duration_s")))
         if problems:
             raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
@@ -204,6 +209,7 @@ class Scenario(Section):
             profile=shapes(self.profile),
             warmup_rate_records_per_s=self.warmup_rate_records_per_s,
             surges=tuple(surge for section in self.surges for surge in _surges(section)),
+            locations=self.locations,
             zipf_exponent=self.county_skew.zipf if self.county_skew else None,
             hot_share=self.hot_partition.share if self.hot_partition else None,
             malformed_per_million=self.malformed_per_million,
@@ -218,6 +224,28 @@ class Scenario(Section):
     def replay(self, folder: str, epoch_s: int) -> None:
         """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
         self._replayed, self._epoch_s = folder, epoch_s
+
+    def refuse_varying_rate(self, why: str) -> None:
+        """Make sure that the rate is constant.
+
+        Raises:
+            UsageError: the scenario has surges or a profile; with `why` they cannot be.
+        """
+        for name, sections in (("surges", self.surges), ("profile", self.profile)):
+            if sections:
+                raise UsageError(f"the rate varies by the scenario's `{name}`, and {why}", fix=f"leave `{name}` out")
+
+    def refuse_other_locations(self, what: str) -> None:
+        """Make sure that records come from California, the only place that the live map shows.
+
+        Raises:
+            UsageError: they do not; `what` needs the map.
+        """
+        if self.locations != CALIFORNIA:
+            raise UsageError(
+                f"scenario {self.name}: `locations` is {self.locations}, and {what} shows California's counties",
+                fix=f"set `locations` to {CALIFORNIA}",
+            )
 
     def refuse_input(self, command: str) -> None:
         """Make sure that records are made from the seed.

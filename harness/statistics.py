@@ -352,6 +352,65 @@ def lag_slope(times_s: Figures, lag_records: Figures, confidence: float = 0.95) 
     return Interval(float(found.slope), float(found.low_slope), float(found.high_slope), confidence)
 
 
+@dataclass(frozen=True)
+class PowerLaw:
+    """y ~ x to the power of an exponent.
+
+    Attributes:
+        exponent: with its interval.
+        trials: how many it was fitted to.
+        off: the farthest level from the line: its geometric mean, over or under the line, by this factor (1 or more).
+    """
+
+    exponent: Interval
+    trials: int
+    off: float
+
+
+def power_law(x: Figures, y: Figures, groups: Sequence[Any], confidence: float = 0.95) -> PowerLaw | str:
+    """The exponent by which y grows with x: least squares on logarithms, with Student's t for the interval.
+
+    Each group has a factor of its own, and all have one exponent: so trials count together in which something else
+    differs, as long as that something is the group. What a group has at one x only says nothing of growth, and is left
+    out. The interval takes noise to be multiplicative, and alike at all x, and the law to hold; `off` tells whether it
+    does.
+
+    Args:
+        x, y: one pair for each trial, shape (trials,).
+        groups: what else each trial differs by, anything that can be a dictionary's key; as many.
+        confidence: of the interval.
+
+    Returns:
+        Why there is no fit, if there is none: a figure that is not positive and finite, or fewer than three x.
+
+    Raises:
+        ValueError: lengths differ, or `confidence` is not between 0.5 and 1.
+    """
+    _check(confidence)
+    if not len(x) == len(y) == len(groups):
+        raise ValueError(f"{len(x)} x, {len(y)} y and {len(groups)} groups are not as many of each")
+    log_x, log_y = _logs(x), _logs(y)
+    if log_x is None or log_y is None:
+        return "a figure is not positive"
+    members = [np.array([at for at, other in enumerate(groups) if other == group]) for group in dict.fromkeys(groups)]
+    members = [each for each in members if len(np.unique(log_x[each])) > 1]
+    kept = np.concatenate([*members, np.array([], dtype=np.int64)]).astype(np.int64)
+    levels = np.unique(log_x[kept])
+    if len(levels) < 3:
+        return f"{len(levels)} different values, and a fit needs 3"
+    # With three levels, there is one group of three trials or there are two of two: always 1 or more.
+    freedom = len(kept) - len(members) - 1
+    over = np.concatenate([_centred(log_x[each]) for each in members])
+    up = np.concatenate([_centred(log_y[each]) for each in members])
+    squares = float(over @ over)
+    slope = float(over @ up) / squares
+    residuals = up - slope * over
+    error = math.sqrt(float(residuals @ residuals) / freedom / squares)
+    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    off = max(abs(float(residuals[log_x[kept] == level].mean())) for level in levels)
+    return PowerLaw(Interval(slope, slope - reach, slope + reach, confidence), len(kept), math.exp(off))
+
+
 def knee(loads: Figures, latencies: Figures) -> int | None:
     """Index of the knee of a curve of latency against load: where more load begins to cost more than it brings.
 

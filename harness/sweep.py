@@ -1,22 +1,17 @@
 """Finds each engine's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from harness.assemble import invalid_reasons, trial_result
-from harness.environment import commit, host_id
+from harness.attempt import attempt, find_unfinished, key_of
 from harness.errors import UsageError
 from harness.result import TrialResult
 from harness.scenario import Scenario
 from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.statistics import knee
-from harness.sustainable import HARNESS, Overload, faults, growth
+from harness.sustainable import HARNESS, faults, growth
 from harness.sweep_result import (
     LagGrowth,
     Sweep,
@@ -26,11 +21,8 @@ from harness.sweep_result import (
     load_sweep,
     save_sweep,
 )
-from harness.trial import Trial, TrialOptions
-from harness.truth import truth_from_seed
+from harness.trial import Trial
 from harness.watch import ConsoleWatcher
-from workloads.truth import expected_counts
-from workloads.workload import Workload
 
 PREFIX = "sweep-"
 
@@ -73,15 +65,10 @@ def sweep(
             f"and the highest, {search.highest:,}",
             fix="change --start-rate, --lowest-rate or --highest-rate",
         )
-    for name, sections in (("surges", scenario.surges), ("profile", scenario.profile)):
-        if sections:
-            raise UsageError(
-                f"the rate varies by the scenario's `{name}`, and a sweep looks for one constant rate",
-                fix=f"leave `{name}` out",
-            )
+    scenario.refuse_varying_rate("a sweep looks for one constant rate")
     scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
-    key = _key(scenario, search)
-    unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
+    key = key_of(scenario, {name: value for name, value in vars(search).items() if name != "fresh"})
+    unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
     directory = options.runs_dir / sweep_id
     with open_session(sweep_id, scenario.engines, options, watcher) as session:
@@ -96,29 +83,6 @@ def sweep(
         if options.keep_logs:
             session.keep_logs(directory / "logs")
     return found, directory
-
-
-def find_unfinished(runs_dir: Path, key: str) -> Sweep | None:
-    """The newest unfinished sweep with this key in `runs_dir`, or None."""
-    for path in sorted(runs_dir.glob(f"{PREFIX}*/sweep.json"), reverse=True):
-        try:
-            found = load_sweep(path)
-        except (OSError, ValidationError):
-            continue
-        if found.key == key and not found.finished:
-            return found
-    return None
-
-
-def _key(scenario: Scenario, search: SweepOptions) -> str:
-    """A hash of all that two sweeps must share to be one: what is searched, where, and by which version."""
-    what = {
-        "scenario": scenario.model_dump(),
-        "search": {name: value for name, value in vars(search).items() if name != "fresh"},
-        "host": host_id(),
-        "commit": commit(),
-    }
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions, options: SessionOptions) -> Sweep:
@@ -148,10 +112,10 @@ def _search(
         if isinstance(step, Answer):
             engine.answer = _answer(engine, step)
         else:
-            attempt, trial = _attempt(session, engine, step, scenario, search)
-            engine.attempts.append(attempt)
+            attempted, trial = _attempt(session, engine, step, scenario, search)
+            engine.attempts.append(attempted)
             engine.version = trial.version or engine.version
-            session.watcher.note("; ".join(attempt.reasons) or f"{step.rate:,} records/s: sustained")
+            session.watcher.note("; ".join(attempted.reasons) or f"{step.rate:,} records/s: sustained")
         save_sweep(found, directory)
 
 
@@ -166,18 +130,10 @@ def _attempt(
     warmup_rate = min(scenario.warmup_rate_records_per_s, step.rate)
     rates = {"rate_records_per_s": step.rate, "warmup_rate_records_per_s": warmup_rate}
     scenario = scenario.model_copy(update=rates | {"duration_s": duration_s})
-    workload = Workload(scenario.workload())
     session.watcher.note(f"{engine.name}: {step.kind.value} at {step.rate:,} records/s for {duration_s} s")
-    expected = expected_counts(workload)
-    overload = Overload(workload, search.p99_bound_ms / 1000, scenario.malformed_per_million / 1e6)
-    label = f"{engine.name}-{len(engine.attempts) + 1}"
-    options = TrialOptions(label=label, archive=False, meddle=overload)
-    trial = session.trial(scenario, engine.name, len(expected.malformed_lines), options)
-    truth = truth_from_seed(expected)
-    result = trial_result(trial, len(engine.attempts) + 1, 1, truth, scenario, expected)
-    invalid = invalid_reasons(trial, truth, scenario, expected)
-    reasons = list(faults(trial, result, invalid, step.rate, search.p99_bound_ms, overload))
-    return _saved(step, result, reasons), trial
+    made = attempt(session, scenario, engine.name, len(engine.attempts) + 1, search.p99_bound_ms)
+    reasons = list(faults(made.trial, made.result, made.invalid, step.rate, search.p99_bound_ms, made.overload))
+    return _saved(step, made.result, reasons), made.trial
 
 
 def _saved(step: Next, result: TrialResult, reasons: list[tuple[str, str]]) -> SweepAttempt:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.cells import CELLS
 from workloads.lateness import classify
 from workloads.workload import Workload
 
@@ -19,15 +18,20 @@ NEVER = -1
 #: Of so many windows all of whose records have been seen, the counts are kept. A long run has many more; what counts
 #: say of those from before, after they have been right once, the verifier sees.
 KEPT_WINDOWS = 1800
+#: The same for their counts: windows of a set with many cells are large. 8 bytes each.
+KEPT_COUNTS = 10_000_000
+_NO_RECORDS = (0, 0)
 
 
 @dataclass
 class Window:
     """The records of one window that may be counted, grouped by cell, and by intended send time within one.
 
+    Of the many cells that a window can have, only those with records or counts take memory.
+
     Attributes:
-        starts: the records of cell c are those from `starts[c]` to `starts[c + 1]` of the arrays.
-        counts: by cell, as last told.
+        spans: by cell, where its records begin and end in the arrays; only cells with any.
+        counts: by cell, as last told; only cells that were.
         offsets_ns: intended send times after the start, shape (records,).
         indexes: the records' indexes in the workload, shape (records,).
         seen_ms: when a count first showed the record, or NEVER, shape (records,).
@@ -36,8 +40,8 @@ class Window:
         left: how many records no count has shown yet.
     """
 
-    starts: list[int]
-    counts: list[int]
+    spans: dict[int, tuple[int, int]]
+    counts: dict[int, int]
     offsets_ns: NDArray[np.int64]
     indexes: NDArray[np.int64]
     seen_ms: NDArray[np.int64]
@@ -60,7 +64,8 @@ class Trajectories:
         self._workload = workload
         self._order = None if workload.is_in_order else _Order(workload)
         self._windows: dict[int, Window] = {}
-        self._taken: dict[int, NDArray[np.int32]] = {}  # counts by cell, of the last ones taken
+        self._taken: dict[int, _Counts] = {}  # of the last ones taken
+        self._kept_counts = 0
         self._forgotten: set[int] = set()  # windows taken before
         self.matched_records = 0
         self.surplus_records = 0
@@ -81,12 +86,12 @@ class Trajectories:
             if window_s in self._forgotten:
                 return False
             window = self._windows[window_s] = self._make(window_s)
-        before = window.counts[cell]
+        before = window.counts.get(cell, 0)
         if count <= before:
             self.regressions += count < before
             return False
         window.counts[cell] = count
-        first, end = window.starts[cell], window.starts[cell + 1]
+        first, end = window.spans.get(cell, _NO_RECORDS)
         low, high = min(first + before, end), min(first + count, end)
         self.surplus_records += count - before - (high - low)
         if low == high:
@@ -96,12 +101,12 @@ class Trajectories:
         window.left -= high - low
         return not window.left
 
-    def _update_taken(self, counts: NDArray[np.int32], cell: int, count: int) -> None:
+    def _update_taken(self, counts: "_Counts", cell: int, count: int) -> None:
         """As `update`, for a window all of whose records have been seen: more can only be too much."""
-        before = int(counts[cell])
+        before = counts.of(cell)
         self.regressions += count < before
         self.surplus_records += max(count - before, 0)
-        counts[cell] = max(count, before)
+        counts.raise_to(cell, count)
 
     def newest_window(self) -> Window | None:
         """The latest window in event time that is not complete yet, or None."""
@@ -110,10 +115,11 @@ class Trajectories:
     def take(self, window_s: int) -> Window:
         """The window at `window_s`, all of whose records have been seen; only its counts are kept here, for a while."""
         window = self._windows.pop(window_s)
-        self._taken[window_s] = np.array(window.counts, dtype=np.int32)
-        if len(self._taken) > KEPT_WINDOWS:
+        self._taken[window_s] = _Counts(window.counts)
+        self._kept_counts += len(window.counts)
+        while len(self._taken) > KEPT_WINDOWS or self._kept_counts > KEPT_COUNTS:
             oldest_s = next(iter(self._taken))
-            del self._taken[oldest_s]
+            self._kept_counts -= len(self._taken.pop(oldest_s))
             self._forgotten.add(oldest_s)
         return window
 
@@ -129,11 +135,32 @@ class Trajectories:
         first, last = self._workload.window(window_s)
         columns = self._workload.columns(first, last)
         well_formed = np.flatnonzero(~columns.malformed)
-        cells = columns.cells[well_formed]
-        order = np.argsort(cells, kind="stable")
-        starts = np.searchsorted(cells[order], np.arange(len(CELLS) + 1))
-        chosen = well_formed[order]
-        return _window(starts, columns.offsets_ns[chosen], first + chosen, np.zeros(len(chosen), dtype=np.bool_))
+        chosen = well_formed[np.argsort(columns.cells[well_formed], kind="stable")]
+        nothing_ambiguous = np.zeros(len(chosen), dtype=np.bool_)
+        return _window(columns.cells[chosen], columns.offsets_ns[chosen], first + chosen, nothing_ambiguous)
+
+
+class _Counts:
+    """Counts by cell of a window that was taken, in as little memory as they need."""
+
+    def __init__(self, counts: dict[int, int]) -> None:
+        self._cells, self._counts = np.array(sorted(counts.items()), dtype=np.int32).reshape(len(counts), 2).T.copy()
+        self._raised: dict[int, int] = {}  # what has changed since: next to nothing
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def of(self, cell: int) -> int:
+        """The count of `cell`; 0 if it has none."""
+        if cell in self._raised:
+            return self._raised[cell]
+        at = int(np.searchsorted(self._cells, cell))
+        return int(self._counts[at]) if at < len(self._cells) and self._cells[at] == cell else 0
+
+    def raise_to(self, cell: int, count: int) -> None:
+        """Note that `cell` counts `count`, if that is more than before."""
+        if count > self.of(cell):
+            self._raised[cell] = count
 
 
 class _Order:
@@ -142,6 +169,7 @@ class _Order:
     def __init__(self, workload: Workload) -> None:
         found = classify(workload)
         chosen = np.flatnonzero(found.must_count | found.either)
+        self._locations = workload.locations
         self._indexes = chosen[np.argsort(found.keys[chosen], kind="stable")]
         self._keys = found.keys[self._indexes]
         self._offsets_ns = found.offsets_ns[self._indexes]
@@ -149,20 +177,24 @@ class _Order:
 
     def window(self, window_s: int) -> Window:
         """The window at `window_s`; an empty one, if it has no records."""
-        starts = np.searchsorted(self._keys, window_s * len(CELLS) + np.arange(len(CELLS) + 1))
-        own = slice(starts[0], starts[-1])
-        return _window(starts - starts[0], self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
+        count = self._locations.cell_count
+        own = slice(*np.searchsorted(self._keys, (window_s * count, (window_s + 1) * count)))
+        cells = self._keys[own] - window_s * count
+        return _window(cells, self._offsets_ns[own], self._indexes[own], self._ambiguous[own])
 
 
 def _window(
-    starts: NDArray[np.int64],
+    cells: NDArray[np.int64],
     offsets_ns: NDArray[np.int64],
     indexes: NDArray[np.int64],
     ambiguous: NDArray[np.bool_],
 ) -> Window:
+    """The window of records in the order of their `cells`; all arrays have the shape (records,)."""
+    found, starts = np.unique(cells, return_index=True)
+    ends = np.append(starts, len(cells))[1:]
     return Window(
-        starts=starts.tolist(),
-        counts=[0] * len(CELLS),
+        spans=dict(zip(found.tolist(), zip(starts.tolist(), ends.tolist(), strict=True), strict=True)),
+        counts={},
         offsets_ns=offsets_ns,
         indexes=indexes,
         seen_ms=np.full(len(indexes), NEVER, dtype=np.int64),

@@ -314,6 +314,7 @@ class TrialRunner:
             input_topic=self._topics.input,
             output_topic=self._topics.aggregates,
             dead_letter_topic=self._topics.dead_letter,
+            locations=self._scenario.locations,
             allowed_lateness_ms=self._scenario.allowed_lateness_ms,
             parallelism=self._scenario.parallelism,
             checkpoint_dir=str(self._directory / CHECKPOINTS),

@@ -46,13 +46,15 @@ def compute_truths(
     spark: PreparedEngine,
     bucket: Bucket,
     prefixes: dict[str, str],
+    locations: str,
     directory: Path,
     *,
     environment: dict[str, str],
 ) -> dict[str, TrialTruth]:
     """Run the batch job once over the archives of all trials: `prefixes` by trial name.
 
-    Of archives that are equal to the byte, it reads one: the truth of one is the truth of all.
+    `locations` is the set that their records are of. Of archives that are equal to the byte, it reads one: the truth of
+    one is the truth of all.
 
     `directory` is private to the run and takes job, log and output; `environment` is added to that of Spark's process.
 
@@ -65,6 +67,7 @@ def compute_truths(
     job = {
         "s3": {"endpoint": bucket.endpoint, "region": bucket.region, "bucket": bucket.name},
         "trials": [{"name": name, "prefix": prefixes[name]} for name in readers.values()],
+        "locations": locations,
         "output_dir": str(output),
         "master": "local[2]",
     }

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from engines.contract.record import OPERATORS
+from engines.contract.record import CALIFORNIA, OPERATORS
 from reports.figures import (
     INK,
     MUTED,
@@ -22,10 +22,13 @@ from reports.figures import (
     short_count,
 )
 from workloads.california import COUNTIES
+from workloads.locations import Locations, locations_of
 from workloads.tally import Tally
 from workloads.workload import WorkloadSpecification
 
 LARGEST_COUNTIES = 5
+#: More bars than California has counties could not be told apart.
+MOST_BARS = len(COUNTIES)
 DPI = 150  # the picture is wide, and is looked at by itself
 OTHERS_COLOUR = "#c9d1d9"
 WARMUP_COLOUR = "#eef1f4"
@@ -56,7 +59,7 @@ def totals(name: str, specification: WorkloadSpecification, found: Tally) -> dic
             "mean": float(rates[measured].mean()),
             "max": int(rates[measured].max()),
         },
-        "counties": {county.name: count for county, count in zip(COUNTIES, counties, strict=True)},
+        "counties": dict(zip(_names(locations_of(specification.locations)), counties, strict=True)),
         "operators": dict(zip(OPERATORS, operators, strict=True)),
         "partitions": partitions,
     }
@@ -68,8 +71,9 @@ def draw_workload(name: str, specification: WorkloadSpecification, found: Tally)
     with matplotlib.rc_context(STYLE):
         figure = new_figure(f"Workload: {name}", height_in=5.6, width_in=7.6)
         panels = figure.subplot_mosaic([["rates", "rates"], ["counties", "partitions"]], width_ratios=[3, 1])
-        _draw_rates(panels["rates"], specification.warmup_s, found)
-        _draw_counties(panels["counties"], _shares(found.counties[measured]))
+        locations = locations_of(specification.locations)
+        _draw_rates(panels["rates"], specification.warmup_s, found, _names(locations))
+        _draw_counties(panels["counties"], _shares(found.counties[measured]), locations)
         _draw_partitions(panels["partitions"], _shares(found.partitions[measured]))
     rates = found.rates_records_per_s[measured]
     said = [
@@ -91,7 +95,12 @@ def _shares(by_second: Floats) -> Floats:
     return shares
 
 
-def _draw_rates(axes: Axes, warmup_s: int, found: Tally) -> None:
+def _names(locations: Locations) -> list[str]:
+    """What locations are called: counties of California by their names, all others by their codes."""
+    return [county.name for county in COUNTIES] if locations.name == CALIFORNIA else list(locations.codes)
+
+
+def _draw_rates(axes: Axes, warmup_s: int, found: Tally, names: list[str]) -> None:
     """Records per second, the counties with the most of them in any second apart, the largest at the bottom."""
     largest = np.argsort(-found.counties.max(axis=0), kind="stable")[:LARGEST_COUNTIES]
     others = found.rates_records_per_s - found.counties[:, largest].sum(axis=1)
@@ -99,7 +108,7 @@ def _draw_rates(axes: Axes, warmup_s: int, found: Tally) -> None:
     upper = np.cumsum(np.column_stack([rows, rows[:, -1]]), axis=0)
     lower = np.vstack([np.zeros(upper.shape[1]), upper[:-1]])
     edges_s = np.arange(upper.shape[1]) - warmup_s
-    labels = [*(COUNTIES[county].name for county in largest), "other counties"]
+    labels = [*(names[county] for county in largest), "other counties"]
     colours = [*OKABE_ITO[:LARGEST_COUNTIES], OTHERS_COLOUR]
     for bottom, top, label, colour in zip(lower, upper, labels, colours, strict=True):
         axes.fill_between(edges_s, bottom, top, step="post", color=colour, label=label, linewidth=0)
@@ -113,21 +122,22 @@ def _draw_rates(axes: Axes, warmup_s: int, found: Tally) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(-0.05, 1.0), ncols=len(labels), fontsize=8, columnspacing=1.2)
 
 
-def _draw_counties(axes: Axes, shares: Floats) -> None:
-    """A bar for each county, the largest first, and a dot for its share of the population."""
-    order = np.argsort(-shares, kind="stable")
-    populations = np.array([county.population for county in COUNTIES], dtype=np.float64)
+def _draw_counties(axes: Axes, shares: Floats, locations: Locations) -> None:
+    """A bar for each location, or the largest of many, the largest first, and a dot for its usual share."""
+    order = np.argsort(-shares, kind="stable")[:MOST_BARS]
+    weights = np.array(locations.weights, dtype=np.float64)
     places = np.arange(len(order))
     axes.bar(places, 100 * shares[order], color=OKABE_ITO[0], width=0.8)
-    usual = (100 * populations / populations.sum())[order]
+    usual = (100 * weights / weights.sum())[order]
     axes.plot(places, usual, ".", color=INK, markersize=3, label="share of the population")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(bottom=0.5 * min(usual.min(), 100 * shares[shares > 0].min()))
-    axes.set_xticks(places, [COUNTIES[county].name for county in order], rotation=90, fontsize=5.5)
+    axes.set_xticks(places, np.array(_names(locations))[order], rotation=90, fontsize=5.5)
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.grid(visible=False, axis="x")
-    axes.set_title("Counties' shares, %")
+    left_out = len(shares) - len(order)
+    axes.set_title(f"Counties' shares, %{f' (the largest; {left_out:,} more have less)' if left_out else ''}")
     axes.legend(loc="upper right", fontsize=8)
 
 

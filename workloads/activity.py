@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract.record import TYPES
-from workloads.workload import COUNTY_BOUNDS, FIRST_NUMBERS, OPERATOR_BOUNDS, SUBSCRIBERS_PER_AREA_CODE, choose
+from engines.contract.record import CALIFORNIA, TYPES
+from workloads.locations import locations_of
+from workloads.workload import OPERATOR_BOUNDS, SUBSCRIBERS_PER_AREA_CODE, bounds, choose
 
 Words = NDArray[np.uint64]
+
+_COUNTY_BOUNDS = bounds(locations_of(CALIFORNIA).weights)
 
 #: Kinds of activity: the records' type, and whether they come in, so that the cell is the destination's.
 KINDS = {
@@ -52,7 +55,7 @@ def _mix(words: Words) -> Words:
 
 def counties_by_population(words: Words) -> NDArray[np.int64]:
     """Numbers of counties in `workloads.california.COUNTIES`, with probabilities in proportion to their populations."""
-    return choose((words >> np.uint64(32)).astype(np.int64), COUNTY_BOUNDS)
+    return choose((words >> np.uint64(32)).astype(np.int64), _COUNTY_BOUNDS)
 
 
 def operators_by_share(words: Words) -> NDArray[np.int64]:
@@ -62,7 +65,8 @@ def operators_by_share(words: Words) -> NDArray[np.int64]:
 
 def phone_numbers(words: Words, counties: NDArray[np.int64]) -> NDArray[np.int64]:
     """Telephone numbers of ten digits in the counties' area codes."""
-    found: NDArray[np.int64] = FIRST_NUMBERS[counties] + (words % np.uint64(SUBSCRIBERS_PER_AREA_CODE)).astype(np.int64)
+    first_numbers = locations_of(CALIFORNIA).first_phone_numbers
+    found: NDArray[np.int64] = first_numbers[counties] + (words % np.uint64(SUBSCRIBERS_PER_AREA_CODE)).astype(np.int64)
     return found
 
 

@@ -1,16 +1,15 @@
-"""The cells of a window, numbered."""
-
-from itertools import product
+"""California's cells: those that the map shows, and that a user's own records are of."""
 
 from engines.contract.aggregate import Cell
-from engines.contract.record import OPERATORS, TYPES
-from workloads.california import COUNTIES
+from engines.contract.record import CALIFORNIA
+from workloads.locations import locations_of
 
+_CALIFORNIA = locations_of(CALIFORNIA)
 #: (location, operator, type) of each cell within a window, in the order of the cells' numbers.
-CELLS = tuple(product((county.fips for county in COUNTIES), OPERATORS, TYPES))
+CELLS = _CALIFORNIA.cells
 CELL_NUMBERS = {cell: number for number, cell in enumerate(CELLS)}
-#: Numbers of cells by the name that they have in the aggregates topic and in Redis: ``COUNTY_FIPS|OPERATOR|TYPE``.
-NUMBERS = {"|".join(cell).encode("ascii"): number for cell, number in CELL_NUMBERS.items()}
+#: See `workloads.locations.Locations.numbers`.
+NUMBERS = _CALIFORNIA.numbers
 
 
 def cell_of(window_s: int, number: int) -> Cell:

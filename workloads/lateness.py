@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.cells import CELLS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Workload
 
@@ -29,7 +28,7 @@ _NO_TIME_MS = np.int64(-(2**62))
 class Classes:
     """What is expected of each record of a workload; every array of shape (records,). Malformed ones are in no class.
 
-    `keys` tell windows and cells apart: start of the window in seconds times the number of cells, plus the cell's.
+    `keys` tell windows and cells apart: see `workloads.locations.Locations.key`.
     """
 
     keys: NDArray[np.int64]
@@ -53,7 +52,7 @@ def classify(workload: Workload) -> Classes:
     offsets_ns = np.concatenate([each.offsets_ns for each in parts])
     event_times_ms = np.concatenate([each.event_times_ms for each in parts])
     well_formed = ~np.concatenate([each.malformed for each in parts])
-    keys = np.concatenate([each.windows_s * len(CELLS) + each.cells for each in parts])
+    keys = np.concatenate([workload.locations.key(each.windows_s, each.cells) for each in parts])
     lateness_ms = workload.specification.allowed_lateness_ms
     ends_ms = (event_times_ms // 1000 + 1) * 1000
     # A malformed line moves no watermark.

@@ -2,11 +2,16 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import accumulate
+
+from engines.contract.record import CALIFORNIA
 
 #: Length of the longest lines: what passes everywhere by default, also on its way to the dead letters. librdkafka takes
 #: messages of up to 1,000,000 bytes, its own overhead included.
 LONG_LINE_BYTES = 999_000
+#: By set of locations, the code of a place outside it: California's are odd, and 72 is Puerto Rico.
+_UNKNOWN = {CALIFORNIA: b"06002", "us": b"72001", "synthetic": b"06002"}
 
 
 def _truncated(line: bytes) -> bytes:
@@ -21,8 +26,8 @@ def _extra_field(line: bytes) -> bytes:
     return line + b",1"
 
 
-def _unknown_county(line: bytes) -> bytes:
-    return _with_field(line, 2, b"06002")  # California's codes are odd
+def _unknown_county(line: bytes, locations: str = CALIFORNIA) -> bytes:
+    return _with_field(line, 2, _UNKNOWN[locations])
 
 
 def _negative_time(line: bytes) -> bytes:
@@ -77,9 +82,10 @@ _USUAL_WEIGHT, _WEIGHTS = 100, {"long": 1}
 class Spoiler:
     """Spoils lines in some of the ways, in the order of `KINDS` whatever the order they are named in."""
 
-    def __init__(self, kinds: Collection[str]) -> None:
+    def __init__(self, kinds: Collection[str], locations: str = CALIFORNIA) -> None:
         chosen = [kind for kind in KINDS if kind in kinds]
-        self._spoilers = [KINDS[kind] for kind in chosen]
+        spoilers = KINDS | {"unknown_county": partial(_unknown_county, locations=locations)}
+        self._spoilers = [spoilers[kind] for kind in chosen]
         self._bounds = list(accumulate(_WEIGHTS.get(kind, _USUAL_WEIGHT) for kind in chosen))
 
     def spoil(self, line: bytes, choice: int) -> bytes:

@@ -7,6 +7,7 @@ that there is one copy of them however many read it.
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.locations import locations_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Columns, Workload, WorkloadSpecification
 
@@ -29,6 +30,7 @@ class Replay(Workload):
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
+        self.locations = locations_of(specification.locations)
         self._arrays = {
             name: np.load(f"{specification.replayed}/{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
         }

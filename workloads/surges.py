@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from workloads.california import COUNTIES
+from workloads.locations import Locations
 
 _NUMBERS = {county.name: number for number, county in enumerate(COUNTIES)}
 _ZIPF_DIGITS = 12
@@ -36,18 +37,19 @@ class Surge:
         return self.at_s + self.duration_s
 
 
-def usual_weights(zipf_exponent: float | None) -> list[Fraction]:
-    """The counties' weights while nothing surges, in the order of `COUNTIES`.
+def usual_weights(locations: Locations, zipf_exponent: float | None) -> list[Fraction]:
+    """The locations' weights while nothing surges, in the order of their codes.
 
     Args:
-        zipf_exponent: the county of rank r by population, from 1, weighs r to the power of -`zipf_exponent`; None if
-            populations are the weights.
+        locations: the set.
+        zipf_exponent: the location of rank r by weight, from 1, weighs r to the power of -`zipf_exponent`; None if
+            weights are the set's own.
     """
-    populations = [county.population for county in COUNTIES]
     if zipf_exponent is None:
-        return [Fraction(population) for population in populations]
-    ranks = {population: rank for rank, population in enumerate(sorted(populations, reverse=True), start=1)}
-    return [Fraction(f"{ranks[population] ** -zipf_exponent:.{_ZIPF_DIGITS}g}") for population in populations]
+        return [Fraction(weight) for weight in locations.weights]
+    by_weight = sorted(range(len(locations.codes)), key=lambda number: -locations.weights[number])
+    ranks = {number: rank for rank, number in enumerate(by_weight, start=1)}
+    return [Fraction(f"{ranks[at] ** -zipf_exponent:.{_ZIPF_DIGITS}g}") for at in range(len(by_weight))]
 
 
 def county_weights(usual: Sequence[Fraction], surges: Iterable[Surge]) -> list[Fraction]:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
-from workloads.california import COUNTIES
 from workloads.workload import Workload
 
 LIMIT_RECORDS = 2_000_000
@@ -21,7 +20,7 @@ class Tally:
 
     Attributes:
         rates_records_per_s: exact whatever was counted, shape (seconds,).
-        counties: by second, and county in the order of `COUNTIES`, shape (seconds, counties).
+        counties: by second, and location in the order of the set's codes, shape (seconds, locations).
         operators: the same in the order of `OPERATORS`, shape (seconds, operators).
         partitions: by second, and input partition, shape (seconds, partitions).
         malformed: malformed lines by second, shape (seconds,).
@@ -52,7 +51,8 @@ def tally(workload: Workload, limit_records: int = LIMIT_RECORDS) -> Tally:
 def _count(workload: Workload, first: int, last: int) -> tuple[NDArray[np.int64], ...]:
     """Records by county, by operator and by partition, and malformed lines, among `first` to `last` - 1."""
     columns = workload.columns(first, last)
-    pairs = np.bincount(columns.cells // len(TYPES), minlength=len(COUNTIES) * len(OPERATORS))
-    by_both = pairs.reshape(len(COUNTIES), len(OPERATORS))
+    locations = len(workload.locations.codes)
+    pairs = np.bincount(columns.cells // len(TYPES), minlength=locations * len(OPERATORS))
+    by_both = pairs.reshape(locations, len(OPERATORS))
     partitions = np.bincount(workload.partitions(first, last), minlength=workload.specification.partitions)
     return by_both.sum(axis=1), by_both.sum(axis=0), partitions, np.array([columns.malformed.sum()])

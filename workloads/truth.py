@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
-from workloads.cells import CELLS, cell_of
 from workloads.lateness import classify
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Columns, Workload
@@ -52,10 +51,10 @@ def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> Expecte
     totals: dict[int, int] = {}
     malformed_indexes: list[int] = []
     for columns in _chunks(workload, 0, workload.total_records, chunk_records):
-        _tally(columns, totals)
+        _tally(workload, columns, totals)
         malformed_indexes += (columns.first + np.flatnonzero(columns.malformed)).tolist()
     malformed_lines = _lines(workload, malformed_indexes)
-    counts = {_cell(key): count for key, count in totals.items()}
+    counts = {workload.locations.cell(key): count for key, count in totals.items()}
     if workload.is_in_order:
         return ExpectedCounts(counts, malformed_lines, malformed_indexes)
     return _with_classes(workload, counts, malformed_lines, malformed_indexes)
@@ -78,8 +77,8 @@ def counts_between(workload: Workload, start_s: int, end_s: int, chunk_records: 
     totals: dict[int, int] = {}
     first, last = workload.due_before(start_s * NANOSECONDS_PER_S), workload.due_before(end_s * NANOSECONDS_PER_S)
     for columns in _chunks(workload, first, last, chunk_records):
-        _tally(columns, totals)
-    return {_cell(key): count for key, count in totals.items()}
+        _tally(workload, columns, totals)
+    return {workload.locations.cell(key): count for key, count in totals.items()}
 
 
 def _chunks(workload: Workload, first: int, last: int, chunk_records: int) -> Iterator[Columns]:
@@ -87,9 +86,9 @@ def _chunks(workload: Workload, first: int, last: int, chunk_records: int) -> It
         yield workload.columns(start, min(start + chunk_records, last))
 
 
-def _tally(columns: Columns, totals: dict[int, int]) -> None:
+def _tally(workload: Workload, columns: Columns, totals: dict[int, int]) -> None:
     """Add the well-formed records to the totals of their windows' cells."""
-    keys = (columns.windows_s * len(CELLS) + columns.cells)[~columns.malformed]
+    keys = workload.locations.key(columns.windows_s, columns.cells)[~columns.malformed]
     for key, count in zip(*(each.tolist() for each in np.unique(keys, return_counts=True)), strict=True):
         totals[key] = totals.get(key, 0) + count
 
@@ -106,17 +105,13 @@ def _with_classes(
         counts,
         malformed_lines,
         malformed_indexes,
-        either=_by_cell(found.keys[found.either]),
-        must_drop=_by_cell(found.keys[found.must_drop]),
+        either=_by_cell(workload, found.keys[found.either]),
+        must_drop=_by_cell(workload, found.keys[found.must_drop]),
         must_drop_indexes=np.flatnonzero(found.must_drop).tolist(),
         ambiguous_indexes=np.flatnonzero(found.ambiguous).tolist(),
     )
 
 
-def _by_cell(keys: NDArray[np.int64]) -> dict[Cell, int]:
+def _by_cell(workload: Workload, keys: NDArray[np.int64]) -> dict[Cell, int]:
     found, counts = np.unique(keys, return_counts=True)
-    return {_cell(key): count for key, count in zip(found.tolist(), counts.tolist(), strict=True)}
-
-
-def _cell(key: int) -> Cell:
-    return cell_of(*divmod(key, len(CELLS)))
+    return {workload.locations.cell(key): count for key, count in zip(found.tolist(), counts.tolist(), strict=True)}

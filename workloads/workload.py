@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract.record import OPERATORS, TYPES
+from engines.contract.record import CALIFORNIA, OPERATORS, TYPES
 from workloads.california import (
     CALL_DURATION_MEDIAN_S,
     CALL_DURATION_SIGMA,
     CALL_SHARE,
-    COUNTIES,
     OPERATOR_SHARES,
 )
 from workloads.disorder import MAX_COPY_DISTANCE, Disorder, Shifts, originals
 from workloads.lines import Lines, encode
+from workloads.locations import locations_of
 from workloads.malformed import KINDS, Spoiler
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces, join
 from workloads.shapes import Shape, profile_factors, shape_from_json
@@ -59,7 +59,9 @@ class WorkloadSpecification:
         warmup_rate_records_per_s: the rate in the first two thirds of the warm-up; 0 for no other rate.
         surges: of counties, in the measured time; those of one county do not overlap. While there are any, the rate
             is that of all counties together, and counted anew from each second on in which a surge begins or ends.
-        zipf_exponent: of the counties' usual shares by rank; None for shares by population.
+        locations: the set, in `engines.contract.record.LOCATIONS`, that records come from. Surges are of California's
+            counties only.
+        zipf_exponent: of the locations' usual shares by rank; None for shares by population, or by the set's own law.
         hot_share: share of the records that go to partition 0, in whole millionths; None for equal shares.
         malformed_per_million: how many lines in a million are malformed, on average.
         malformed_kinds: names in `workloads.malformed.KINDS`: the ways in which they are.
@@ -84,6 +86,7 @@ class WorkloadSpecification:
     profile: tuple[Shape, ...] = ()
     warmup_rate_records_per_s: int = 0
     surges: tuple[Surge, ...] = ()
+    locations: str = CALIFORNIA
     zipf_exponent: float | None = None
     hot_share: float | None = None
     malformed_per_million: int = 0
@@ -108,8 +111,8 @@ class WorkloadSpecification:
 class Columns:
     """A range of records as arrays, each of shape (number of records,).
 
-    `cells` are cell numbers within the window (see `workloads.cells`), `windows_s` starts of windows in seconds since
-    the Unix epoch, `offsets_ns` intended send times after the start, `malformed` which lines are spoilt.
+    `cells` are cell numbers within the window (see `workloads.locations`), `windows_s` starts of windows in seconds
+    since the Unix epoch, `offsets_ns` intended send times after the start, `malformed` which lines are spoilt.
     """
 
     first: int
@@ -137,11 +140,14 @@ class Workload:
 
     def __init__(self, specification: WorkloadSpecification) -> None:
         self.specification = specification
+        #: The set of locations that records come from, and their cells.
+        self.locations = locations_of(specification.locations)
+        self._destination_bounds = bounds(self.locations.weights)
         pieces = _pieces(specification)
         self._profile = Pieces([(piece.start_s, ConstantRate(piece.rate_records_per_s)) for piece in pieces])
-        self._county_bounds = [piece.county_bounds for piece in pieces]
+        self._location_bounds = [piece.location_bounds for piece in pieces]
         self._malformed_below = specification.malformed_per_million * 2**32 // _MILLION
-        self._spoiler = Spoiler(specification.malformed_kinds)
+        self._spoiler = Spoiler(specification.malformed_kinds, specification.locations)
         self._shifts = Shifts(specification.disorder or Disorder())
         #: Whether records come in the order of their event times, so that those of a window are one range.
         self.is_in_order = not specification.duplicates_per_million and specification.disorder is None
@@ -215,32 +221,34 @@ class Workload:
         spec = self.specification
         low, high = _random_halves(spec.seed, first, last)
         offsets_ns = self.offsets_ns(first, last)
-        county = self._counties(first, low[:, 0])
+        county = self._places(first, low[:, 0])
         operator = choose(high[:, 0], OPERATOR_BOUNDS)
         kind = choose(low[:, 1], _TYPE_BOUNDS)
-        destination = choose(high[:, 1], COUNTY_BOUNDS)
+        destination = choose(high[:, 1], self._destination_bounds)
+        first_numbers = self.locations.first_phone_numbers
         return Columns(
             first=first,
             offsets_ns=offsets_ns,
             event_times_ms=spec.epoch_s * 1000 + offsets_ns // 1_000_000,
             cells=(county * len(OPERATORS) + operator) * len(TYPES) + kind,
-            source_numbers=FIRST_NUMBERS[county] + low[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
-            destination_numbers=FIRST_NUMBERS[destination] + high[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
+            source_numbers=first_numbers[county] + low[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
+            destination_numbers=first_numbers[destination] + high[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
             durations_ms=np.where(kind == CALL, _DURATIONS_MS[high[:, 3] % _DURATION_QUANTILES], 0),
             malformed=low[:, 3] < self._malformed_below,
             malformed_choices=high[:, 3],
         )
 
-    def _counties(self, first: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers of the counties that the records from `first` on come from, as their 32-bit `numbers` choose."""
-        parts, bounds = self._profile.parts(first, first + len(numbers)), self._county_bounds
-        return join([choose(numbers[at - first : end - first], bounds[piece]) for piece, at, end in parts])
+    def _places(self, first: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of the locations that the records from `first` on come from, as their 32-bit `numbers` choose."""
+        parts, by_piece = self._profile.parts(first, first + len(numbers)), self._location_bounds
+        return join([choose(numbers[at - first : end - first], by_piece[piece]) for piece, at, end in parts])
 
     def encoded(self, columns: Columns) -> Lines:
         """The lines of `columns`, the malformed ones spoilt."""
         ends_ms = columns.event_times_ms
         starts_ms = ends_ms - columns.durations_ms
-        lines = encode(columns.cells, columns.source_numbers, columns.destination_numbers, starts_ms, ends_ms)
+        numbers = columns.source_numbers, columns.destination_numbers
+        lines = encode(columns.cells, *numbers, starts_ms, ends_ms, self.specification.locations)
         for at in np.flatnonzero(columns.malformed).tolist():
             lines.others[at] = self._spoiler.spoil(lines.line(at), int(columns.malformed_choices[at]))
         return lines
@@ -256,7 +264,7 @@ class _Piece:
 
     start_s: int
     rate_records_per_s: int
-    county_bounds: NDArray[np.int64]
+    location_bounds: NDArray[np.int64]
     is_usual: bool  # the rate is the specification's own, and no county surges
 
 
@@ -267,21 +275,21 @@ def _pieces(specification: WorkloadSpecification) -> list[_Piece]:
     factors = [Fraction(1)] * spec.warmup_s + profile_factors(spec.profile, spec.duration_s, spec.seed)
     borders_s = {spec.warmup_s + border for surge in spec.surges for border in (surge.at_s, surge.end_s)}
     borders_s |= {second for second in range(1, len(factors)) if factors[second] != factors[second - 1]}
-    usual = usual_weights(spec.zipf_exponent)
+    usual = usual_weights(locations_of(spec.locations), spec.zipf_exponent)
 
     @cache  # seconds are many, and sets of surges few
     def divide(surges: tuple[Surge, ...]) -> tuple[Fraction, NDArray[np.int64]]:
         weights = county_weights(usual, surges)
-        return sum(weights, Fraction(0)) / sum(usual), _bounds(weights)
+        return sum(weights, Fraction(0)) / sum(usual), bounds(weights)
 
     pieces = []
     for start_s in sorted(border for border in borders_s | {0, step_s} if border < len(factors)):
         surges = tuple(each for each in spec.surges if each.at_s <= start_s - spec.warmup_s < each.end_s)
-        surge_factor, county_bounds = divide(surges)
+        surge_factor, location_bounds = divide(surges)
         base = spec.warmup_rate_records_per_s if start_s < step_s else spec.rate_records_per_s
         rate = max(1, round(base * factors[start_s] * surge_factor))
         is_usual = rate == spec.rate_records_per_s and not surges
-        pieces.append(_Piece(start_s, rate, county_bounds, is_usual))
+        pieces.append(_Piece(start_s, rate, location_bounds, is_usual))
     return pieces
 
 
@@ -301,7 +309,7 @@ def _random_halves(key: int, first: int, last: int) -> tuple[NDArray[np.int64], 
     return (words & 0xFFFF_FFFF).astype(np.int64), (words >> 32).astype(np.int64)
 
 
-def _bounds(weights: Iterable[Fraction | float]) -> NDArray[np.int64]:
+def bounds(weights: Iterable[Fraction | float]) -> NDArray[np.int64]:
     """Upper bounds, below 2^32, that divide 32-bit numbers in proportion to `weights`; all but the last."""
     *sums, total = accumulate(Fraction(weight) for weight in weights)
     return np.array([round(each * 2**32 / total) for each in sums], dtype=np.int64)
@@ -320,8 +328,6 @@ def _call_durations_ms() -> NDArray[np.int64]:
     return durations_ms
 
 
-COUNTY_BOUNDS = _bounds(county.population for county in COUNTIES)
-OPERATOR_BOUNDS = _bounds(OPERATOR_SHARES)
-_TYPE_BOUNDS = _bounds([CALL_SHARE, 1 - CALL_SHARE])
-FIRST_NUMBERS = np.array([county.area_code * 10_000_000 + 2_000_000 for county in COUNTIES], dtype=np.int64)
+OPERATOR_BOUNDS = bounds(OPERATOR_SHARES)
+_TYPE_BOUNDS = bounds([CALL_SHARE, 1 - CALL_SHARE])
 _DURATIONS_MS = _call_durations_ms()

@@ -11,6 +11,8 @@ if __name__ == "__main__":
     sys.exit(
         run_engine(
             DEFAULT_SETTINGS,
-            lambda job, settings, events, stop: run(job, settings, events, stop, Query(job.allowed_lateness_ms)),
+            lambda job, settings, events, stop: run(
+                job, settings, events, stop, Query(job.allowed_lateness_ms, job.locations)
+            ),
         )
     )

@@ -9,6 +9,7 @@ from lines import CELLS, cell_of, read
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import encode_count, encode_key
+from engines.contract.record import CALIFORNIA
 
 #: Some windows' worth of cells: those that are counted in now.
 KEYS_KEPT = 2**14
@@ -22,10 +23,11 @@ class Query:
     a partition read to its end holds nothing back.
     """
 
-    def __init__(self, allowed_lateness_ms: int) -> None:
+    def __init__(self, allowed_lateness_ms: int, locations: str = CALIFORNIA) -> None:
         self.malformed_lines: list[bytes] = []
         self.changed: set[int] = set()
         self.records_in = self.malformed = self.late = 0
+        self._locations = locations
         self._allowed_lateness_ms = allowed_lateness_ms
         self._watermark_ms = 0
         self._greatest_ms = np.zeros(0, dtype=np.int64)  # by partition
@@ -39,7 +41,7 @@ class Query:
 
     def add(self, partitions: NDArray[np.int64], lines: Sequence[bytes]) -> None:
         """Take in the next `lines`, each of its one of the `partitions`, shape (lines,)."""
-        found = read(lines)
+        found = read(lines, self._locations)
         self.records_in += len(lines)
         self._put_aside([lines[at] for at in np.flatnonzero(~found.well_formed).tolist()])
         self._at_end[partitions] = False

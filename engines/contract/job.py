@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from engines.contract.record import CALIFORNIA, LOCATIONS
+
 SCHEMA_VERSION = 1
 
 
@@ -21,6 +23,7 @@ class JobSpecification:
         input_topic: where the records come from, read from its beginning.
         output_topic: where upserts go.
         dead_letter_topic: where malformed lines go, byte for byte.
+        locations: the set, in `engines.contract.record.LOCATIONS`, whose locations are well formed.
         allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
         parallelism: how many tasks to run side by side.
         checkpoint_dir: a private directory for checkpoints and state.
@@ -39,6 +42,7 @@ class JobSpecification:
     input_topic: str
     output_topic: str
     dead_letter_topic: str
+    locations: str = CALIFORNIA
     allowed_lateness_ms: int
     parallelism: int
     checkpoint_dir: str
@@ -53,7 +57,7 @@ class JobSpecification:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not JSON, has unknown or missing keys, or another version.
+            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations.
         """
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         known = {each.name for each in fields(cls)}
@@ -61,6 +65,8 @@ class JobSpecification:
             raise ValueError(f"job specification: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         if found.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(f"job specification: schema_version {found.get('schema_version')}, not {SCHEMA_VERSION}")
+        if (locations := found.get("locations", CALIFORNIA)) not in LOCATIONS:
+            raise ValueError(f"job specification: unknown locations {locations!r}; known: {', '.join(LOCATIONS)}")
         try:
             return cls(**found)
         except TypeError as error:

@@ -178,7 +178,7 @@ def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[
     for statement in table_statements(job, settings):
         environment.execute_sql(statement)
     inserts = environment.create_statement_set()
-    for statement in insert_statements():
+    for statement in insert_statements(job):
         inserts.add_insert_sql(statement)
     client = inserts.execute().get_job_client()
     assert client is not None, "an INSERT always has a job"

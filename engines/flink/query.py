@@ -11,7 +11,7 @@ sink joins upserts instead.
 from typing import Any
 
 from engines.contract.job import JobSpecification
-from engines.contract.record import COLUMNS, JAVA_PATTERN
+from engines.contract.record import COLUMNS, JAVA_PATTERNS
 
 #: Names of tables, and so of the operators whose metrics hold the totals.
 SOURCE, UPSERTS, DEAD_LETTERS = "cdr", "upserts", "dead_letters"
@@ -26,7 +26,7 @@ def table_statements(job: JobSpecification, settings: dict[str, Any]) -> list[st
     return [_source(job, settings), _upserts(job, settings), _dead_letters(job)]
 
 
-def insert_statements() -> list[str]:
+def insert_statements(job: JobSpecification) -> list[str]:
     """What runs, as one job: both read the one scan of the source."""
     window_s = f"{_event_time_ms()} / 1000"
     cell = f"CONCAT_WS('|', CAST({window_s} AS STRING), {_field('Location')}, {_field('Company')}, {_field('Type')})"
@@ -34,15 +34,15 @@ def insert_statements() -> list[str]:
     return [
         # Grouping by the very string that is the sink's key spares a state that tracks how one becomes the other.
         f"INSERT INTO {UPSERTS} SELECT cell, CAST(COUNT(*) AS STRING) "
-        f"FROM (SELECT {cell} AS cell FROM {SOURCE} WHERE {_well_formed()} AND {in_time}) GROUP BY cell",
+        f"FROM (SELECT {cell} AS cell FROM {SOURCE} WHERE {_well_formed(job)} AND {in_time}) GROUP BY cell",
         # A tombstone is an empty line.
-        f"INSERT INTO {DEAD_LETTERS} SELECT COALESCE(message, X'') FROM {SOURCE} WHERE NOT {_well_formed()}",
+        f"INSERT INTO {DEAD_LETTERS} SELECT COALESCE(message, X'') FROM {SOURCE} WHERE NOT {_well_formed(job)}",
     ]
 
 
 def _source(job: JobSpecification, settings: dict[str, Any]) -> str:
     # A malformed line has event time 0, which moves no watermark.
-    event_time_ms = f"CASE WHEN {_well_formed()} THEN {_event_time_ms()} ELSE 0 END"
+    event_time_ms = f"CASE WHEN {_well_formed(job)} THEN {_event_time_ms()} ELSE 0 END"
     options = {
         "connector": "kafka",
         "topic": job.input_topic,
@@ -89,9 +89,9 @@ def _dead_letters(job: JobSpecification) -> str:
     return f"CREATE TABLE {DEAD_LETTERS} (line BYTES) WITH ({_options(job, options)})"
 
 
-def _well_formed() -> str:
+def _well_formed(job: JobSpecification) -> str:
     # Thirteen digits each: comparing the strings compares the numbers.
-    pattern = JAVA_PATTERN.replace("'", "''")
+    pattern = JAVA_PATTERNS[job.locations].replace("'", "''")
     return f"COALESCE(REGEXP({TEXT}, '{pattern}') AND {_field('EndT')} >= {_field('StartT')}, FALSE)"
 
 

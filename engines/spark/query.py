@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from engines.contract.job import JobSpecification
-from engines.contract.record import COLUMNS, JAVA_PATTERN
+from engines.contract.record import COLUMNS, JAVA_PATTERNS
 
 #: The name of the totals that `dead_letters` keeps.
 TOTALS = "totals"
@@ -22,7 +22,7 @@ def output_rows(source: DataFrame, job: JobSpecification, tasks: int) -> DataFra
 def aggregates(source: DataFrame, job: JobSpecification, tasks: int) -> DataFrame:
     """The counts as upserts."""
     # One wave of tasks a batch, however many partitions the topic has: tasks cost more than records at low rates.
-    records = _classify(source).coalesce(tasks).where("well_formed")
+    records = _classify(source, job).coalesce(tasks).where("well_formed")
     counts = (
         records.select(_field("Location"), _field("Company"), _field("Type"), _event_time())
         .withWatermark("event_time", f"{job.allowed_lateness_ms} milliseconds")
@@ -40,7 +40,7 @@ def aggregates(source: DataFrame, job: JobSpecification, tasks: int) -> DataFram
 
 def dead_letters(source: DataFrame, job: JobSpecification, tasks: int) -> DataFrame:
     """The malformed lines, byte for byte; on the way, the totals of all lines and of malformed ones."""
-    lines = _classify(source).coalesce(tasks)
+    lines = _classify(source, job).coalesce(tasks)
     counted = lines.observe(
         TOTALS, F.count("*").alias("records_in"), F.count_if(~F.col("well_formed")).alias("malformed")
     )
@@ -51,14 +51,14 @@ def dead_letters(source: DataFrame, job: JobSpecification, tasks: int) -> DataFr
     )
 
 
-def _classify(source: DataFrame) -> DataFrame:
+def _classify(source: DataFrame, job: JobSpecification) -> DataFrame:
     """Kafka's messages as `line` (a tombstone is an empty line), `text` and `well_formed`."""
     line = F.coalesce("value", F.lit(b"")).alias("line")
     # Latin-1 gives every byte a character, and those beyond ASCII match nothing.
     lines = source.select(line).withColumn("text", F.decode("line", "ISO-8859-1"))
     # Thirteen digits each: comparing the strings compares the numbers.
     in_order = _substring("EndT") >= _substring("StartT")
-    return lines.withColumn("well_formed", F.col("text").rlike(JAVA_PATTERN) & in_order)
+    return lines.withColumn("well_formed", F.col("text").rlike(JAVA_PATTERNS[job.locations]) & in_order)
 
 
 def _event_time() -> Column:

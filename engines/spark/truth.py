@@ -1,9 +1,9 @@
 """The ground truth: a batch job that counts the records archived in S3.
 
 Run as ``python truth.py job.json``, where the job names the store (``s3``: ``endpoint``, null for AWS itself,
-``region`` and ``bucket``), the ``trials`` (``name`` and ``prefix`` of the archive), an ``output_dir`` on the local disk
-and the Spark ``master``. Credentials come from the standard environment variables. For each trial, these Parquet files
-appear in ``output_dir/NAME``:
+``region`` and ``bucket``), the ``trials`` (``name`` and ``prefix`` of the archive), the set of ``locations`` of their
+records, an ``output_dir`` on the local disk and the Spark ``master``. Credentials come from the standard environment
+variables. For each trial, these Parquet files appear in ``output_dir/NAME``:
 
 * ``counts.parquet``: ``window_s``, ``location``, ``operator``, ``type``, ``records``,
 * ``operator_volume.parquet``: ``minute_s``, ``operator``, ``records``,
@@ -27,7 +27,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from engines.contract.events import EventWriter, stop_on_sigterm
-from engines.contract.record import JAVA_PATTERN
+from engines.contract.record import JAVA_PATTERNS
 
 FIELDS = {"location": 3, "start_ms": 4, "event_time_ms": 5, "type": 6, "operator": 7}
 
@@ -37,7 +37,7 @@ def main(job: dict[str, Any], events: EventWriter) -> None:
     spark = start_spark(job["master"])
     events.send("ready", version=spark.version, config={"master": spark.sparkContext.master})
     lines = read_archives(spark, job["s3"], {trial["name"]: trial["prefix"] for trial in job["trials"]}).cache()
-    records = parse(lines)
+    records = parse(lines, JAVA_PATTERNS[job["locations"]])
     good = records.where("is_record").withColumn("window_s", F.expr("event_time_ms div 1000"))
     counts = good.groupBy("trial", "window_s", "location", "operator", "type").agg(F.count("*").alias("records"))
     save(counts, job, "counts")
@@ -104,11 +104,14 @@ def connect(s3: dict[str, Any]) -> S3FileSystem:
     return S3FileSystem(endpoint_override=s3["endpoint"], region=s3["region"])
 
 
-def parse(lines: DataFrame) -> DataFrame:
-    """`lines` with the fields that the counts need, and ``is_record``: whether the line is a well-formed record."""
+def parse(lines: DataFrame, pattern: str) -> DataFrame:
+    """`lines` with the fields that the counts need, and ``is_record``: whether the line is a well-formed record.
+
+    `pattern` is in `engines.contract.record.JAVA_PATTERNS`.
+    """
     text = F.decode("line", "ISO-8859-1")  # never fails, and what is not ASCII matches nothing
-    fields = [F.regexp_extract(text, JAVA_PATTERN, group).alias(name) for name, group in FIELDS.items()]
-    matched = lines.select("trial", "line", text.rlike(JAVA_PATTERN).alias("matches"), *fields)
+    fields = [F.regexp_extract(text, pattern, group).alias(name) for name, group in FIELDS.items()]
+    matched = lines.select("trial", "line", text.rlike(pattern).alias("matches"), *fields)
     times = [F.expr(f"try_cast({name} as bigint)").alias(name) for name in ("start_ms", "event_time_ms")]
     typed = matched.select("trial", "line", "matches", "location", "operator", "type", *times)
     return typed.withColumn("is_record", F.expr("matches and event_time_ms >= start_ms"))

@@ -87,7 +87,7 @@ class Engine:
 
     def _take(self, line: bytes) -> None:
         self._records_in += 1
-        record = parse(line)
+        record = parse(line, self._job.locations)
         if record is None:
             self._malformed += 1
             self._produce(self._job.dead_letter_topic, None, line)

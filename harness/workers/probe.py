@@ -26,7 +26,6 @@ from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
-from workloads.cells import NUMBERS
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
@@ -48,7 +47,7 @@ class Probe:
         self._job = job
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
         workload = open_workload(job.workload)
-        self._trajectories = Trajectories(workload)
+        self._trajectories, self._numbers = Trajectories(workload), workload.locations.numbers
         self._anchor_ns = 0
         self._slots: dict[int, Durations] = defaultdict(
             _durations
@@ -108,7 +107,7 @@ class Probe:
         for key, count in decode_updates(field):
             self._updates += 1
             window_s, _, name = key.partition(b"|")
-            number = NUMBERS.get(name)
+            number = self._numbers.get(name)
             if number is None:
                 self._unknown_cells += 1
             elif self._trajectories.update(int(window_s), number, count, at_ms):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.contract.aggregate import Cell, encode_count, encode_key
-from engines.contract.record import OPERATORS, TYPES, Record, parse
+from engines.contract.record import CALIFORNIA, LOCATIONS, OPERATORS, TYPES, Record, parse
 from tests.baseline import baseline_module
 from tests.hostile import EPOCH_MS, hostile_lines
 
@@ -138,10 +138,10 @@ def test_hostile_lines_are_recognised_as_the_codec_accepts_them(lines: list[byte
     check_recognised(lines)
 
 
-def check_recognised(lines: list[bytes]) -> int:
+def check_recognised(lines: list[bytes], locations: str = CALIFORNIA) -> int:
     """Hold what is recognised at once to the codec, and return how many of the `lines` are well formed."""
-    found = lines_module._recognise(lines)
-    records = [parse(each) for each in lines]
+    found = lines_module._recognise(lines, locations)
+    records = [parse(each, locations) for each in lines]
     wrong = [
         each for each, record, known in zip(lines, records, found.well_formed, strict=True) if bool(record) != known
     ]
@@ -151,6 +151,14 @@ def check_recognised(lines: list[bytes]) -> int:
     assert list(zip(times_ms, map(lines_module.cell_of, cells), strict=True)) == wanted
     assert [lines_module.number_of(cell) for _, cell in wanted] == cells
     return len(wanted)
+
+
+@pytest.mark.parametrize(("locations", "well_formed"), [*zip(LOCATIONS, (58, 56_000, 12_500), strict=True)])
+def test_every_code_of_five_digits_is_recognised_as_the_codec_accepts_it(locations: str, well_formed: int) -> None:
+    lines = [
+        b"+12137168280,+12136305790,%05d,1767225600000,1767225600001,text,T-Mobile" % code for code in range(10**5)
+    ]
+    assert check_recognised(lines, locations) == well_formed
 
 
 @pytest.mark.parametrize("count", [1, 2, 500])

@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from engines.contract.record import PATTERN, parse
+from engines.contract.record import CALIFORNIA, LOCATIONS, PATTERNS, parse
 from harness.cli import app
 from harness.fault_sections import FaultSection
 from harness.scenario import Limits, Scenario, SurgeSection, built_in_scenarios
@@ -116,6 +116,8 @@ def test_the_readme_names_every_command() -> None:
 
 def test_the_record_is_described_as_it_is() -> None:
     text = _text(ROOT / "docs" / "architecture.md")
-    assert f"\n{PATTERN}\n" in text
+    assert f"\n{PATTERNS[CALIFORNIA]}\n" in text
+    rows = dict(re.findall(r"^\| `([a-z]+)` \|[^|]*\| `(.*)` \|$", text, re.MULTILINE))
+    assert {name: rows[name].replace("\\|", "|") for name in LOCATIONS} == LOCATIONS
     (example,) = re.findall(r"^\+1.*$", text, re.MULTILINE)
     assert parse(example.encode("ascii")) is not None

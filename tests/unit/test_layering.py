@@ -62,6 +62,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "headline",
         "calibration",
         "gate",
+        "scale_result",
         "sweep_result",
         "histogram",
         "dashboard_result",

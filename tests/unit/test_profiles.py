@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from engines.contract.record import OPERATORS, TYPES
+from engines.contract.record import CALIFORNIA, OPERATORS, TYPES
 from harness.errors import ConfigurationError, UsageError
 from harness.scenario import Scenario, load_scenario
 from harness.session import SessionOptions
@@ -21,6 +21,7 @@ from harness.sweep import SweepOptions, sweep
 from harness.watch import ConsoleWatcher
 from harness.workers.jobs import GeneratorJob, load_job, save_job
 from workloads.california import COUNTIES
+from workloads.locations import locations_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.shapes import Bursts, Diurnal, Ramp, Shape, Spike, Step, profile_factors
 from workloads.surges import Surge, usual_weights
@@ -186,13 +187,13 @@ def test_zipfs_law_has_its_slope(seed: int, exponent: float) -> None:
 
 
 def test_with_an_exponent_of_0_all_counties_weigh_the_same() -> None:
-    assert set(usual_weights(0.0)) == {1}
-    assert usual_weights(1.0)[18] == 1, "Los Angeles is the largest"
+    assert set(usual_weights(locations_of(CALIFORNIA), 0.0)) == {1}
+    assert usual_weights(locations_of(CALIFORNIA), 1.0)[18] == 1, "Los Angeles is the largest"
 
 
 def test_a_surge_multiplies_the_skewed_rate() -> None:
     surges = (Surge("Los Angeles", 0, 30, 3.0),)
-    weights = usual_weights(1.0)
+    weights = usual_weights(locations_of(CALIFORNIA), 1.0)
     assert _rates(surges=surges, zipf_exponent=1.0) == [round(RATE * (1 + 2 / sum(weights)))] * DURATION_S
 
 

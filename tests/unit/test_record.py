@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from engines.contract.record import JAVA_PATTERN, parse
+from engines.contract.record import CALIFORNIA, JAVA_PATTERNS, parse
 from tests.hostile import VALID, codec_error, hostile_lines, is_well_formed
 
 LINE = b"+12137168280,+12136305790,06037,1767225600000,1767225600001,text,T-Mobile"
@@ -74,8 +74,8 @@ def test_what_lies_just_beyond_is_refused(part: bytes, other: bytes) -> None:
 
 def test_the_pattern_for_java_ends_where_the_line_does() -> None:
     r"""Python writes Java's ``\z`` as ``\Z``; ``$`` would accept a line end."""
-    assert JAVA_PATTERN.startswith(r"\A") and JAVA_PATTERN.endswith(r"\z")
-    pattern = re.compile(JAVA_PATTERN.removesuffix(r"\z") + r"\Z")
+    assert all(each.startswith(r"\A") and each.endswith(r"\z") for each in JAVA_PATTERNS.values())
+    pattern = re.compile(JAVA_PATTERNS[CALIFORNIA].removesuffix(r"\z") + r"\Z")
     text = LINE.decode("ascii")
     assert pattern.search(text)
     assert not pattern.search(text + "\n") and not pattern.search("\n" + text)

@@ -1,0 +1,228 @@
+"""How cost grows: trials of each engine at several rates, partitions, numbers of cells and degrees of parallelism."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engines.contract.record import LOCATIONS
+from harness.attempt import Attempted, attempt, find_unfinished, key_of
+from harness.errors import UsageError
+from harness.result import Verdict
+from harness.run import rehearse
+from harness.scale_fits import controls, fits
+from harness.scale_plan import Levels, Planned, base_point, plan
+from harness.scale_result import Dimension, Scale, ScaleEngine, ScalePoint, ScaleTrial, load_scale, save_scale
+from harness.scenario import Scenario
+from harness.session import Session, SessionOptions, new_run_id, open_session
+from harness.watch import ConsoleWatcher
+from workloads.locations import locations_of
+
+PREFIX = "scale-"
+#: What became visible within the measured time, of what was due: with less, an engine is not up to the load.
+KEPT_UP = 0.95
+#: What a trial takes besides its load, until one has been measured.
+USUAL_OVERHEAD_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleOptions:
+    """What to measure, besides the scenario, which is the base point.
+
+    Attributes:
+        rates: records per second.
+        partitions: of the input topic.
+        keys: sets of locations.
+        parallelism: tasks.
+        full: every combination, instead of one dimension at a time.
+        p99_bound_ms: a trial that cannot have its p99 within it any more is broken off.
+        fresh: begin anew, even if an unfinished one of the same kind is there.
+    """
+
+    rates: list[int] = field(default_factory=lambda: [1000, 2000, 4000, 8000, 16_000])
+    partitions: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    keys: list[str] = field(default_factory=lambda: list(LOCATIONS))
+    parallelism: list[int] = field(default_factory=lambda: [1, 2, 4])
+    full: bool = False
+    p99_bound_ms: float = 5000.0
+    fresh: bool = False
+
+    def levels(self) -> Levels:
+        """Levels by dimension."""
+        return {
+            Dimension.RATE: [*self.rates],
+            Dimension.PARTITIONS: [*self.partitions],
+            Dimension.KEYS: [*self.keys],
+            Dimension.PARALLELISM: [*self.parallelism],
+        }
+
+
+def scale(
+    scenario: Scenario, options: ScaleOptions, session_options: SessionOptions, watcher: ConsoleWatcher
+) -> tuple[Scale, Path]:
+    """Measure all points, saving after every trial; go on with an unfinished scaling, if there is one.
+
+    Returns: what was found, and its directory.
+
+    Raises:
+        UsageError: the scenario has an input, faults, surges, a profile, or something that a level does not go with.
+        RingbenchError: a trial could not take place.
+    """
+    scenario.refuse_input("scale")
+    scenario.refuse_varying_rate("a scaling has one constant rate in each trial")
+    scenario.refuse_faults("scale", "what they cost could not be told from what the load does")
+    if scenario.hot_partition and min(options.partitions) == 1:
+        raise UsageError(
+            "the scenario has a `hot_partition`, which needs others, and --partitions has 1",
+            fix="leave `hot_partition` or the 1 out",
+        )
+    asked = {name: value for name, value in vars(options).items() if name != "fresh"}
+    key = key_of(scenario, asked)
+    unfinished = (
+        None if options.fresh else find_unfinished(session_options.runs_dir, f"{PREFIX}*/scale.json", key, load_scale)
+    )
+    scale_id = unfinished.scale_id if unfinished else new_run_id(PREFIX)
+    directory = session_options.runs_dir / scale_id
+    with open_session(scale_id, scenario.engines, session_options, watcher) as session:
+        found = unfinished or _new(session, key, scenario, options, session_options)
+        if unfinished:
+            watcher.note(f"going on with {scale_id}, {len(found.trials)} trials of which are done")
+        _measure(session, found, scenario, directory)
+        found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
+        save_scale(found, directory)
+        if session_options.keep_logs:
+            session.keep_logs(directory / "logs")
+    return found, directory
+
+
+def exit_code(found: Scale) -> int:
+    """1 if a count was wrong, or an engine has no trial that counts; else 0."""
+    wrong = any(each.verdict is Verdict.FAIL for each in found.trials)
+    counted = {each.engine for each in found.trials if each.counted}
+    return 1 if wrong or counted != {each.name for each in found.engines} else 0
+
+
+def _new(
+    session: Session, key: str, scenario: Scenario, options: ScaleOptions, session_options: SessionOptions
+) -> Scale:
+    levels = options.levels()
+    usual = ScalePoint(
+        rate_records_per_s=scenario.rate_records_per_s,
+        partitions=scenario.partitions,
+        keys=scenario.locations,
+        parallelism=scenario.parallelism,
+    )
+    base = base_point(levels, usual)
+    return Scale(
+        scale_id=session.run_id,
+        key=key,
+        finished=False,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        finished_at=None,
+        command=session_options.command,
+        scenario=scenario.model_dump(),
+        full=options.full,
+        levels=levels,
+        base=base,
+        p99_bound_ms=options.p99_bound_ms,
+        environment=session.fingerprint(),
+        engines=[ScaleEngine(name=name, version=None) for name in scenario.engines],
+        planned_trials=len(plan(levels, base, scenario.engines, scenario.seed, full=options.full)),
+        trials=[],
+        fits=[],
+        controls=[],
+    )
+
+
+def _measure(session: Session, found: Scale, scenario: Scenario, directory: Path) -> None:
+    """Make the trials that are left."""
+    planned = plan(found.levels, found.base, scenario.engines, scenario.seed, full=found.full)
+    varied = [dimension for dimension, values in found.levels.items() if len(values) > 1]
+    if len(found.trials) < len(planned):
+        session.watcher.note(f"{len(planned)} trials, {_left(found.trials, planned, scenario)}")
+        rehearse(session, scenario)
+    for number, each in enumerate(planned[len(found.trials) :], start=len(found.trials) + 1):
+        session.watcher.progress(number, len(planned))
+        trial = _trial(session, found, scenario, each, number)
+        found.trials.append(trial)
+        found.fits = fits(found.trials, scenario.engines, varied)
+        found.controls = controls(found.trials, scenario.engines, found.base)
+        save_scale(found, directory)
+        outcome = "counted" if trial.counted else f"not counted: {'; '.join(trial.reasons)}"
+        session.watcher.note(f"{outcome}; {_left(found.trials, planned, scenario)}")
+    session.watcher.progress(1, 1)
+
+
+def _left(done: Sequence[ScaleTrial], planned: Sequence[Planned], scenario: Scenario) -> str:
+    """How long what is left of `planned` will take, by what each engine's trials took so far."""
+    usual_s = scenario.warmup_s + scenario.duration_s + USUAL_OVERHEAD_S
+    took_s = {name: [each.took_s for each in done if each.engine == name] for name in scenario.engines}
+    mean_s = {name: sum(each) / len(each) if each else usual_s for name, each in took_s.items()}
+    left_s = sum(mean_s[each.engine] for each in planned[len(done) :])
+    return f"about {left_s / 60:.0f} min left" if left_s >= 60 else f"about {left_s:.0f} s left"
+
+
+def _trial(session: Session, found: Scale, scenario: Scenario, planned: Planned, number: int) -> ScaleTrial:
+    point = planned.point
+    rate = point.rate_records_per_s
+    load = scenario.model_copy(
+        update={
+            "rate_records_per_s": rate,
+            "warmup_rate_records_per_s": min(scenario.warmup_rate_records_per_s, rate),
+            "partitions": point.partitions,
+            "locations": point.keys,
+            "parallelism": point.parallelism,
+        }
+    )
+    session.watcher.phase(f"{planned.engine}: {point.text()}")
+    started_s = time.monotonic()
+    made = attempt(session, load, planned.engine, number, found.p99_bound_ms)
+    for engine in found.engines:
+        if engine.name == planned.engine:
+            engine.version = made.trial.version or engine.version
+    return _saved(made, planned, number, time.monotonic() - started_s)
+
+
+def _saved(made: Attempted, planned: Planned, number: int, took_s: float) -> ScaleTrial:
+    result = made.result
+    reasons = _reasons(made)
+    windows = {cell.window_s for cell in made.expected.counts}
+    return ScaleTrial(
+        number=number,
+        engine=planned.engine,
+        point=planned.point,
+        counted=not reasons,
+        reasons=reasons,
+        verdict=result.verdict,
+        cells=locations_of(planned.point.keys).cell_count,
+        cells_per_window_mean=len(made.expected.counts) / max(1, len(windows)),
+        latency_ms=result.latency_ms,
+        throughput_records_per_s=result.throughput_records_per_s,
+        cost=result.cost,
+        generator=result.generator,
+        startup_s=result.startup_s,
+        drain_s=result.drain_s,
+        took_s=took_s,
+    )
+
+
+def _reasons(made: Attempted) -> list[str]:
+    """Why a trial is not counted; empty if it is."""
+    if made.trial.broken_off:
+        return [made.trial.broken_off]
+    reasons = list(made.invalid)
+    if made.result.verdict is not Verdict.PASS:
+        reasons.append(f"verdict {made.result.verdict.value}: {'; '.join(made.result.reasons)}")
+    throughput = made.result.throughput_records_per_s
+    if throughput and throughput.sustained < KEPT_UP * throughput.offered * _countable(made):
+        reasons.append(
+            f"did not keep up: {throughput.sustained:,.0f} of {throughput.offered:,.0f} records/s became visible"
+        )
+    return reasons
+
+
+def _countable(made: Attempted) -> float:
+    """The share of the records that may become visible."""
+    total = made.expected.certain_records + len(made.expected.hidden_indexes)
+    return made.expected.certain_records / total if total else 1.0
