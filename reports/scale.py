@@ -273,7 +273,7 @@ def _label(axes: Axes, scale: Scale, dimension: Dimension, row: _Row) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     axes.margins(x=0.12)
     shown = [value / row.unit for each in scale.trials for name, _ in row.lines if (value := figure_of(each, name))]
-    low, high = min(shown, default=1.0) / 1.2, max(shown, default=1.0) * 1.5  # room for the exponents above
+    low, high = min(shown, default=1.0) / 1.2, max(shown, default=1.0) * 1.2
     axes.set_ylim(low, high)
     # Within a decade or so, its steps would stand at one or two places, or at none.
     axes.yaxis.set_major_locator(MaxNLocator(4) if high / low < 8 else LogLocator(subs=(1.0, 3.0)))
@@ -284,8 +284,8 @@ def _label(axes: Axes, scale: Scale, dimension: Dimension, row: _Row) -> None:
 def _write_exponents(axes: Axes, scale: Scale, dimension: Dimension, row: _Row, colours: dict[str, str]) -> None:
     for number, engine in enumerate(scale.engines):
         text = _short(_fit(scale, engine.name, dimension, row.lines[0][0]))
-        place = (0.03, 0.97 - 0.11 * number)
-        axes.text(*place, text, transform=axes.transAxes, va="top", fontsize=7, color=colours[engine.name])
+        place = (number / len(scale.engines), 1.02)  # above the panel, where no dot is in the way
+        axes.text(*place, text, transform=axes.transAxes, va="bottom", fontsize=7, color=colours[engine.name])
 
 
 def _said(scale: Scale) -> str:
