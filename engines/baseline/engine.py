@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
+import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from numpy.typing import NDArray
 from query import Query
 
-from engines.contract.aggregate import encode_count, encode_key
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
 
@@ -27,6 +28,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "batch_wait_ms": 5,
     # The producer's linger: long enough to send one batch's upserts together.
     "linger_ms": 1,
+    # A fetch from Kafka waits for so many bytes, but no longer than that.
+    "fetch_min_bytes": 1,
+    "fetch_wait_ms": 500,
 }
 
 PROGRESS_INTERVAL_S = 1.0
@@ -78,6 +82,8 @@ class _Loop:
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": settings["linger_ms"],
+                "on_delivery": _raise_failure,
+                "delivery.report.only.error": True,
             }
         )
         self._consumer = Consumer(
@@ -89,61 +95,80 @@ class _Loop:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
+                "fetch.min.bytes": settings["fetch_min_bytes"],
+                "fetch.wait.max.ms": settings["fetch_wait_ms"],
+                # While much is waiting, the client's queue is always full: its default is to pause for a second then.
+                "fetch.queue.backoff.ms": 10,
             }
         )
         self._offsets = self._find_offsets()
-        self._unheard = set(self._offsets)
-        self._consumer.assign([TopicPartition(job.input_topic, *each) for each in self._offsets.items()])
+        self._unheard = set(range(len(self._offsets)))
+        starts = enumerate(self._offsets.tolist())
+        self._consumer.assign([TopicPartition(job.input_topic, *each) for each in starts])
 
-    def _find_offsets(self) -> dict[int, int]:
+    def _find_offsets(self) -> NDArray[np.int64]:
         """Where to start in each partition: at the snapshot's offset, or at the beginning."""
         topic = self._consumer.list_topics(self._job.input_topic, timeout=METADATA_TIMEOUT_S).topics[
             self._job.input_topic
         ]
         if topic.error is not None:
             raise KafkaException(topic.error)
-        offsets = {partition: confluent_kafka.OFFSET_BEGINNING for partition in topic.partitions}  # noqa: C420
+        offsets = np.full(len(topic.partitions), confluent_kafka.OFFSET_BEGINNING)
+        self._query.assign(len(offsets))
         if self._resumed:
             snapshot = json.loads(self._snapshot_path.read_text(encoding="utf-8"))
             self._query.restore(snapshot["state"])
-            offsets |= dict(snapshot["offsets"])
-        self._query.assign(offsets)
+            offsets[: len(snapshot["offsets"])] = snapshot["offsets"]
         return offsets
 
     def step(self) -> None:
         """Read one batch, count it and publish what changed."""
         settings = self._settings
-        for message in self._consumer.consume(settings["batch_messages"], timeout=settings["batch_wait_ms"] / 1000):
-            self._take(message)
+        messages = self._consumer.consume(settings["batch_messages"], timeout=settings["batch_wait_ms"] / 1000)
+        records = [each for each in messages if each.error() is None]
+        if records:
+            self._take(records)
+        if len(records) < len(messages):
+            self._hear(messages)
         self._publish()
         self._query.advance_watermark()
 
-    def _take(self, message: Message) -> None:
+    def _take(self, records: list[Message]) -> None:
+        partitions = np.fromiter(map(Message.partition, records), dtype=np.int64, count=len(records))
+        offsets = np.fromiter(map(Message.offset, records), dtype=np.int64, count=len(records))
+        self._query.add(partitions, [each.value() or b"" for each in records])
+        np.maximum.at(self._offsets, partitions, offsets + 1)
+        if self._unheard:
+            self._unheard.difference_update(partitions.tolist())
+
+    def _hear(self, messages: list[Message]) -> None:
+        """Act on those `messages` that are no records, once the records among them are counted."""
+        for message in messages:
+            if (error := message.error()) is None:
+                continue
+            if error.code() == KafkaError._PARTITION_EOF:
+                self._reach_end(message)
+            elif error.fatal() or error.code() not in TRANSIENT_ERRORS:
+                raise KafkaException(error)
+
+    def _reach_end(self, message: Message) -> None:
         partition, offset = message.partition(), message.offset()
-        assert partition is not None and offset is not None, "every message that was read has a place"
-        error = message.error()
-        if error is None:
-            self._query.add(partition, message.value() or b"")
-            self._offsets[partition] = offset + 1
-        elif error.code() == KafkaError._PARTITION_EOF:
-            self._query.reach_end(partition)
-        elif error.fatal() or error.code() not in TRANSIENT_ERRORS:
-            raise KafkaException(error)
-        else:
-            return
+        assert partition is not None and offset is not None, "the end of a partition has a place"
         self._unheard.discard(partition)
+        if offset >= self._offsets[partition]:  # else it was the end for a moment only: more came in the same batch
+            self._query.reach_end(partition)
 
     def _publish(self) -> None:
         for line in self._query.take_malformed_lines():
             self._produce(self._job.dead_letter_topic, None, line)
-        for cell, count in self._query.take_changes():
-            self._produce(self._job.output_topic, encode_key(cell), encode_count(count))
+        for key, value in self._query.take_upserts():
+            self._produce(self._job.output_topic, key, value)
         self._producer.poll(0)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes) -> None:
         while True:
             try:
-                return self._producer.produce(topic, value, key, on_delivery=_raise_failure)
+                return self._producer.produce(topic, value, key)
             except BufferError:
                 # The client's queue is full: wait until Kafka took some.
                 self._producer.poll(0.1)
@@ -156,10 +181,10 @@ class _Loop:
         """Replace the snapshot by one of now, once all that was published has arrived: not yet, if Kafka is away."""
         if self._producer.flush(FLUSH_TIMEOUT_S) > 0:
             return
-        snapshot = {"offsets": list(self._offsets.items()), "state": self._query.save()}
+        snapshot = {"offsets": self._offsets.tolist(), "state": self._query.save()}
         new_path = self._snapshot_path.with_suffix(".new")
         with new_path.open("w", encoding="utf-8") as file:
-            json.dump(snapshot, file)
+            file.write(json.dumps(snapshot))  # encoded in C, unlike by `dump`
             file.flush()
             os.fsync(file.fileno())
         new_path.replace(self._snapshot_path)

@@ -1,4 +1,4 @@
-"""The baseline engine: one thread of straightforward code. What a cluster has to beat."""
+"""The baseline engine: one thread, with NumPy. What a cluster has to beat."""
 
 import sys
 

@@ -1,10 +1,18 @@
-"""The baseline's query: counts per second, county, operator and type, in plain Python. No Kafka, no clock."""
+"""The baseline's query: counts per second, county, operator and type, with NumPy by the batch. No Kafka, no clock."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from engines.contract.aggregate import Cell
-from engines.contract.record import CALIFORNIA, Record, parse
+import numpy as np
+from lines import CELLS, cell_of, read
+from numpy.typing import NDArray
+
+from engines.contract.aggregate import encode_count, encode_key
+from engines.contract.record import CALIFORNIA
+
+#: Some windows' worth of cells: those that are counted in now.
+KEYS_KEPT = 2**14
 
 
 class Query:
@@ -17,62 +25,64 @@ class Query:
 
     def __init__(self, allowed_lateness_ms: int, locations: str = CALIFORNIA) -> None:
         self.malformed_lines: list[bytes] = []
-        self.changed: set[Cell] = set()
+        self.changed: set[int] = set()
         self.records_in = self.malformed = self.late = 0
         self._locations = locations
         self._allowed_lateness_ms = allowed_lateness_ms
         self._watermark_ms = 0
-        self._greatest_ms: dict[int, int] = {}
-        self._at_end: set[int] = set()
-        self._windows: dict[int, dict[Cell, int]] = {}
+        self._greatest_ms = np.zeros(0, dtype=np.int64)  # by partition
+        self._at_end = np.zeros(0, dtype=bool)  # the same
+        self._windows: dict[int, dict[int, int]] = {}  # by start and number of the cell
 
-    def assign(self, partitions: Iterable[int]) -> None:
-        """Name all partitions, before anything is read: those not heard of yet hold the watermark back too."""
-        self._greatest_ms = dict.fromkeys(partitions, 0) | self._greatest_ms
+    def assign(self, partitions: int) -> None:
+        """Tell how many there are, before anything is read: those not heard of yet hold the watermark back too."""
+        self._greatest_ms = np.zeros(partitions, dtype=np.int64)
+        self._at_end = np.zeros(partitions, dtype=bool)
 
-    def add(self, partition: int, line: bytes) -> None:
-        """Take in the next `line` of `partition`."""
-        self.records_in += 1
-        self._at_end.discard(partition)
-        record = parse(line, self._locations)
-        if record is None:
-            self.malformed += 1
-            self.malformed_lines.append(line)
-            return
-        if record.event_time_ms > self._greatest_ms[partition]:
-            self._greatest_ms[partition] = record.event_time_ms
-        if (record.window_s + 1) * 1000 <= self._watermark_ms:
-            self.late += 1
-            return
-        self.count(record)
+    def add(self, partitions: NDArray[np.int64], lines: Sequence[bytes]) -> None:
+        """Take in the next `lines`, each of its one of the `partitions`, shape (lines,)."""
+        found = read(lines, self._locations)
+        self.records_in += len(lines)
+        self._put_aside([lines[at] for at in np.flatnonzero(~found.well_formed).tolist()])
+        self._at_end[partitions] = False
+        np.maximum.at(self._greatest_ms, partitions[found.well_formed], found.times_ms[found.well_formed])
+        in_time = found.well_formed & ((found.times_ms // 1000 + 1) * 1000 > self._watermark_ms)
+        self.late += int(found.well_formed.sum() - in_time.sum())
+        self.count(found.cells[in_time])
 
-    def count(self, record: Record) -> None:
-        """Count a well-formed record that is not late."""
-        cell = Cell(record.window_s, record.location, record.operator, record.type)
-        window = self._windows.setdefault(record.window_s, {})
-        window[cell] = window.get(cell, 0) + 1
-        self.changed.add(cell)
+    def _put_aside(self, malformed: list[bytes]) -> None:
+        self.malformed += len(malformed)
+        self.malformed_lines += malformed
+
+    def count(self, cells: NDArray[np.int64]) -> None:
+        """Count well-formed records that are not late, shape (records,), by their cells' numbers."""
+        numbers, counts = (each.tolist() for each in np.unique(cells, return_counts=True))
+        for number, count in zip(numbers, counts, strict=True):
+            window = self._windows.setdefault(number // CELLS, {})
+            window[number] = window.get(number, 0) + count
+        self.changed.update(numbers)
 
     def reach_end(self, partition: int) -> None:
         """Note that `partition` was read to its end."""
-        self._at_end.add(partition)
+        self._at_end[partition] = True
 
     def advance_watermark(self) -> None:
         """Move the watermark up to what was seen, and forget the windows that it passes.
 
         Call it when `changed` was published: a forgotten window's counts are gone.
         """
-        behind = [at_ms for partition, at_ms in self._greatest_ms.items() if partition not in self._at_end]
-        seen_ms = min(behind) if behind else max(self._greatest_ms.values())
+        greatest_ms = self._greatest_ms.tolist()
+        behind_ms = [each for each, at_end in zip(greatest_ms, self._at_end.tolist(), strict=True) if not at_end]
+        seen_ms = min(behind_ms) if behind_ms else max(greatest_ms)
         self._watermark_ms = max(self._watermark_ms, seen_ms - self._allowed_lateness_ms)
         for window_s in [each for each in self._windows if (each + 1) * 1000 <= self._watermark_ms]:
             del self._windows[window_s]
 
-    def take_changes(self) -> list[tuple[Cell, int]]:
-        """The cells changed since the last call, with their counts."""
-        changes = [(cell, self._windows[cell.window_s][cell]) for cell in self.changed]
+    def take_upserts(self) -> list[tuple[bytes, bytes]]:
+        """Keys and values of the cells that changed since the last call."""
+        upserts = [(_key_of(each), encode_count(self._windows[each // CELLS][each])) for each in self.changed]
         self.changed = set()
-        return changes
+        return upserts
 
     def take_malformed_lines(self) -> list[bytes]:
         """The malformed lines since the last call."""
@@ -84,16 +94,21 @@ class Query:
         return {"records_in": self.records_in, "malformed": self.malformed, "late": self.late}
 
     def save(self) -> dict[str, Any]:
-        """The state, for JSON. Take changes and malformed lines first: they are not part of it."""
+        """The state, for JSON. Take upserts and malformed lines first: they are not part of it."""
         return {
             "watermark_ms": self._watermark_ms,
-            "greatest_ms": list(self._greatest_ms.items()),
-            "cells": [[*cell, count] for window in self._windows.values() for cell, count in window.items()],
+            "greatest_ms": self._greatest_ms.tolist(),
+            "cells": [each for window in self._windows.values() for each in window.items()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state` that `save` gave."""
+        """Go on from a `state` that `save` gave, once partitions are assigned: there may be more than there were."""
         self._watermark_ms = state["watermark_ms"]
-        self._greatest_ms = dict(state["greatest_ms"])
-        for *cell, count in state["cells"]:
-            self._windows.setdefault(cell[0], {})[Cell(*cell)] = count
+        self._greatest_ms[: len(state["greatest_ms"])] = state["greatest_ms"]
+        for number, count in state["cells"]:
+            self._windows.setdefault(number // CELLS, {})[number] = count
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _key_of(number: int) -> bytes:
+    return encode_key(cell_of(number))

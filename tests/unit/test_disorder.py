@@ -1,7 +1,6 @@
 """Duplicates and disorder: what is asked is what is sent; the classes of late records hold for every engine."""
 
 import hashlib
-import importlib.util
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from harness.trajectory import NEVER, Trajectories
 from harness.truth import certain_counts
 from harness.verifier import compare
 from harness.workers.jobs import GeneratorJob, load_job, save_job
+from tests.baseline import baseline_module
 from tests.unit.trajectories import tell
 from workloads.cells import CELLS
 from workloads.disorder import MAX_COPY_DISTANCE, Disorder
@@ -46,7 +46,6 @@ DIRTY = replace(
     disorder=DISORDER,
     allowed_lateness_ms=5000,
 )
-ENGINES = Path(__file__).parents[2] / "engines"
 LINE = b"+12137168280,+12136305790,06037,1767225600000,1767225600000,text,Verizon"
 
 
@@ -225,24 +224,20 @@ def _simulate(workload: Workload, policy: str, seed: int) -> np.ndarray:
 
 def _baseline(workload: Workload, seed: int) -> np.ndarray:
     """Which records the baseline's own query counts, when partitions are read to their ends at times."""
-    spec = importlib.util.spec_from_file_location("baseline_query", ENGINES / "baseline" / "query.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    query = module.Query(workload.specification.allowed_lateness_ms)
-    query.assign(range(workload.specification.partitions))
+    query = baseline_module("query").Query(workload.specification.allowed_lateness_ms)
+    query.assign(workload.specification.partitions)
     columns, dice = workload.columns(0, workload.total_records), Random(seed)
     lines, partitions = workload.lines(columns), workload.partitions(0, workload.total_records).tolist()
     counted = np.zeros(len(lines), dtype=bool)
     for batch in _batches(columns.offsets_ns / 1e9, partitions, dice):
         for index in batch:
             before = query.late + query.malformed
-            query.add(partitions[index], lines[index])
+            query.add(np.array([partitions[index]]), [lines[index]])
             counted[index] = query.late + query.malformed == before
         for partition in range(workload.specification.partitions):
             if dice.random() < 0.5:
                 query.reach_end(partition)
-        query.take_changes()
+        query.take_upserts()
         query.advance_watermark()
     return counted
 
