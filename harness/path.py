@@ -32,13 +32,19 @@ class Delays:
             self.delay_ms.append(delay_ms)
 
     def late(self, bound_ms: float, duration_s: float) -> list[tuple[float, float]]:
-        """When within the measured time delays were beyond `bound_ms`: from, to.
+        """When within the measured time delays were beyond `bound_ms`: from, to, in order and without overlaps.
 
-        What is told holds from the time when something was told before.
+        What is told holds from the time when something was told before; and what came so late was late before it came.
         """
-        spans = zip([float("-inf"), *self.t_s], self.t_s, self.delay_ms, strict=False)
-        found = [(max(start, 0.0), min(end, duration_s)) for start, end, delay_ms in spans if delay_ms > bound_ms]
-        return [(start, end) for start, end in found if start < end]
+        found: list[tuple[float, float]] = []
+        for before_s, t_s, delay_ms in zip([float("-inf"), *self.t_s], self.t_s, self.delay_ms, strict=False):
+            if delay_ms > bound_ms:
+                start_s, end_s = max(0.0, min(before_s, t_s - (delay_ms - bound_ms) / 1000)), min(t_s, duration_s)
+                while found and start_s <= found[-1][1]:
+                    start_s = min(start_s, found.pop()[0])
+                if start_s < end_s:
+                    found.append((start_s, end_s))
+        return found
 
 
 def bottlenecks(

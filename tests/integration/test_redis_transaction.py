@@ -22,12 +22,7 @@ def client(services: Services) -> Iterator["redis.Redis"]:
 
 
 def test_all_is_done_and_all_answers_come_in_order(client: "redis.Redis") -> None:
-    commands = [
-        ("SET", "tx:a", b"\x00\r\n"),
-        ("GETSET", b"tx:a", 7),
-        ("HSET", "tx:b", "f", b"1", "g", 2),
-        ("GET", "tx:a"),
-    ]
+    commands = [("SET", "tx:a", b"\x00\r\n"), ("GETSET", b"tx:a", 7), ("HSET", "tx:b", "f", b"1", "g", 2)]
     assert Transaction.of([*commands, ("GET", "tx:a")]).run(client) == [b"OK", b"\x00\r\n", 2, b"7"]
     assert client.hgetall("tx:b") == {b"f": b"1", b"g": b"2"}
 

@@ -95,6 +95,14 @@ def test_silence_counts_as_what_is_told_at_its_end() -> None:
     assert told.late(BOUND_MS, DURATION_S) == [(1.5, 4.5)]
 
 
+def test_what_comes_late_was_late_before_it_came() -> None:
+    """A process that goes on after a stop may first tell that all is well."""
+    told = Delays()
+    for t_s, delay_ms in ((1.0, 5.0), (4.5, 0.0), (5.0, 3000.0), (5.5, 1500.0), (6.0, 5.0), (9.0, 700.0)):
+        told.add(t_s, delay_ms)
+    assert told.late(BOUND_MS, DURATION_S) == [(2.5, 5.5), (6.0, 9.0)]
+
+
 def test_what_is_known_already_is_passed_over() -> None:
     told = Delays()
     for t_s in (1.0, 1.0, 0.5, 2.0):
