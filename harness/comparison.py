@@ -6,7 +6,7 @@ turn forwards and backwards (A B B A), so that the ratio within a block is free 
 
 from itertools import combinations
 
-from harness.headline import HEADLINES, Headline, figures
+from harness.headline import HEADLINES, Headline, figures, ratios_to_baseline
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
 
@@ -35,6 +35,7 @@ def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE)
         ],
         ratios=[_ratio(a, b, of, each_confidence) for of in ranked for a, b in pairs],
         drifts=[trend for of in ranked if (trend := _drift(engines, of))],
+        to_baseline=ratios_to_baseline(engines),
     )
 
 

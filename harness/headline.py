@@ -1,10 +1,12 @@
-"""The headline figures: what trials are compared by, within a run and across runs."""
+"""The headline figures: what trials are compared by, within a run and across runs, and engines with the baseline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.result import TrialResult
+from harness.result import BaselineRatio, EngineResult, TrialResult, Verdict
 
+#: The engine that others have to justify themselves against: one thread.
+BASELINE = "baseline"
 #: The resolution of the clock that latencies are taken by.
 CLOCK_RESOLUTION_MS = 1.0
 
@@ -20,7 +22,7 @@ class Headline:
         lower_is_better: which way is the better.
         ranked: whether a winner may be named by it. Few are, since every further one costs all of them confidence.
         resolution: differences up to this mean nothing.
-        of: the figure; None if it was not measured.
+        of: the figure, of a trial or of all of an engine's together; None if it was not measured.
     """
 
     name: str
@@ -29,10 +31,10 @@ class Headline:
     lower_is_better: bool
     ranked: bool
     resolution: float
-    of: Callable[[TrialResult], float | None]
+    of: Callable[[TrialResult | EngineResult], float | None]
 
 
-def _latency(name: str) -> Callable[[TrialResult], float | None]:
+def _latency(name: str) -> Callable[[TrialResult | EngineResult], float | None]:
     return lambda trial: getattr(trial.latency_ms, name) if trial.latency_ms else None
 
 
@@ -80,3 +82,30 @@ def figures(trials: list[TrialResult], of: Headline) -> list[float] | None:
     """The figure of every trial, in their order; None if any lacks it."""
     found = [value for trial in trials if (value := of.of(trial)) is not None]
     return found if len(found) == len(trials) else None
+
+
+#: What engines are held against the baseline by.
+AGAINST_BASELINE = tuple(
+    headline(name)
+    for name in (
+        "latency_ms_p50",
+        "latency_ms_p99",
+        "throughput_records_per_s_sustained",
+        "cpu_s_per_million_records",
+    )
+)
+
+
+def ratios_to_baseline(engines: list[EngineResult]) -> list[BaselineRatio]:
+    """Each other engine's figures over the baseline's, among those that passed. The run has to be a valid one."""
+    passed = [engine for engine in engines if engine.verdict is Verdict.PASS]
+    baseline = next((engine for engine in passed if engine.name == BASELINE), None)
+    if baseline is None:
+        return []
+    return [
+        BaselineRatio(engine=engine.name, figure=of.name, ratio=mine / reference)
+        for engine in passed
+        if engine is not baseline
+        for of in AGAINST_BASELINE
+        if (mine := of.of(engine)) is not None and (reference := of.of(baseline))
+    ]

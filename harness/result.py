@@ -286,6 +286,14 @@ class Drift(_Part):
     p_value: float
 
 
+class BaselineRatio(_Part):
+    """A figure of an engine relative to the baseline's, of all trials taken together, without an interval."""
+
+    engine: str
+    figure: str
+    ratio: float
+
+
 class Comparison(_Part):
     """The engines of a run compared, with intervals, and the tests of what could have misled the comparison."""
 
@@ -293,6 +301,9 @@ class Comparison(_Part):
     figures: list[Figure]
     ratios: list[Ratio]
     drifts: list[Drift]
+    to_baseline: list[BaselineRatio] = Field(
+        [], description="of engines that passed; empty if the baseline did not, or is not in the run"
+    )
 
 
 class OperatorVolume(_Part):

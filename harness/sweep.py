@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.attempt import attempt, find_unfinished, key_of
 from harness.errors import UsageError
+from harness.headline import BASELINE
 from harness.result import TrialResult
 from harness.scenario import Scenario
 from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
@@ -78,11 +79,22 @@ def sweep(
             watcher.note(f"going on with {sweep_id}, {attempts} attempts of which are done")
         for engine in found.engines:
             _search(session, engine, found, scenario, search, directory)
+        _compare_with_baseline(found.engines)
         found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
         save_sweep(found, directory)
         if options.keep_logs:
             session.keep_logs(directory / "logs")
     return found, directory
+
+
+def _compare_with_baseline(engines: list[SweepEngine]) -> None:
+    """Note each other engine's sustained rate over the baseline's, where that says anything."""
+    answers = {each.name: each.answer for each in engines if each.answer and each.answer.rate_records_per_s}
+    baseline = answers.pop(BASELINE, None)
+    for engine in engines:
+        answer = answers.get(engine.name)
+        if baseline and answer and not (baseline.at_least and answer.at_least):
+            engine.rate_to_baseline = (answer.rate_records_per_s or 0) / (baseline.rate_records_per_s or 1)
 
 
 def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions, options: SessionOptions) -> Sweep:

@@ -58,6 +58,11 @@ class SweepEngine(_Part):
     version: str | None
     attempts: list[SweepAttempt]
     answer: SweepAnswer | None = Field(description="null until the search has ended")
+    rate_to_baseline: float | None = Field(
+        None,
+        description="its sustained rate over the baseline's, once the sweep has ended: at most, if the baseline's is "
+        "`at_least`, and at least, if its own is; null if both are, or without either rate",
+    )
 
 
 class Sweep(_Part):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
+from harness.headline import headline as headline_of
 from harness.result import (
     Correctness,
     Cost,
@@ -20,9 +22,13 @@ from harness.result import (
 )
 from reports.winner import compared, short_note, winner_sentences
 
-BASELINE = "baseline"
 NOT_MEASURED = "not measured"
 WITHHELD = "withheld"
+NO_BASELINE = "no baseline"
+HOW_TO_HAVE_A_BASELINE = (
+    "There is no baseline in this run: with --engine baseline beside the other engines, or `baseline` among the "
+    "scenario's `engines`, it tells what a single thread does with the same records (COST)."
+)
 
 NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no interval."
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
@@ -320,29 +326,34 @@ _COURSE: list[tuple[str, Show]] = [
 
 
 def _ratios(result: Result) -> list[tuple[str, Show]]:
-    return [
-        ("latency p99", _ratio(result, _p99_ms)),
-        ("CPU-seconds per million", _ratio(result, _cpu_s_per_million)),
-    ]
+    return [(of.label, _ratio(result, of.name)) for of in AGAINST_BASELINE]
 
 
-def _p99_ms(engine: EngineResult) -> float | None:
-    return engine.latency_ms.p99 if engine.latency_ms else None
-
-
-def _cpu_s_per_million(engine: EngineResult) -> float | None:
-    return engine.cost.cpu_s_per_million_records if engine.cost else None
-
-
-def _ratio(result: Result, measure: Callable[[EngineResult], float | None]) -> Show:
+def _ratio(result: Result, figure: str) -> Show:
     baseline = next((engine for engine in result.engines if engine.name == BASELINE), None)
+    found = {each.engine: each.ratio for each in ratios_to_baseline(result.engines) if each.figure == figure}
 
     def shown(engine: EngineResult) -> str:
         if baseline is None:
-            return "no baseline"
+            return NO_BASELINE
         if not result.valid or {engine.verdict, baseline.verdict} != {Verdict.PASS}:
             return WITHHELD
-        mine, reference = measure(engine), measure(baseline)
-        return f"{decimal(mine / reference)} x" if mine is not None and reference else NOT_MEASURED
+        if engine is baseline:
+            return "1"
+        return f"{decimal(found[engine.name])} x" if engine.name in found else NOT_MEASURED
 
     return shown
+
+
+def baseline_notes(result: Result) -> list[str]:
+    """What each engine is worth against one thread, or how to find out; nothing of a run that must not be used."""
+    if not result.valid:
+        return []
+    if all(engine.name != BASELINE for engine in result.engines):
+        return [HOW_TO_HAVE_A_BASELINE]
+    ratios = ratios_to_baseline(result.engines)
+    notes = []
+    for name in dict.fromkeys(each.engine for each in ratios):
+        own = [f"{headline_of(each.figure).label} {decimal(each.ratio)} x" for each in ratios if each.engine == name]
+        notes.append(f"{name} against the baseline, which is one thread (COST): {', '.join(own)}.")
+    return notes

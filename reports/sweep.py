@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from harness.headline import BASELINE
 from harness.sweep_result import Sweep, SweepAnswer, SweepAttempt, SweepEngine
 from reports.figures import (
     MUTED,
@@ -25,8 +26,9 @@ from reports.figures import (
     short_count,
 )
 from reports.render import escape_markdown
-from reports.summary import NOT_MEASURED, decimal, milliseconds
+from reports.summary import HOW_TO_HAVE_A_BASELINE, NOT_MEASURED, decimal, milliseconds
 
+NO_RATIO = "no ratio to the baseline: that takes a confirmed rate of each, and not both by an 'at least'"
 HEADINGS = ("kind", "records/s", "sustained", "p50, ms", "p99, ms", "CPU-s per million")
 BOUND_NOTE = "Sustained: no growing lag, p99 within {bound:,.0f} ms, drained as soon, every count right, on schedule."
 AT_LEAST_NOTE = "At least: what failed above this rate was the harness or the search's own limit, not the engine."
@@ -42,7 +44,7 @@ def sweep_table(sweep: Sweep) -> Group:
         for attempt in _by_rate(engine):
             table.add_row(*_cells(attempt), style="" if attempt.sustained else "dim")
         parts.append(table)
-    notes = [BOUND_NOTE.format(bound=sweep.p99_bound_ms)]
+    notes = [*baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms)]
     notes += [AT_LEAST_NOTE] * any(engine.answer is not None and engine.answer.at_least for engine in sweep.engines)
     return Group(*parts, *(Text(note, style="dim") for note in notes))
 
@@ -57,6 +59,26 @@ def answer_text(answer: SweepAnswer | None) -> str:
     failed = "" if answer.failed_records_per_s is None else f", not {answer.failed_records_per_s:,}"
     knee = "" if answer.knee_records_per_s is None else f"; knee of p99 at {answer.knee_records_per_s:,}"
     return f"{least}{answer.rate_records_per_s:,} records/s sustained{failed}{knee}"
+
+
+def baseline_notes(sweep: Sweep) -> list[str]:
+    """Each engine's sustained rate against the baseline's, or how to have one."""
+    baseline = next((engine for engine in sweep.engines if engine.name == BASELINE), None)
+    if baseline is None:
+        return [HOW_TO_HAVE_A_BASELINE]
+    others = [engine for engine in sweep.engines if engine is not baseline]
+    return [f"{engine.name}: {_ratio_text(engine, baseline)}" for engine in others] if sweep.finished else []
+
+
+def _ratio_text(engine: SweepEngine, baseline: SweepEngine) -> str:
+    if engine.rate_to_baseline is None:
+        return NO_RATIO
+    bound = "at most " if _is_least(baseline) else "at least " if _is_least(engine) else ""
+    return f"{bound}{decimal(engine.rate_to_baseline)} x the baseline's sustained rate, that of one thread (COST)"
+
+
+def _is_least(engine: SweepEngine) -> bool:
+    return engine.answer is not None and engine.answer.at_least
 
 
 def _by_rate(engine: SweepEngine) -> list[SweepAttempt]:
@@ -87,7 +109,15 @@ def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
     """The Markdown page."""
     lines = [f"# Ringbench: {escape_markdown(sweep.sweep_id)}", "", BOUND_NOTE.format(bound=sweep.p99_bound_ms), ""]
     lines += [f"- {escape_markdown(each.name)}: **{answer_text(each.answer)}**" for each in sweep.engines]
-    lines += ["", AT_LEAST_NOTE, "", f"![{escape_markdown(picture.alt)}]({picture.name}.png)", "", picture.caption]
+    lines += [
+        "",
+        *(f"{escape_markdown(note)}\n" for note in baseline_notes(sweep)),
+        AT_LEAST_NOTE,
+        "",
+        f"![{escape_markdown(picture.alt)}]({picture.name}.png)",
+        "",
+        picture.caption,
+    ]
     for engine in sweep.engines:
         lines += ["", f"## {escape_markdown(engine.name)} {escape_markdown(engine.version or '')}", ""]
         lines += [f"| {' | '.join((*HEADINGS, 'why not'))} |", "|---|---:|---|---:|---:|---:|---|"]

@@ -33,7 +33,8 @@ def final_table(result: Result) -> Group:
     notes = [Text(note, style="dim") for note in (summary.QUANTILES_NOTE, summary.CLOCK_NOTE)]
     unsettled = [Text(note, style="yellow") for note in summary.unsettled_notes(result)]
     winners = [Text(line) for line in headline.short_winners]
-    return Group(*lines, _table(result), *reasons, *unsettled, *winners, *notes)
+    baseline = [Text(note) for note in summary.baseline_notes(result)]
+    return Group(*lines, _table(result), *reasons, *unsettled, *winners, *baseline, *notes)
 
 
 def _table(result: Result) -> Table:

@@ -337,8 +337,22 @@ def test_ratios_are_to_the_baseline_and_only_among_engines_that_passed() -> None
         changed(make_engine(name, 6), cost=cost) for name, cost in zip(("baseline", "spark"), costs, strict=True)
     )
     result = make_result(engines=[baseline, spark, failed()])
-    assert row(result, "CPU-seconds per million") == ("1.00 x", "8.00 x", summary.WITHHELD)
-    assert set(row(make_result(engines=[spark]), "latency p99")) == {"no baseline"}
+    assert row(result, "CPU per million records") == ("1", "8.00 x", summary.WITHHELD)
+    assert set(row(make_result(engines=[spark]), "latency p99")) == {summary.NO_BASELINE}
+    stored = result.comparison.to_baseline if result.comparison else []
+    assert {(each.engine, each.figure): each.ratio for each in stored}["spark", "cpu_s_per_million_records"] == 8
+    assert {each.engine for each in stored} == {"spark"}
+
+
+def test_reports_say_what_engines_are_worth_against_the_baseline_or_how_to_have_one() -> None:
+    for result, words in (
+        (make_result(), ("flink against the baseline", "(COST)", "sustained throughput 1.00 x")),
+        (make_result(engines=[make_engine("flink", 18)]), ("There is no baseline", "--engine baseline")),
+    ):
+        for text in (markdown_text(result, []), terminal_of(result)):
+            assert all(word in " ".join(text.replace("\\", "").split()) for word in words), text
+    assert summary.baseline_notes(make_result(engines=[make_engine("baseline", 6)])) == []
+    assert summary.baseline_notes(troubled()) == []
 
 
 def test_the_terminal_table_fits_100_columns_with_a_minute_of_latency() -> None:
