@@ -49,7 +49,7 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Session:
-    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if they are wanted."""
+    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if wanted."""
 
     run_id: str
     work: Path

@@ -13,13 +13,13 @@ from harness.provision.java import ensure_java
 
 pytestmark = pytest.mark.integration
 
-HELLO = 'package said; public class Hello { public static void main(String[] a) { System.out.print(Word.WORD); } }\n'
+HELLO = "package said; public class Hello { public static void main(String[] a) { System.out.print(Word.WORD); } }\n"
 WORD = 'package said; class Word { static final String WORD = "%s"; }\n'
 
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Two folders of sources that need each other, with a file that is no source; compiled into a cache of their own."""
+    """Two folders of sources that need each other, and a file that is none; the cache is new."""
     monkeypatch.setenv("RINGBENCH_CACHE_DIR", str(tmp_path / "cache"))
     folders = [tmp_path / "own", tmp_path / "shared"]
     for folder, name, text in zip(folders, ("Hello", "Word"), (HELLO, WORD % "hello"), strict=True):
