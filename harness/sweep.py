@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.assemble import invalid_reasons, trial_result
+from harness.engines import check_route
 from harness.environment import commit, host_id
 from harness.errors import UsageError
 from harness.result import TrialResult
@@ -64,6 +65,7 @@ def sweep(
 
     Raises:
         UsageError: the rates make no sense, or the scenario has surges, a profile or faults.
+        ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: an attempt could not take place.
     """
     scenario.refuse_input("sweep")
@@ -80,6 +82,7 @@ def sweep(
                 fix=f"leave `{name}` out",
             )
     scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
+    check_route(scenario.engines, scenario.route, options.engine_paths)
     key = _key(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, key)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

@@ -91,6 +91,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "colours": engine_colours(result.engines),
         "command": shlex.join(result.command),
         "trials": summary.trials_text(result),
+        "route": summary.route_text(result),
         "unsettled": summary.unsettled_notes(result),
         "notes": [summary.QUANTILES_NOTE, summary.CLOCK_NOTE, summary.RATIO_NOTE, summary.GC_NOTE],
         "sections": [found for find in SECTIONS if (found := find(result))],

@@ -15,6 +15,7 @@ from typing import Any
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from query import Query
+from sink import RedisSink
 
 from engines.contract.aggregate import encode_count, encode_key
 from engines.contract.events import EventWriter
@@ -44,6 +45,7 @@ def run(
 
     Raises:
         KafkaException: Kafka refused something, or an upsert could not be delivered.
+        redis.RedisError: in the direct route, Redis is away, or refuses what is written.
     """
     loop = _Loop(job, settings, query)
     next_progress_s = next_snapshot_s = 0.0
@@ -91,6 +93,7 @@ class _Loop:
                 "auto.offset.reset": "error",
             }
         )
+        self._redis = RedisSink(job.redis) if job.redis else None
         self._offsets = self._find_offsets()
         self._unheard = set(self._offsets)
         self._consumer.assign([TopicPartition(job.input_topic, *each) for each in self._offsets.items()])
@@ -136,8 +139,12 @@ class _Loop:
     def _publish(self) -> None:
         for line in self._query.take_malformed_lines():
             self._produce(self._job.dead_letter_topic, None, line)
-        for cell, count in self._query.take_changes():
-            self._produce(self._job.output_topic, encode_key(cell), encode_count(count))
+        changes = self._query.take_changes()
+        if self._redis:
+            self._redis.write(changes)
+        else:
+            for cell, count in changes:
+                self._produce(self._job.output_topic, encode_key(cell), encode_count(count))
         self._producer.poll(0)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes) -> None:
@@ -168,6 +175,7 @@ class _Loop:
         """What is in effect. The client cannot be asked, but refuses a property that it does not take."""
         return self._settings | {
             "librdkafka": confluent_kafka.libversion()[0],
+            "route": self._job.route,
             "parallelism": 1,
             "partitions": len(self._offsets),
             "checkpoint_interval_ms": self._job.checkpoint_interval_ms,

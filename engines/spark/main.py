@@ -16,6 +16,7 @@ from pyspark.sql.streaming.listener import (
     QueryTerminatedEvent,
 )
 from query import TOTALS, output_rows
+from sink import RedisSink
 from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
@@ -162,17 +163,16 @@ def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, 
     """The running query."""
     kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
     kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
-    return (
+    writer = (
         output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
         .writeStream.outputMode("update")
-        .format("kafka")
-        .options(**kafka)
-        .option("kafka.acks", "all")
-        .option("kafka.enable.idempotence", "true")
         .option("checkpointLocation", str(Path(job.checkpoint_dir) / "query"))
         .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
-        .start()
     )
+    producer = kafka | {"kafka.acks": "all", "kafka.enable.idempotence": "true"}
+    if job.redis:
+        return writer.foreachBatch(RedisSink(job.redis, producer).write).start()
+    return writer.format("kafka").options(**producer).start()
 
 
 def read_topic(
@@ -214,6 +214,7 @@ def effective_configuration(spark: SparkSession, job: JobSpecification, settings
     context = spark.sparkContext
     java = context._jvm.java.lang.System
     return {name: spark.conf.get(name) for name in REPORTED_CONFIGURATION} | {
+        "route": job.route,
         "parallelism": context.defaultParallelism,
         "trigger_ms": settings["trigger_ms"],
         "max_records_per_batch": settings["max_records_per_batch"],

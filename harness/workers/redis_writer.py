@@ -11,7 +11,6 @@ what came last, finds out by its next transaction, and applies the topic again f
 import json
 import threading
 import time
-from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -23,11 +22,10 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
-from harness.keys import UPDATES_FIELD, encode_updates, position_key, updates_key, window_key
+from engines.contract.keys import STREAM_LENGTH, encode_updates, position_key, transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
-STREAM_LENGTH = 100_000
 IDLE_POLL_S = 0.1
 #: Between two attempts to reach a Redis that is away.
 RETRY_S = 0.05
@@ -131,24 +129,17 @@ class RedisWriter:
                 time.sleep(RETRY_S)
 
     def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
-        windows: dict[str, dict[bytes, bytes]] = defaultdict(dict)
-        for key, count in latest.items():
-            window_s, _, field = key.partition(b"|")
-            windows[window_key(self._job.namespace, window_s.decode("ascii"))][field] = count
         with self._redis.pipeline(transaction=True) as pipeline:
-            for name, fields in windows.items():
-                pipeline.hset(name, mapping=fields)  # type: ignore[arg-type]
-                pipeline.expire(name, self._job.expire_s)
             pipeline.getset(position_key(self._job.namespace), positions)
-            stream, entry = updates_key(self._job.namespace), {UPDATES_FIELD: encode_updates(latest)}
-            pipeline.xadd(stream, entry, maxlen=STREAM_LENGTH, approximate=True)  # type: ignore[arg-type]
+            for command in transaction(latest, self._job.namespace, self._job.expire_s):
+                pipeline.execute_command(*command)
             sent_ns = time.time_ns()
             answers = pipeline.execute()
         self._transactions += 1
         if self._journal:
-            updates = entry[UPDATES_FIELD].replace(b"\n", b" ")
+            updates = encode_updates(latest).replace(b"\n", b" ")
             self._journal.write(b"%d %d %b\n" % (sent_ns, time.time_ns(), updates))
-        return answers[-2] or b""
+        return answers[0] or b""
 
     def _upsert(self, message: Message) -> tuple[bytes, bytes] | None:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""

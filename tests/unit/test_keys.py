@@ -3,7 +3,7 @@
 import pytest
 
 from engines.contract.aggregate import Cell, encode_key
-from harness.keys import decode_updates, encode_updates, updates_key, window_key
+from engines.contract.keys import decode_updates, encode_updates, updates_key, window_key
 
 
 def test_round_trip() -> None:

@@ -1,0 +1,28 @@
+"""The direct route: counts go to Redis by the engine itself, each batch in one transaction."""
+
+import redis
+
+from engines.contract.aggregate import Cell, encode_count, encode_key
+from engines.contract.job import RedisTarget
+
+
+class RedisSink:
+    """Writes counts to the Redis of a job."""
+
+    def __init__(self, target: RedisTarget) -> None:
+        self._target = target
+        self._client = redis.Redis.from_url(target.url, protocol=2)
+
+    def write(self, changes: list[tuple[Cell, int]]) -> None:
+        """Make `changes` visible, and return when they are.
+
+        Raises:
+            redis.RedisError: Redis is away, or refuses what is written.
+        """
+        if not changes:
+            return
+        counts = {encode_key(cell): encode_count(count) for cell, count in changes}
+        with self._client.pipeline(transaction=True) as pipeline:
+            for command in self._target.transaction(counts):
+                pipeline.execute_command(*command)
+            pipeline.execute()
