@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from connector import compile_connector
 from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
@@ -78,7 +79,7 @@ def work(
     wait_until_ready(client, rest, stop)
     act_on_sigusr1(kill_task)
     if not stop.is_set():
-        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
+        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest, job.route))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(client)
         events.send("progress", **totals.read())
@@ -127,20 +128,23 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
     os.environ["FLINK_LOG_DIR"] = str(scratch)
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
+    connectors = [compile_connector(job.jars, scratch)] if job.redis else []
     configuration = Configuration()
-    for name, value in flink_options(job, settings, scratch, rest_port).items():
+    for name, value in flink_options(job, settings, scratch, rest_port, connectors).items():
         configuration.set_string(name, value)
     return TableEnvironment.create(
         EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
     )
 
 
-def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int) -> dict[str, str]:
-    """Flink's configuration."""
+def flink_options(
+    job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int, connectors: list[Path]
+) -> dict[str, str]:
+    """Flink's configuration; `connectors` are jars of this engine's own, on top of the locked ones."""
     options = {
         "parallelism.default": str(job.parallelism),
         "taskmanager.numberOfTaskSlots": str(job.parallelism),
-        "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in job.jars),
+        "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in [*job.jars, *connectors]),
         "pipeline.auto-watermark-interval": f"{settings['watermark_interval_ms']} ms",
         "execution.buffer-timeout.interval": f"{settings['buffer_timeout_ms']} ms",
         "table.local-time-zone": "UTC",
@@ -219,12 +223,13 @@ def kill_task() -> None:
             return
 
 
-def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:
+def effective_configuration(environment: TableEnvironment, rest: Rest, route: str) -> dict[str, Any]:
     """What is in effect, as the table environment, the running job and the JVM tell it."""
     config = environment.get_config()
     java = get_gateway().jvm.java.lang.System
     checkpointing = rest.checkpointing()
     return {name: config.get(name, "") for name in REPORTED_CONFIGURATION} | {
+        "route": route,
         "parallelism": rest.parallelism(),
         "checkpoint_mode": checkpointing["mode"],
         "checkpoint_interval_ms": checkpointing["interval"],
