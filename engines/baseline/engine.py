@@ -175,7 +175,6 @@ class _Loop:
         """What is in effect. The client cannot be asked, but refuses a property that it does not take."""
         return self._settings | {
             "librdkafka": confluent_kafka.libversion()[0],
-            "route": self._job.route,
             "parallelism": 1,
             "partitions": len(self._offsets),
             "checkpoint_interval_ms": self._job.checkpoint_interval_ms,

@@ -24,5 +24,5 @@ class RedisSink:
         counts = {encode_key(cell): encode_count(count) for cell, count in changes}
         with self._client.pipeline(transaction=True) as pipeline:
             for command in self._target.transaction(counts):
-                pipeline.execute_command(*command)
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             pipeline.execute()

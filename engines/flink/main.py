@@ -79,7 +79,7 @@ def work(
     wait_until_ready(client, rest, stop)
     act_on_sigusr1(kill_task)
     if not stop.is_set():
-        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest, job.route))
+        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(client)
         events.send("progress", **totals.read())
@@ -223,13 +223,12 @@ def kill_task() -> None:
             return
 
 
-def effective_configuration(environment: TableEnvironment, rest: Rest, route: str) -> dict[str, Any]:
+def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:
     """What is in effect, as the table environment, the running job and the JVM tell it."""
     config = environment.get_config()
     java = get_gateway().jvm.java.lang.System
     checkpointing = rest.checkpointing()
     return {name: config.get(name, "") for name in REPORTED_CONFIGURATION} | {
-        "route": route,
         "parallelism": rest.parallelism(),
         "checkpoint_mode": checkpointing["mode"],
         "checkpoint_interval_ms": checkpointing["interval"],

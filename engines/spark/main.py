@@ -214,7 +214,6 @@ def effective_configuration(spark: SparkSession, job: JobSpecification, settings
     context = spark.sparkContext
     java = context._jvm.java.lang.System
     return {name: spark.conf.get(name) for name in REPORTED_CONFIGURATION} | {
-        "route": job.route,
         "parallelism": context.defaultParallelism,
         "trigger_ms": settings["trigger_ms"],
         "max_records_per_batch": settings["max_records_per_batch"],

@@ -37,7 +37,7 @@ class RedisSink:
         counts = dict(zip(rows["key"].to_pylist(), rows["value"].to_pylist(), strict=True))
         with self._client.pipeline(transaction=True) as pipeline:
             for command in self._target.transaction(counts):
-                pipeline.execute_command(*command)
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             pipeline.execute()
 
     def _write_dead_letters(self, spark: SparkSession, rows: pa.Table) -> None:

@@ -132,7 +132,7 @@ class RedisWriter:
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.getset(position_key(self._job.namespace), positions)
             for command in transaction(latest, self._job.namespace, self._job.expire_s):
-                pipeline.execute_command(*command)
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             sent_ns = time.time_ns()
             answers = pipeline.execute()
         self._transactions += 1
