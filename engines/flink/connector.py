@@ -1,6 +1,6 @@
 """The direct route's sink, `RedisConnector.java`: compiled by the compiler that Flink itself compiles queries with.
 
-There is no maintained connector of Flink 2 for Redis, and a sink in Python would need a Python worker for each task. So
+There is no released connector for Redis and Flink 2, and a sink in Python would need a Python worker for each task. So
 the sink is Java, like Flink's own. A JDK is not needed: Flink brings Janino.
 """
 
