@@ -128,9 +128,9 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
     os.environ["FLINK_LOG_DIR"] = str(scratch)
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
-    connectors = [compile_connector(job.jars, scratch)] if job.redis else []
+    jars = [*job.jars, *([str(compile_connector(job.jars, scratch))] if job.redis else [])]
     configuration = Configuration()
-    for name, value in flink_options(job, settings, scratch, rest_port, connectors).items():
+    for name, value in flink_options(job, settings, scratch, rest_port, jars).items():
         configuration.set_string(name, value)
     return TableEnvironment.create(
         EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
@@ -138,13 +138,13 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
 
 
 def flink_options(
-    job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int, connectors: list[Path]
+    job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int, jars: list[str]
 ) -> dict[str, str]:
-    """Flink's configuration; `connectors` are jars of this engine's own, on top of the locked ones."""
+    """Flink's configuration."""
     options = {
         "parallelism.default": str(job.parallelism),
         "taskmanager.numberOfTaskSlots": str(job.parallelism),
-        "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in [*job.jars, *connectors]),
+        "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in jars),
         "pipeline.auto-watermark-interval": f"{settings['watermark_interval_ms']} ms",
         "execution.buffer-timeout.interval": f"{settings['buffer_timeout_ms']} ms",
         "table.local-time-zone": "UTC",
