@@ -130,7 +130,7 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
     services: Services, tmp_path: Path
 ) -> None:
     """Flink first: its sink makes the transaction in Java, where the others have the writer's own function."""
-    scenario = write_scenario(tmp_path, engines=["flink", "spark", "baseline"], duration_s=3)
+    scenario = write_scenario(tmp_path, engines=["flink", "baseline"], duration_s=3)
     with (
         redis.Redis.from_url(services.redis, protocol=2) as client,
         Ringbench(tmp_path, "run", scenario, "--json", "--route", "direct", "--redis", services.redis) as run,
@@ -148,7 +148,7 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
         found = outcome(run)
     assert found.code == 0, found.stderr
     assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [
-        (name, "pass") for name in ("flink", "spark", "baseline")
+        (name, "pass") for name in ("flink", "baseline")
     ]
     for engine in found.result["engines"]:
         (trial,) = engine["trials"]
