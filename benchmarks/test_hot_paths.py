@@ -6,11 +6,11 @@ import pytest
 
 from benchmarks.conftest import Ratio
 from engines.contract.aggregate import encode_count, encode_key
+from engines.contract.keys import encode_updates
 from engines.contract.record import CALIFORNIA, parse
 from harness.bulk_producer import BulkProducer, Messages
 from harness.changes import CellCodes, changes_of
 from harness.histogram import Durations
-from harness.keys import encode_updates
 from harness.scenario import load_scenario
 from harness.services.redis import start_redis
 from harness.trajectory import Trajectories

@@ -21,6 +21,7 @@ import psutil
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import encode_key
+from engines.contract.keys import decode_updates
 from harness.assemble import invalid_reasons, trial_result
 from harness.calibration import (
     FLOOR,
@@ -35,7 +36,6 @@ from harness.calibration import (
 )
 from harness.environment import save_calibration
 from harness.histogram import Durations, encode
-from harness.keys import decode_updates
 from harness.result import Latency, TrialResult
 from harness.scenario import Limits, Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.keys import decode_updates
+from engines.contract.keys import decode_updates
 from workloads.locations import Locations
 
 #: The code of a key that names no cell.
@@ -52,7 +52,7 @@ class Changes:
 
 
 def changes_of(entries: Sequence[tuple[int, bytes]], codes: CellCodes) -> Changes:
-    """What stream entries say: their IDs' milliseconds, and their fields (see `harness.keys.encode_updates`).
+    """What stream entries say: their IDs' milliseconds, and their fields (see `engines.contract.keys.encode_updates`).
 
     Raises:
         ValueError: a field is not a stream entry's.

@@ -95,6 +95,7 @@ def chaos(
     scenario.refuse_input("chaos")
     refuse_disorder(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
+    scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)

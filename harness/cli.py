@@ -45,6 +45,13 @@ Tuning = Annotated[
         help="Settings that each engine publishes: latency or throughput; the engines' defaults if not given."
     ),
 ]
+Route = Annotated[
+    str | None,
+    typer.Option(
+        help="How counts get to Redis: kafka (the aggregates topic and the Redis writer) or direct (each engine writes "
+        "Redis by itself); the scenario's own if not given."
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -67,6 +74,7 @@ class _Settings:
 @app.command(
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
+    "`ringbench run --engine spark --route direct` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
@@ -102,6 +110,7 @@ def run(
         int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
     ] = 1,
     tuning: Tuning = None,
+    route: Route = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -135,6 +144,7 @@ def run(
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
+    overrides["route"] = route
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning
@@ -237,6 +247,7 @@ def sweep(
     confirm_duration: Annotated[int, typer.Option(min=10, help="Measured time of the confirming run.")] = 40,
     fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished sweep could go on.")] = False,
     tuning: Tuning = None,
+    route: Route = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     runs_dir: RunsDir = Path("runs"),
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
@@ -251,7 +262,7 @@ def sweep(
     from reports.sweep import sweep_table, write_sweep
 
     overrides: dict[str, Any] = {"rate_records_per_s": start_rate, "duration_s": duration, "warmup_s": warmup}
-    overrides |= {"engines": engine, "tuning": tuning}
+    overrides |= {"engines": engine, "tuning": tuning, "route": route}
     chosen = {key: value for key, value in overrides.items() if value is not None}
     search = SweepOptions(
         p99_bound_ms=p99_bound_ms,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from engines.contract.job import KAFKA, ROUTES
 from harness.errors import ConfigurationError
 from harness.provision.classes import ensure_classes
 from harness.provision.environments import ensure_environment
@@ -40,6 +41,7 @@ class Engine:
         java_classpath: which jars that its Python packages bring the sources need besides `jars`, as a glob pattern
             below the environment's ``site-packages``; empty for none.
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
+        routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
 
@@ -55,6 +57,7 @@ class Engine:
     java_sources: str = ""
     java_classpath: str = ""
     task_kill: bool = False
+    routes: list[str] = field(default_factory=lambda: [KAFKA])
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tuned(self, tuning: str) -> dict[str, Any]:
@@ -99,6 +102,21 @@ def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engi
     return [known[name] for name in names]
 
 
+def check_route(names: list[str], route: str, extra: list[Path]) -> None:
+    """Make sure that the engines called `names` can send counts to Redis by `route`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+    """
+    for engine in find_engines(names, extra):
+        if route not in engine.routes:
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
+                f"(`routes` in {engine.directory / DESCRIPTOR})",
+                fix=f"leave {engine.name} out by naming others with --engine, or take --route {engine.routes[0]}",
+            )
+
+
 def all_engines(extra: list[Path]) -> list[Engine]:
     """Every engine in Ringbench's own folder and in the folders `extra`."""
     if absent := [folder for folder in extra if not folder.is_dir()]:
@@ -123,6 +141,9 @@ def load_engine(directory: Path) -> Engine:
     tunings = found.get("tunings", {})
     if not isinstance(tunings, dict) or not all(isinstance(each, dict) for each in tunings.values()):
         raise ConfigurationError(f"{path}: tunings: expected a table of settings for each, as [tunings.latency]")
+    routes = found.get("routes", [KAFKA])
+    if not isinstance(routes, list) or not routes or not set(map(str, routes)) <= set(ROUTES):
+        raise ConfigurationError(f"{path}: routes: expected a list of {' and '.join(ROUTES)}, found {routes!r}")
     try:
         return Engine(directory=directory, **found)
     except TypeError as error:

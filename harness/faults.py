@@ -96,6 +96,11 @@ class Fault:
     archive: bool = False
     evidence: tuple[str, str] | None = None
 
+    @property
+    def harms_sink(self) -> bool:
+        """Whether it harms Redis, the Redis writer, or the network between them."""
+        return self.name.startswith(("redis-", "writer-", "network-"))
+
 
 def _stop(group: str, description: str, *, archive: bool = False) -> Fault:
     return Fault(

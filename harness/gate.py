@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import InvalidRun, UsageError
 from harness.headline import HEADLINES, Headline, figures, headline
+from harness.hop_price import HopPrice, by_route, route_of
 from harness.result import Confidence, EngineResult, Result, Verdict
 from harness.scenario import Scenario
 from harness.statistics import MIN_TRIALS, Interval, adjusted, typical, unpaired_ratio
@@ -35,7 +36,7 @@ ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
 ALLOW_DIFFERENT_HOST = "--allow-different-host"
 
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
-_NOT_WORKLOAD = {"name", "description", "engines", "tuning", "engine_settings", "limits"}
+_NOT_WORKLOAD = {"name", "description", "engines", "route", "tuning", "engine_settings", "limits"}
 # A run from before there was a key was driven as the key's default says.
 _DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()}
 _HOST = ("host", "cpu_model", "cpu_count")
@@ -106,6 +107,7 @@ class Gate(_Part):
     reasons: list[str] = Field(description="why it did not pass: those of the verdicts and of the changes")
     verdicts: list[VerdictChange]
     changes: list[Change]
+    hop_prices: list[HopPrice] = Field([], description="of the Kafka hop, if the runs have different routes")
     notes: list[str]
     has_intervals: bool
 
@@ -118,9 +120,9 @@ def check_comparable(
 ) -> list[str]:
     """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
 
-    The workload is every key of the scenario but its name, description, engines, engine settings and limits; of an
-    input, where its files are does not matter, but what is in them. Engines
-    may differ in their settings, since to compare settings is a use of this. The host is its identity, its CPU model,
+    The workload is every key of the scenario but its name, description, engines, route, engine settings and limits; of
+    an input, where its files are does not matter, but what is in them. Engines may differ in their settings and in the
+    route of their counts, since to compare these is a use of this. The host is its identity, its CPU model,
     the number of its CPUs and, to 1 %, its memory.
 
     Raises:
@@ -168,6 +170,7 @@ def _other_differences(old: Result, new: Result) -> Iterator[str]:
     one, other = old.environment, new.environment
     yield from _differences(one.model_dump(), other.model_dump(), _SOFTWARE)
     yield from _differences(one.services, other.services, {**one.services, **other.services})
+    yield from _differences({"route": route_of(old)}, {"route": route_of(new)}, ["route"])
     yield from _differences(_flat(old.scenario), _flat(new.scenario), _limits(old, new))
     archives = {run.truth.archive_sha256 for run in (old, new) if run.truth}
     if len(archives) > 1 and not _workload_differences(old, new):
@@ -315,6 +318,7 @@ def gate(
         reasons=reasons,
         verdicts=verdicts,
         changes=changes,
+        hop_prices=by_route(old, new, _differing_in_route_only(old, new)),
         notes=[*loud, *notes, *_engine_notes(old, new), *_figure_notes(changes)],
         has_intervals=has_intervals,
     )
@@ -438,6 +442,15 @@ def _verdict_change(engine: EngineResult, new: Result) -> VerdictChange:
     elif engine.verdict is Verdict.PASS and verdict is not Verdict.PASS:
         reason = f"{engine.name}: the verdict was pass in {OLD}, and is {verdict.value} in {NEW}"
     return VerdictChange(engine=engine.name, old=engine.verdict, new=verdict, reason=reason)
+
+
+def _differing_in_route_only(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]]:
+    """The engines in both runs that are of the same version and have the same settings."""
+    return [
+        (before, after)
+        for before, after in _in_both(old, new)
+        if before.version == after.version and _settings(old, before.name) == _settings(new, after.name)
+    ]
 
 
 def _engine_notes(old: Result, new: Result) -> Iterator[str]:

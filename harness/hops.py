@@ -15,6 +15,8 @@ visible in Redis   ID of the stream entry                        Redis's wall cl
 The first three are the record's own. The last two are those of the count that showed it (`harness.trajectory`), by
 first-in-first-out matching within the cell; so a mean is exact, and a single record's hops are as good as the matching.
 Records of ambiguous cells (see `harness.trajectory.Window`) have no such counts, and are left out.
+
+An engine that writes Redis by itself has no aggregates topic. What it emits is seen in Redis only, where its hop ends.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,12 +42,15 @@ BANDS = (("all", 0.0, 1.0), ("median", 0.45, 0.55), ("p90 to p99", 0.90, 0.99), 
 
 @dataclass(frozen=True)
 class Moments:
-    """When each of n records was where, in milliseconds after the start of the load; every array of shape (n,)."""
+    """When each of n records was where, in milliseconds after the start of the load; every array of shape (n,).
+
+    `emitted` is None without an aggregates topic.
+    """
 
     intended: NDArray[np.float64]
     produced: NDArray[np.float64]
     appended: NDArray[np.float64]
-    emitted: NDArray[np.float64]
+    emitted: NDArray[np.float64] | None
     visible: NDArray[np.float64]
 
 
@@ -100,7 +105,7 @@ def moments(
     *,
     errors_ns: NDArray[np.int64],
     appended_ms: NDArray[np.int64],
-    emitted_ms: NDArray[np.int64],
+    emitted_ms: NDArray[np.int64] | None,
     visible_ms: NDArray[np.int64],
 ) -> Moments:
     """The moments of those of the workload's `waterfall_records` that have all of them.
@@ -109,9 +114,12 @@ def moments(
         workload: what was sent.
         anchor_ns: the start of the load, on the wall clock.
         errors_ns: by how much each record was sent too late; as the others, one for each of `waterfall_records`.
-        appended_ms, emitted_ms, visible_ms: since the Unix epoch, or NEVER.
+        appended_ms, emitted_ms, visible_ms: since the Unix epoch, or NEVER; without an aggregates topic, `emitted_ms`
+            is None.
     """
-    complete = (appended_ms != NEVER) & (emitted_ms != NEVER) & (visible_ms != NEVER)
+    complete = (appended_ms != NEVER) & (visible_ms != NEVER)
+    if emitted_ms is not None:
+        complete &= emitted_ms != NEVER
     offsets_ns = np.concatenate(
         [workload.offsets_ns(*workload.second(second)) for second in waterfall_seconds(workload)]
     )[complete]
@@ -125,7 +133,7 @@ def moments(
         intended=offsets_ns / 1e6,
         produced=(offsets_ns + errors_ns[complete]) / 1e6,
         appended=after_start(appended_ms),
-        emitted=after_start(emitted_ms),
+        emitted=None if emitted_ms is None else after_start(emitted_ms),
         visible=after_start(visible_ms),
     )
 
@@ -137,7 +145,8 @@ def waterfall(found: Moments) -> Waterfall | None:
     """
     if not len(found.intended):
         return None
-    times = np.stack([found.intended, found.produced, found.appended, found.emitted, found.visible])
+    emitted = [] if found.emitted is None else [found.emitted]
+    times = np.stack([found.intended, found.produced, found.appended, *emitted, found.visible])
     hops = np.diff(times, axis=0)
     latencies = times[-1] - times[0]
     by_latency = np.argsort(latencies, kind="stable")
@@ -151,7 +160,7 @@ def waterfall(found: Moments) -> Waterfall | None:
                 p99_ms=float(np.percentile(hop, 99)),
                 negative_count=int(np.count_nonzero(hop < -1.0)),
             )
-            for name, hop in zip(HOPS, hops, strict=True)
+            for name, hop in zip(HOPS[: len(hops)], hops, strict=True)
         ],
         bands=[_band(name, hops, latencies, _slice(by_latency, low, high)) for name, low, high in BANDS],
     )
@@ -169,5 +178,5 @@ def _band(
         name=name,
         records=len(chosen),
         latency_ms=float(latencies[chosen].mean()),
-        hops_ms=dict(zip(HOPS, hops[:, chosen].mean(axis=1).tolist(), strict=True)),
+        hops_ms=dict(zip(HOPS[: len(hops)], hops[:, chosen].mean(axis=1).tolist(), strict=True)),
     )

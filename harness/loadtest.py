@@ -217,7 +217,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
-    _refuse_what_does_not_fit(scenario)
+    _refuse(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -247,7 +247,7 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
-    _refuse_what_does_not_fit(scenario)
+    _refuse(scenario)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
@@ -263,10 +263,12 @@ def by_hand(
         return result, session.save(result, options, went_wrong=not result.valid)
 
 
-def _refuse_what_does_not_fit(scenario: Scenario) -> None:
-    scenario.refuse_input("loadtest")
+def _refuse(scenario: Scenario) -> None:
+    """Make sure that nothing is asked for that does not go with a load test."""
     scenario.refuse_other_locations("`ringbench loadtest`")
     scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
+    scenario.refuse_direct("loadtest", "a load test measures what users cost the pipeline as it usually is")
+    scenario.refuse_input("loadtest")
 
 
 def _trial(setting: _Setting, planned: Planned, total: int) -> _Done:

@@ -19,6 +19,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from engines.contract.keys import position_key, updates_key
 from harness.accounting import Meter, Readings
 from harness.backing import NAMESPACE
 from harness.bench import (
@@ -35,7 +36,6 @@ from harness.bench import (
 from harness.child import Child, start_worker
 from harness.environment import fingerprint
 from harness.errors import ServiceError
-from harness.keys import position_key, updates_key
 from harness.path_bench_result import PaceVerdict, PathBench, PathCapacity, PathPace, save_path_bench
 from harness.processes import wait_until
 from harness.provision.java import ensure_java

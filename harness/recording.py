@@ -48,7 +48,7 @@ class Recorder:
             self._file.close()
 
     def add(self, entries: Iterable[tuple[int, bytes]]) -> None:
-        """Record stream entries: their IDs' milliseconds, and their fields (see `harness.keys.encode_updates`)."""
+        """Record stream entries: their IDs' milliseconds, and their fields (`engines.contract.keys.encode_updates`)."""
         lines = b"".join(b"%d %b\n" % (at_ms, field.replace(b"\n", b" ")) for at_ms, field in entries)
         if not lines:
             return

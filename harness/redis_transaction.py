@@ -7,7 +7,7 @@ from typing import Any, Self
 import hiredis
 import redis
 
-from harness.keys import Command
+from engines.contract.keys import Command
 
 
 @dataclass(frozen=True)

@@ -142,14 +142,14 @@ class TopicBytes(_Part):
     """Bytes in the broker's log at the end of the trial, as stored: compressed, and with the overhead of batches."""
 
     input: int
-    aggregates: int
+    aggregates: int | None = Field(None, description="null where there is no such topic: engines wrote Redis directly")
     dead_letter: int
 
 
 class Hop(_Part):
     """One hop of the records' way, over all records that were taken apart."""
 
-    name: str = Field(description="send, append, engine or sink")
+    name: str = Field(description="send, append, engine or sink; no sink where engines wrote Redis directly")
     mean_ms: float = Field(description="exact; the hops' means add up to the mean latency of these records")
     p50_ms: float
     p99_ms: float
@@ -166,7 +166,10 @@ class WaterfallBand(_Part):
 
 
 class Waterfall(_Part):
-    """Latency taken apart: intended, produced, appended by the broker, emitted by the engine, visible in Redis."""
+    """Latency taken apart: intended, produced, appended by the broker, emitted by the engine, visible in Redis.
+
+    Where engines wrote Redis directly, nobody saw what they emitted, and the hop `engine` ends in Redis.
+    """
 
     records: int
     hops: list[Hop]

@@ -7,8 +7,9 @@ from pathlib import Path
 from harness.archive import delete_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
-from harness.engines import find_engines
+from harness.engines import check_route, find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
+from harness.faults import BY_NAME
 from harness.input.prepare import replayed
 from harness.outcomes import (
     Done,
@@ -54,11 +55,13 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
 
     Raises:
         UsageError: the scenario has faults, and something that does not go with them.
+        ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     _check_faults(scenario, options)
     if options.view:
         scenario.refuse_other_locations("--view")
+    check_route(scenario.engines, scenario.route, options.engine_paths)
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
         find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
@@ -104,6 +107,13 @@ def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
                 f"the scenario has `faults`, and --{name} names a service of your own, which is not harmed",
                 fix=f"leave out --{name}, to have one started, or `faults`",
             )
+    harming = [each.fault for each in scenario.fault_plan() if BY_NAME[each.fault].harms_sink]
+    if harming and scenario.is_direct:
+        raise UsageError(
+            f"the scenario has `route: direct`, and the fault {harming[0]} harms Redis or the Redis writer: there is "
+            "no writer then, and an engine that writes Redis by itself need not survive a lost one",
+            fix="name other faults under `faults`, or take `route: kafka`",
+        )
 
 
 def plan(engines: list[str], trials: int) -> list[Planned]:
@@ -124,7 +134,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     """
     engine = scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
-    kept = {"rate_records_per_s", "partitions", "parallelism", "engine_settings", "limits"}
+    kept = {"rate_records_per_s", "partitions", "parallelism", "route", "engine_settings", "limits"}
     duration_s = min(REHEARSAL_S, scenario.warmup_s + scenario.duration_s)
     load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, PositiveInt, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from engines.contract.job import DIRECT
 from engines.contract.record import CALIFORNIA
 from harness.disorder import DISORDER_SECTIONS, DisorderSection
 from harness.errors import ConfigurationError, UsageError
@@ -125,6 +126,7 @@ class Scenario(Section):
     parallelism: PositiveInt = Field(2, le=1000)
     checkpoint_interval_ms: PositiveInt = 5000
     engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
@@ -197,6 +199,23 @@ class Scenario(Section):
             raise UsageError(
                 f"the scenario has `faults`, and {why}",
                 fix=f"leave `faults` out for `ringbench {command}`, or use `ringbench run`, which injects them",
+            )
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
+        return self.route == DIRECT
+
+    def refuse_direct(self, command: str, why: str) -> None:
+        """Make sure that counts go through Kafka.
+
+        Raises:
+            UsageError: engines are to write Redis by themselves; with `why` they cannot here.
+        """
+        if self.is_direct:
+            raise UsageError(
+                f"scenario {self.name}: `route: direct`: {why}",
+                fix=f"leave `route` out for `ringbench {command}`, or use `ringbench run` or `ringbench sweep`",
             )
 
     def workload(self) -> WorkloadSpecification:

@@ -13,9 +13,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.aggregate import Cell
+from engines.contract.keys import updates_key
 from harness.backing import Backing
 from harness.faults import BY_NAME, Planned
-from harness.keys import updates_key
 from harness.outcomes import wrong_cells
 from harness.pool import total_correctness
 from harness.resilience_result import WrongCell

@@ -7,7 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.aggregate import Cell, decode_key
-from harness.keys import window_key
+from engines.contract.keys import window_key
 
 BATCH_KEYS = 500
 

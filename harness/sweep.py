@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.attempt import attempt, find_unfinished, key_of
+from harness.engines import check_route
 from harness.errors import UsageError
 from harness.headline import BASELINE
 from harness.result import TrialResult
@@ -57,6 +58,7 @@ def sweep(
 
     Raises:
         UsageError: the rates make no sense, or the scenario has surges, a profile or faults.
+        ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: an attempt could not take place.
     """
     scenario.refuse_input("sweep")
@@ -68,6 +70,7 @@ def sweep(
         )
     scenario.refuse_varying_rate("a sweep looks for one constant rate")
     scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
+    check_route(scenario.engines, scenario.route, options.engine_paths)
     key = key_of(scenario, {name: value for name, value in vars(search).items() if name != "fresh"})
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

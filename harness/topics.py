@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -14,20 +14,21 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Topics:
-    """Names of a trial's topics."""
+    """Names of a trial's topics; `aggregates` is empty where there is no such topic."""
 
     input: str
     aggregates: str
     dead_letter: str
 
     @classmethod
-    def of(cls, run_id: str, trial: str) -> "Topics":
-        """The names for a trial of a run."""
-        return cls(*(f"{stem}-{run_id}-{trial}" for stem in ("cdr", "cdr-aggregates", "cdr-dead-letter")))
+    def of(cls, run_id: str, trial: str, *, aggregates: bool = True) -> "Topics":
+        """The names for a trial of a run, with a topic of aggregates or without."""
+        found = cls(*(f"{stem}-{run_id}-{trial}" for stem in ("cdr", "cdr-aggregates", "cdr-dead-letter")))
+        return found if aggregates else replace(found, aggregates="")
 
     def all(self) -> list[str]:
-        """The three names."""
-        return [self.input, self.aggregates, self.dead_letter]
+        """The names of those that there are."""
+        return [name for name in (self.input, self.aggregates, self.dead_letter) if name]
 
 
 def create_topics(
@@ -44,9 +45,9 @@ def create_topics(
     stamped = {"message.timestamp.type": "LogAppendTime"}
     # Only whole segments go away: a new one each minute, and none before it is a minute old.
     brief = {"retention.ms": str(retention_s * 1000), "segment.ms": "60000", "file.delete.delay.ms": "10000"}
-    config = {topics.dead_letter: stamped, **dict.fromkeys((topics.input, topics.aggregates), stamped)}
+    config = dict.fromkeys(topics.all(), stamped)
     if retention_s:
-        config |= dict.fromkeys((topics.input, topics.aggregates), stamped | brief)
+        config |= {name: stamped | brief for name in topics.all() if name != topics.dead_letter}
     if producers_stamps:
         config[topics.input] = config[topics.input] | {"message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
-from engines.contract.job import JobSpecification
+from engines.contract.job import JobSpecification, RedisTarget
 from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
@@ -208,7 +208,7 @@ class TrialRunner:
         self._malformed_records = malformed_records
         self._workload = scenario.workload()
         self._name = prepared.engine.name
-        self._topics = Topics.of(run_id, options.label)
+        self._topics = Topics.of(run_id, options.label, aggregates=not scenario.is_direct)
         self._trial = Trial(self._name, options.label, f"{run_id}/{options.label}/archive", directory)
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter | OwnMeter] = {}
@@ -251,11 +251,13 @@ class TrialRunner:
         for name, job_of_proxy in self._proxy_jobs().items():
             self._children[name] = stack.enter_context(start_worker("proxy", job_of_proxy, self._directory, name=name))
             self._children[name].wait_for("ready", WORKER_READY_S)
-        self._start_worker(stack, "redis_writer", self._writer_job())
+        if not self._scenario.is_direct:
+            self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
         child = self._children["engine"] = self._engine(stack, job)
-        self._children["redis_writer"].wait_for("ready", WORKER_READY_S)
+        if writer := self._children.get("redis_writer"):
+            writer.wait_for("ready", WORKER_READY_S)
         try:
             ready = child.wait_for("ready", self._scenario.limits.engine_ready_s)
         except ServiceError as error:
@@ -277,9 +279,10 @@ class TrialRunner:
             return
         job = self._directory / "engine.job.json"
         self._supervisor.starters["engine"] = lambda: self._engine(stack, job)
-        self._supervisor.starters["redis_writer"] = lambda: stack.enter_context(
-            start_worker("redis_writer", self._writer_job(), self._directory)
-        )
+        if "redis_writer" in self._children:
+            self._supervisor.starters["redis_writer"] = lambda: stack.enter_context(
+                start_worker("redis_writer", self._writer_job(), self._directory)
+            )
         # Before the children are stopped: a stopped process does not heed SIGTERM.
         stack.callback(self._heal_all)
 
@@ -327,7 +330,9 @@ class TrialRunner:
             engine=self._name,
             bootstrap_servers=self._engines_bootstrap_servers(),
             input_topic=self._topics.input,
+            route=self._scenario.route,
             output_topic=self._topics.aggregates,
+            redis=self._redis_target() if self._scenario.is_direct else None,
             dead_letter_topic=self._topics.dead_letter,
             locations=self._scenario.locations,
             allowed_lateness_ms=self._scenario.allowed_lateness_ms,
@@ -338,6 +343,12 @@ class TrialRunner:
             jars=[str(jar) for jar in self._prepared.jars],
             settings=self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings,
         )
+
+    def _redis_target(self) -> RedisTarget:
+        return RedisTarget(url=self._backing.redis_url, namespace=self._backing.namespace, expire_s=self._expire_s())
+
+    def _expire_s(self) -> int:
+        return self._options.kept_s or 3600 + self._workload.warmup_s + self._workload.duration_s
 
     def _generator_job(self) -> GeneratorJob:
         return GeneratorJob(
@@ -367,7 +378,7 @@ class TrialRunner:
             topic=self._topics.aggregates,
             redis_url=self._writers_redis_url(),
             namespace=self._backing.namespace,
-            expire_s=self._options.kept_s or 3600 + self._workload.warmup_s + self._workload.duration_s,
+            expire_s=self._expire_s(),
             journal=self._output(JOURNAL) if self._options.journal else "",
         )
 
@@ -582,7 +593,8 @@ class TrialRunner:
         children["engine"].stop(ENGINE_STOP_S)
         if not children["engine"].last("stopped"):
             trial.engine_troubles.append(f"engine {self._name} did not stop in good order on SIGTERM")
-        self._await_writer()
+        if "redis_writer" in children:
+            self._await_writer()
         self._stop_observers()
         if self._options.archive:
             self._await_archiver()
@@ -606,7 +618,8 @@ class TrialRunner:
 
     def _stop_observers(self) -> None:
         for name in ("redis_writer", "probe"):
-            self._children[name].stop()
+            if name in self._children:
+                self._children[name].stop()
 
     def _collect_measurements(self) -> None:
         trial = self._trial
@@ -622,13 +635,15 @@ class TrialRunner:
         ]
 
     def _waterfall(self) -> Waterfall | None:
-        workload = open_workload(self._workload)
+        workload, aggregates = open_workload(self._workload), self._topics.aggregates
         found = moments(
             workload,
             self._trial.anchor_ns,
             errors_ns=self._saved("generator", "errors_ns"),
             appended_ms=self._saved("archiver", "appended_ms"),
-            emitted_ms=emitted_ms(workload, read_topic(self._backing.bootstrap_servers, self._topics.aggregates)),
+            emitted_ms=emitted_ms(workload, read_topic(self._backing.bootstrap_servers, aggregates))
+            if aggregates
+            else None,
             visible_ms=self._saved("probe", "visible_ms"),
         )
         return waterfall(found)
@@ -642,10 +657,12 @@ class TrialRunner:
         data = self._backing.kafka_data
         if data is None:
             return None
-        input_bytes, aggregates, dead_letter = (
-            sum(segment.stat().st_size for segment in data.glob(f"{topic}-*/*.log")) for topic in self._topics.all()
-        )
-        return TopicBytes(input=input_bytes, aggregates=aggregates, dead_letter=dead_letter)
+        stored = {
+            name: sum(segment.stat().st_size for segment in data.glob(f"{topic}-*/*.log"))
+            for name, topic in vars(self._topics).items()
+            if topic
+        }
+        return TopicBytes(**stored)
 
     def _last_due_s(self) -> float:
         """When the last record was due, on the wall clock."""

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.gate import NO_INTERVALS, Change, Gate, Status, VerdictChange
 from harness.headline import Headline, headline
+from harness.hop_price import HopPrice
 from harness.result import Confidence
 from reports.render import escape_markdown
 from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
@@ -29,6 +30,12 @@ STYLES = {
 SKIPPED = (Status.INCONCLUSIVE, Status.NOT_MEASURED)
 ABSENT = "-"
 COLUMNS = ("figure", "old", "new", "change, %", "interval, %", "status")
+HOP_TITLE = "The price of the Kafka hop"
+HOP_COLUMNS = ("figure", "kafka", "direct", "price")
+HOP_NOTE = (
+    "Price: what the way through the aggregates topic and the Redis writer costs more than the engine's writing Redis "
+    "by itself; below 0, it costs less. Bare differences: how much of them is noise, the intervals above tell."
+)
 
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -43,6 +50,8 @@ def gate_table(gate: Gate) -> Group:
     parts += [Text(f"  {reason}", style="red") for reason in gate.reasons]
     parts += [Text(NO_INTERVALS, style="bold yellow")] if _lacks_intervals(gate) else []
     parts += [_table(gate), Text(_legend(gate), style="dim")] if gate.changes else []
+    if gate.hop_prices:
+        parts += [Text(HOP_TITLE, style="bold"), _hop_table(gate.hop_prices), Text(HOP_NOTE, style="dim")]
     parts += [Text(f"note: {note}", style="dim") for note in gate.notes if note != NO_INTERVALS]
     return Group(*parts)
 
@@ -56,6 +65,10 @@ def gate_markdown(gate: Gate) -> str:
         lines += ["", _markdown_row(("engine", *COLUMNS)), "|---|---|--:|--:|--:|--:|---|"]
         lines += [_markdown_row((change.engine, *_cells(change), change.status.value)) for change in gate.changes]
         lines += ["", escape_markdown(_legend(gate))]
+    if gate.hop_prices:
+        lines += ["", f"### {HOP_TITLE}", "", _markdown_row(("engine", *HOP_COLUMNS)), "|---|---|--:|--:|--:|"]
+        lines += [_markdown_row((each.engine, *_hop_cells(each))) for each in gate.hop_prices]
+        lines += ["", escape_markdown(HOP_NOTE)]
     if gate.notes:
         lines += ["", "<details>", f"<summary>Notes ({len(gate.notes)})</summary>", ""]
         lines += [*(f"- {escape_markdown(note)}" for note in gate.notes), "", "</details>"]
@@ -119,6 +132,25 @@ def _table(gate: Gate) -> Table:
             if change.engine == name:
                 table.add_row(*map(Text, _cells(change)), Text(change.status.value, style=STYLES[change.status]))
     return table
+
+
+def _hop_table(prices: list[HopPrice]) -> Table:
+    table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    for column in HOP_COLUMNS:
+        table.add_column(column, justify="left" if column == "figure" else "right", overflow="fold")
+    for name in dict.fromkeys(each.engine for each in prices):
+        table.add_row(Text(name, style="bold"))
+        for each in prices:
+            if each.engine == name:
+                table.add_row(*map(Text, _hop_cells(each)))
+    return table
+
+
+def _hop_cells(found: HopPrice) -> tuple[str, str, str, str]:
+    """What stands below `HOP_COLUMNS`."""
+    show = milliseconds if found.unit == "ms" else decimal
+    values = [ABSENT if value is None else show(value) for value in (found.kafka, found.direct, found.price)]
+    return f"{found.figure}, {found.unit}", values[0], values[1], values[2]
 
 
 def _cells(change: Change) -> tuple[str, str, str, str, str]:

@@ -93,6 +93,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "colours": engine_colours(result.engines),
         "command": shlex.join(result.command),
         "trials": summary.trials_text(result),
+        "route": summary.route_text(result),
         "unsettled": summary.unsettled_notes(result),
         "notes": [
             *summary.baseline_notes(result),

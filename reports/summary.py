@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from engines.contract.job import DIRECT
 from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
 from harness.headline import headline as headline_of
 from harness.result import (
@@ -35,6 +36,7 @@ NO_WINNER_INVALID = "No winner is named: the run is invalid."
 NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
 NOT_CALIBRATED = "not calibrated: run ringbench calibrate"
 NO_JVM_LOG = "no JVM log"
+NO_TOPIC = "no topic"
 QUANTILES_NOTE = (
     "Latency runs from a record's intended send time to its visibility in Redis. The quantiles are those of "
     "first-in-first-out matching within a cell; the mean is exact."
@@ -108,6 +110,18 @@ def _leaks_text(result: Result) -> str:
     judged = sum(each.verdict != "not judged" for each in growth)
     leaking = sum(each.verdict == "fail" for each in growth)
     return f", {leaking} of {judged} resources that were judged leak" if growth else ""
+
+
+def is_direct(result: Result) -> bool:
+    """Whether the engines wrote Redis by themselves. A result from before there was a choice of routes says nothing."""
+    return bool(result.scenario.get("route") == DIRECT)
+
+
+def route_text(result: Result) -> str:
+    """How counts got to Redis."""
+    if is_direct(result):
+        return "Route direct: each engine wrote Redis by itself, without the aggregates topic and the Redis writer."
+    return "Route kafka: counts went through the aggregates topic, and the Redis writer applied them to Redis."
 
 
 def trials_text(result: Result) -> str:
@@ -256,8 +270,12 @@ def _kafka_mib(engine: EngineResult) -> str:
     stored = [trial.kafka_bytes for trial in engine.trials if trial.kafka_bytes]
     if len(stored) < len(engine.trials):
         return NOT_MEASURED
-    totals = (sum(each.input for each in stored), sum(each.aggregates for each in stored))
-    return " / ".join(decimal(total / len(stored) / 2**20) for total in totals)
+    inputs, aggregates = ([each.input for each in stored], [each.aggregates for each in stored])
+    return f"{_mean_mib(inputs)} / {_mean_mib([each for each in aggregates if each is not None])}"
+
+
+def _mean_mib(sizes_bytes: list[int]) -> str:
+    return decimal(sum(sizes_bytes) / len(sizes_bytes) / 2**20) if sizes_bytes else NO_TOPIC
 
 
 def _measuring_cores(engine: EngineResult) -> str:

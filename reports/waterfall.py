@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.result import EngineResult, Result, Waterfall, WaterfallBand
-from reports.summary import NOT_MEASURED, integer, milliseconds
+from reports.summary import NOT_MEASURED, integer, is_direct, milliseconds
 from reports.tables import Section, Table
 
 #: What each hop is, in the order of the way.
@@ -16,6 +16,8 @@ HOPS = {
     "engine": "broker to engine's output",
     "sink": "output to Redis",
 }
+#: The same where engines write Redis by themselves.
+DIRECT_HOPS = {"send": HOPS["send"], "append": HOPS["append"], "engine": "broker to Redis"}
 CLOCKS_NOTE = (
     "Clocks: intended and sent are the generator's (wall clock at the start, monotonic from then on). The broker's "
     "append times of input and output are Kafka's wall clock, and the last is Redis's, both in whole milliseconds. On "
@@ -38,6 +40,11 @@ class Band:
     hops_ms: dict[str, float]
 
 
+def hops_of(result: Result) -> dict[str, str]:
+    """The hops of a result's records, and what each is."""
+    return DIRECT_HOPS if is_direct(result) else HOPS
+
+
 def pooled_bands(engine: EngineResult) -> list[Band]:
     """The bands of an engine: the means of its trials, weighted by records; none if no trial has any."""
     found = waterfalls(engine)
@@ -55,7 +62,7 @@ def _pooled(name: str, bands: list[WaterfallBand]) -> Band:
         name,
         sum(band.records for band in bands),
         _mean((band.latency_ms, band.records) for band in bands),
-        {hop: _mean((band.hops_ms[hop], band.records) for band in bands) for hop in HOPS},
+        {hop: _mean((band.hops_ms[hop], band.records) for band in bands) for hop in bands[0].hops_ms},
     )
 
 
@@ -77,7 +84,7 @@ def waterfall_section(result: Result) -> Section | None:
             Table(
                 "Hops of the records, in ms",
                 ("engine", "hop", "from, to", "mean", "p50", "p99", "records below 0"),
-                tuple(row for engine in result.engines for row in _rows(engine)),
+                tuple(row for engine in result.engines for row in _rows(engine, hops_of(result))),
                 words=frozenset({0, 1, 2}),
             ),
         ),
@@ -85,23 +92,23 @@ def waterfall_section(result: Result) -> Section | None:
     )
 
 
-def _rows(engine: EngineResult) -> list[tuple[str, ...]]:
+def _rows(engine: EngineResult, meanings: dict[str, str]) -> list[tuple[str, ...]]:
     found = waterfalls(engine)
     if not found:
         return [(engine.name, *[NOT_MEASURED] * 6)]
-    rows = [_row(engine.name, name, found) for name in HOPS]
+    rows = [_row(engine.name, name, meaning, found) for name, meaning in meanings.items()]
     total_ms = _mean((sum(hop.mean_ms for hop in each.hops), each.records) for each in found)
     of = "" if len(found) == len(engine.trials) else f" ({len(found)} of {len(engine.trials)} trials)"
     records = f"{integer(sum(each.records for each in found))} records{of}"
     return [*rows, (engine.name, "all", records, milliseconds(total_ms), "", "", "")]
 
 
-def _row(engine: str, name: str, found: list[Waterfall]) -> tuple[str, ...]:
+def _row(engine: str, name: str, meaning: str, found: list[Waterfall]) -> tuple[str, ...]:
     hops = [(hop, each.records) for each in found for hop in each.hops if hop.name == name]
     return (
         engine,
         name,
-        HOPS[name],
+        meaning,
         milliseconds(_mean((hop.mean_ms, records) for hop, records in hops)),
         _least_to_greatest([hop.p50_ms for hop, _ in hops]),
         _least_to_greatest([hop.p99_ms for hop, _ in hops]),

@@ -17,7 +17,7 @@ from reports.figures import (
     sentence,
 )
 from reports.summary import milliseconds
-from reports.waterfall import HOPS, Band, pooled_bands
+from reports.waterfall import Band, hops_of, pooled_bands
 
 #: Of Okabe and Ito's palette, those that are no engine's that comes with Ringbench.
 HOP_COLOURS = {"send": "#000000", "append": "#E69F00", "engine": "#56B4E9", "sink": "#CC79A7"}
@@ -44,8 +44,8 @@ def draw_waterfall(result: Result) -> Picture:
             axes.set_xticks([])
     panels[-1].set_xlabel("mean latency, ms (each engine has its own axis)")
     figure.legend(
-        [Patch(color=HOP_COLOURS[name]) for name in HOPS],
-        [f"{name}: {meaning}" for name, meaning in HOPS.items()],
+        [Patch(color=HOP_COLOURS[name]) for name in hops_of(result)],
+        [f"{name}: {meaning}" for name, meaning in hops_of(result).items()],
         loc="outside lower left",
         ncols=2,
         fontsize=9,
@@ -64,7 +64,7 @@ def draw_waterfall(result: Result) -> Picture:
 def _said(found: list[tuple[EngineResult, list[Band]]]) -> list[str]:
     return [
         f"{engine.name}, {band.name}: "
-        + " + ".join(f"{name} {milliseconds(band.hops_ms[name])}" for name in HOPS)
+        + " + ".join(f"{name} {milliseconds(hop_ms)}" for name, hop_ms in band.hops_ms.items())
         + f" = {milliseconds(band.latency_ms)} ms"
         for engine, bands in found
         for band in (bands[:1] + bands[-1:] if len(bands) > 1 else bands)
@@ -74,7 +74,7 @@ def _said(found: list[tuple[EngineResult, list[Band]]]) -> list[str]:
 def _draw_bands(axes: Axes, bands: list[Band]) -> None:
     for place, band in enumerate(bands):
         right_ms, left_ms = 0.0, 0.0
-        for name, hop_ms in ((name, band.hops_ms[name]) for name in HOPS):
+        for name, hop_ms in band.hops_ms.items():
             start_ms = right_ms if hop_ms >= 0 else left_ms
             axes.barh(
                 place, hop_ms, left=start_ms, height=0.7, color=HOP_COLOURS[name], edgecolor="white", linewidth=0.5

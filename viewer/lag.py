@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.keys import decode_updates
+from engines.contract.keys import decode_updates
 from harness.recording import Recording
 from viewer.cells import NUMBERS
 from viewer.state import GREATEST_COUNT

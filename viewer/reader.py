@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from harness.keys import UPDATES_FIELD, decode_updates, updates_key, window_key
+from engines.contract.keys import UPDATES_FIELD, decode_updates, updates_key, window_key
 from viewer.log import LOG, Seldom
 from viewer.side import Side
 from viewer.state import HISTORY_S

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.keys import decode_updates
+from engines.contract.keys import decode_updates
 from harness.recording import Recording, read_recording
 from viewer.lag import Lag
 from viewer.log import LOG, Seldom

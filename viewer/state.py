@@ -70,7 +70,7 @@ class Counts:
         return min(self._windows, default=None)
 
     def apply(self, updates: Iterable[tuple[bytes, int]], at_ms: int) -> None:
-        """Take the `updates` of one stream entry (see `harness.keys.decode_updates`), whose ID's time is `at_ms`."""
+        """Take a stream entry's `updates` (`engines.contract.keys.decode_updates`), whose ID's time is `at_ms`."""
         self.updated_ms = at_ms
         if self.since_ms is None:
             self.since_ms = at_ms

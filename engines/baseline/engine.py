@@ -17,6 +17,7 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from numpy.typing import NDArray
 from query import Query
+from sink import RedisSink
 
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
@@ -48,6 +49,7 @@ def run(
 
     Raises:
         KafkaException: Kafka refused something, or an upsert could not be delivered.
+        redis.RedisError: in the direct route, Redis is away, or refuses what is written.
     """
     loop = _Loop(job, settings, query)
     next_progress_s = next_snapshot_s = 0.0
@@ -101,6 +103,7 @@ class _Loop:
                 "fetch.queue.backoff.ms": 10,
             }
         )
+        self._redis = RedisSink(job.redis) if job.redis else None
         self._offsets = self._find_offsets()
         self._unheard = set(range(len(self._offsets)))
         starts = enumerate(self._offsets.tolist())
@@ -161,8 +164,12 @@ class _Loop:
     def _publish(self) -> None:
         for line in self._query.take_malformed_lines():
             self._produce(self._job.dead_letter_topic, None, line)
-        for key, value in self._query.take_upserts():
-            self._produce(self._job.output_topic, key, value)
+        upserts = self._query.take_upserts()
+        if self._redis:
+            self._redis.write(upserts)
+        else:
+            for key, value in upserts:
+                self._produce(self._job.output_topic, key, value)
         self._producer.poll(0)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes) -> None:

@@ -1,13 +1,37 @@
 """The job specification: the one JSON file that an engine is started with."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from engines.contract.keys import Command, transaction
 from engines.contract.record import CALIFORNIA, LOCATIONS
 
 SCHEMA_VERSION = 1
+#: How counts get to Redis: through the aggregates topic and the harness's writer, or by the engine itself.
+KAFKA, DIRECT = "kafka", "direct"
+ROUTES = (KAFKA, DIRECT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisTarget:
+    """The Redis that an engine writes by itself.
+
+    Attributes:
+        url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``; ``rediss`` for TLS.
+        namespace: what all keys start with.
+        expire_s: for how long Redis keeps a window that changes no more.
+    """
+
+    url: str
+    namespace: str
+    expire_s: int
+
+    def transaction(self, counts: Mapping[bytes, bytes]) -> list[Command]:
+        """The commands that make `counts` visible here; see `engines.contract.keys.transaction`."""
+        return transaction(counts, self.namespace, self.expire_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +45,9 @@ class JobSpecification:
         bootstrap_servers: Kafka's address, ``host:port[,host:port]``.
         kafka_properties: further client properties in Kafka's own (Java) names, such as ``security.protocol``.
         input_topic: where the records come from, read from its beginning.
-        output_topic: where upserts go.
+        route: how counts get to Redis, one of `ROUTES`; an engine is given those only that its descriptor names.
+        output_topic: where upserts go; empty in the direct route, which has no such topic.
+        redis: where the engine writes counts in the direct route; None in the other.
         dead_letter_topic: where malformed lines go, byte for byte.
         locations: the set, in `engines.contract.record.LOCATIONS`, whose locations are well formed.
         allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
@@ -40,7 +66,9 @@ class JobSpecification:
     bootstrap_servers: str
     kafka_properties: dict[str, str] = field(default_factory=dict)
     input_topic: str
-    output_topic: str
+    route: str = KAFKA
+    output_topic: str = ""
+    redis: RedisTarget | None = None
     dead_letter_topic: str
     locations: str = CALIFORNIA
     allowed_lateness_ms: int
@@ -68,12 +96,14 @@ class JobSpecification:
         if (locations := found.get("locations", CALIFORNIA)) not in LOCATIONS:
             raise ValueError(f"job specification: unknown locations {locations!r}; known: {', '.join(LOCATIONS)}")
         try:
-            return cls(**found)
+            target = found.pop("redis", None)
+            return cls(**found, redis=RedisTarget(**target) if target else None)
         except TypeError as error:
             raise ValueError(f"job specification: {error}") from error
 
     def save(self, path: str | Path) -> None:
-        """Write the specification to `path` as JSON."""
+        """Write the specification to `path` as JSON, readable by the user alone: it may hold a password."""
+        Path(path).touch(mode=0o600)
         Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     def take_settings(self, defaults: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ sink joins upserts instead.
 
 from typing import Any
 
-from engines.contract.job import JobSpecification
+from engines.contract.job import JobSpecification, RedisTarget
+from engines.contract.keys import STREAM_LENGTH, UPDATES_FIELD, updates_key, window_key
 from engines.contract.record import LOCATIONS
 
 #: Names of tables, and so of the operators whose metrics hold the totals.
@@ -21,7 +22,7 @@ SOURCE, UPSERTS, DEAD_LETTERS = "cdr", "upserts", "dead_letters"
 
 
 def table_statements(job: JobSpecification, settings: dict[str, Any]) -> list[str]:
-    """The tables over Kafka's topics."""
+    """The tables over Kafka's topics, and in the direct route the one over Redis."""
     return [_source(job, settings), _upserts(job, settings), _dead_letters(job)]
 
 
@@ -52,12 +53,19 @@ def _source(job: JobSpecification, settings: dict[str, Any]) -> str:
         f"CREATE TABLE {SOURCE} "
         "(line BYTES, cell STRING, event_time TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3), "
         f"WATERMARK FOR event_time AS event_time - {_interval(job.allowed_lateness_ms)}) "
-        f"WITH ({_options(job, options)})"
+        f"WITH ({_text(_kafka_options(job) | options)})"
     )
 
 
 def _upserts(job: JobSpecification, settings: dict[str, Any]) -> str:
-    options = {
+    options = _redis_options(job.redis, settings) if job.redis else _upsert_options(job, settings)
+    return (
+        f"CREATE TABLE {UPSERTS} (cell STRING, records STRING, PRIMARY KEY (cell) NOT ENFORCED) WITH ({_text(options)})"
+    )
+
+
+def _upsert_options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, str]:
+    return _kafka_options(job) | {
         "connector": "upsert-kafka",
         "topic": job.output_topic,
         "key.format": "raw",
@@ -68,10 +76,21 @@ def _upserts(job: JobSpecification, settings: dict[str, Any]) -> str:
         "sink.buffer-flush.interval": f"{settings['flush_interval_ms']} ms",
         "sink.buffer-flush.max-rows": str(settings["flush_rows"]),
     }
-    return (
-        f"CREATE TABLE {UPSERTS} (cell STRING, records STRING, PRIMARY KEY (cell) NOT ENFORCED) "
-        f"WITH ({_options(job, options)})"
-    )
+
+
+def _redis_options(target: RedisTarget, settings: dict[str, Any]) -> dict[str, str]:
+    """The options of the sink in ``java/ringbench/flink/RedisSink.java``."""
+    return {
+        "connector": "redis",
+        "url": target.url,
+        "window-prefix": window_key(target.namespace, ""),
+        "updates-key": updates_key(target.namespace),
+        "updates-field": UPDATES_FIELD.decode("ascii"),
+        "stream-length": str(STREAM_LENGTH),
+        "expire-s": str(target.expire_s),
+        "flush-interval-ms": str(settings["flush_interval_ms"]),
+        "flush-rows": str(settings["flush_rows"]),
+    }
 
 
 def _dead_letters(job: JobSpecification) -> str:
@@ -82,7 +101,7 @@ def _dead_letters(job: JobSpecification) -> str:
         "properties.acks": "all",
         "sink.delivery-guarantee": "at-least-once",
     }
-    return f"CREATE TABLE {DEAD_LETTERS} (line BYTES) WITH ({_options(job, options)})"
+    return f"CREATE TABLE {DEAD_LETTERS} (line BYTES) WITH ({_text(_kafka_options(job) | options)})"
 
 
 def _interval(milliseconds: int) -> str:
@@ -92,10 +111,13 @@ def _interval(milliseconds: int) -> str:
     return f"INTERVAL '{days} {hours % 24:02d}:{minutes % 60:02d}:{seconds % 60:02d}.{rest_ms:03d}' DAY TO SECOND(3)"
 
 
-def _options(job: JobSpecification, options: dict[str, str]) -> str:
+def _kafka_options(job: JobSpecification) -> dict[str, str]:
     properties = {f"properties.{name}": value for name, value in job.kafka_properties.items()}
-    properties["properties.bootstrap.servers"] = job.bootstrap_servers
-    return ", ".join(f"'{key}' = '{_escape(value)}'" for key, value in (properties | options).items())
+    return properties | {"properties.bootstrap.servers": job.bootstrap_servers}
+
+
+def _text(options: dict[str, str]) -> str:
+    return ", ".join(f"'{key}' = '{_escape(value)}'" for key, value in options.items())
 
 
 def _escape(text: str) -> str:

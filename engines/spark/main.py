@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from query import TOTALS, functions_catalog, output_rows
+from sink import RedisSink
 from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
@@ -152,17 +153,16 @@ def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, 
     """The running query."""
     kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
     kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
-    return (
+    writer = (
         output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
         .writeStream.outputMode("update")
-        .format("kafka")
-        .options(**kafka)
-        .option("kafka.acks", "all")
-        .option("kafka.enable.idempotence", "true")
         .option("checkpointLocation", str(Path(job.checkpoint_dir) / "query"))
         .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
-        .start()
     )
+    producer = kafka | {"kafka.acks": "all", "kafka.enable.idempotence": "true"}
+    if job.redis:
+        return writer.foreachBatch(RedisSink(job.redis, producer).write).start()
+    return writer.format("kafka").options(**producer).start()
 
 
 def read_topic(

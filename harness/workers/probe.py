@@ -20,9 +20,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.events import EventWriter
+from engines.contract.keys import UPDATES_FIELD, updates_key
 from harness.changes import NO_CELL, CellCodes, changes_of
 from harness.histogram import Durations, quantiles_ms
-from harness.keys import UPDATES_FIELD, updates_key
 from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window

@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
-from harness.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
+from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
 from harness.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 

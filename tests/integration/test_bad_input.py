@@ -71,6 +71,24 @@ def test_faults_are_refused_where_they_are_not_injected(tmp_path: Path, command:
         assert run.results() == []
 
 
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (("chaos",), "chaos"),
+        (("soak",), "soak"),
+        (("loadtest", "--headless"), "loadtest"),
+        (("run", "--engine", "synthetic"), "the engine synthetic"),
+        (("sweep", "--engine", "synthetic"), "the engine synthetic"),
+    ],
+)
+def test_the_direct_route_is_refused_where_it_cannot_be(tmp_path: Path, command: tuple[str, ...], word: str) -> None:
+    first, *others = command
+    with Ringbench(tmp_path, first, write_scenario(tmp_path, route="direct"), *others) as run:
+        assert run.end() == 2, run.stderr
+        assert "direct" in run.stderr and word in run.stderr and run.stderr.count("fix:") == 1
+        assert run.results() == []
+
+
 def test_soak_has_one_length(tmp_path: Path) -> None:
     with Ringbench(tmp_path, "soak", "--hours", "1", "--minutes", "5") as run:
         assert run.end() == 2

@@ -9,6 +9,8 @@ import pytest
 import redis
 from jsonschema import Draft202012Validator
 
+from engines.contract.aggregate import decode_key
+from engines.contract.keys import UPDATES_FIELD, decode_updates, window_key
 from harness.histogram import decode
 from harness.processes import wait_until
 from harness.scenario import load_scenario
@@ -127,6 +129,40 @@ def test_a_run_takes_only_its_own_from_the_users_services(on_own_services: Outco
     assert on_own_services.result["valid"]
     assert on_own_services.engine("baseline")["verdict"] == "pass"
     assert on_own_services.result["environment"]["services"]["kafka"] == "external"
+
+
+# The direct route
+
+
+def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_writer_leaves(
+    services: Services, tmp_path: Path
+) -> None:
+    """Flink first: its sink makes the transaction in Java, where the others have the writer's own function."""
+    scenario = write_scenario(tmp_path, engines=["flink", "baseline"], duration_s=3)
+    with (
+        redis.Redis.from_url(services.redis, protocol=2) as client,
+        Ringbench(tmp_path, "run", scenario, "--json", "--route", "direct", "--redis", services.redis) as run,
+    ):
+        (updates,) = wait_until(
+            lambda: list(client.scan_iter("cdr:*:updates")), deadline_s=RUN_DEADLINE_S, what="Flink has written"
+        )
+        (_, entry), *_ = client.xrange(updates, count=1)
+        assert list(entry) == [UPDATES_FIELD]
+        namespace = updates.decode("ascii").removesuffix(":updates")
+        changes = decode_updates(entry[UPDATES_FIELD])
+        assert changes and all(count > 0 for _, count in changes)
+        for cell in [decode_key(key) for key, _ in changes]:
+            assert 3600 < client.ttl(window_key(namespace, cell.window_s)) <= 3700
+        found = outcome(run)
+    assert found.code == 0, found.stderr
+    assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [
+        (name, "pass") for name in ("flink", "baseline")
+    ]
+    for engine in found.result["engines"]:
+        (trial,) = engine["trials"]
+        assert [hop["name"] for hop in trial["waterfall"]["hops"]] == ["send", "append", "engine"]
+        assert trial["kafka_bytes"]["aggregates"] is None
+        assert "redis writer" not in {cost["name"] for cost in trial["other_costs"]}
 
 
 # No coordinated omission

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from engines.contract.keys import window_key
 from harness.archive import Bucket
 from harness.backing import Backing
 from harness.faults import Planned
-from harness.keys import window_key
 from harness.services.redis import start_redis
 from harness.soak_watch import Verifier
 from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario

@@ -12,7 +12,7 @@ import pytest
 import redis
 from websockets.sync.client import connect
 
-from harness.keys import window_key
+from engines.contract.keys import window_key
 from harness.processes import wait_until
 from harness.recording import read_recording
 from harness.scenario import load_scenario

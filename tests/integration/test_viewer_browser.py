@@ -15,8 +15,8 @@ import psutil
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from engines.contract.keys import updates_key
 from engines.contract.record import OPERATORS, TYPES
-from harness.keys import updates_key
 from harness.processes import wait_until
 from harness.services.redis import start_redis
 from harness.store import clear

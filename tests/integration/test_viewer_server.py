@@ -13,7 +13,7 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from harness.keys import UPDATES_FIELD, updates_key, window_key
+from engines.contract.keys import UPDATES_FIELD, updates_key, window_key
 from harness.processes import wait_until
 from harness.recording import Recorder
 from harness.services.ports import HOST, free_port

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from engines.contract.events import Event, parse_event
-from harness.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
+from engines.contract.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
 from harness.processes import Process, start_process, wait_until
 from harness.provision.redis_server import ensure_redis_server
 from harness.services.ports import HOST, free_port

@@ -131,10 +131,11 @@ def make_correctness(*, wrong: bool = False) -> Correctness:
     )
 
 
-def make_waterfall(samples_ms: Sequence[float], seed: int = 1) -> Waterfall:
+def make_waterfall(samples_ms: Sequence[float], seed: int = 1, *, is_direct: bool = False) -> Waterfall:
     """The hops of records of exactly these latencies: a few ms each way, and the engine for the rest.
 
     Where a record was faster than that, the engine's hop is negative, as it is where records overtake each other.
+    With `is_direct`, the engine wrote Redis by itself.
     """
     latencies_ms = np.asarray(samples_ms, dtype=np.float64)
     dice = np.random.default_rng(seed)
@@ -146,7 +147,7 @@ def make_waterfall(samples_ms: Sequence[float], seed: int = 1) -> Waterfall:
             intended=intended,
             produced=produced,
             appended=produced + dice.gamma(4, 0.3, len(latencies_ms)),
-            emitted=visible - dice.gamma(4, 0.4, len(latencies_ms)),
+            emitted=None if is_direct else visible - dice.gamma(4, 0.4, len(latencies_ms)),
             visible=visible,
         )
     )
@@ -206,6 +207,20 @@ def changed(engine: EngineResult, **fields: object) -> EngineResult:
     trials = [trial.model_copy(update=of_trials) for trial in engine.trials]
     of_engine = {name: value for name, value in fields.items() if name not in of_trials}
     return pool(engine.name, engine.version, engine.config, trials).model_copy(update=of_engine)
+
+
+def directly(result: Result) -> Result:
+    """The same run by the direct route: no aggregates topic, no Redis writer, one hop less."""
+    engines = [
+        changed(
+            engine,
+            waterfall=make_waterfall([18.0 + at / 100 for at in range(500)], is_direct=True),
+            kafka_bytes=TopicBytes(input=31_400_000, dead_letter=17_000),
+            other_costs=[_process(*each) for each in PROCESSES if each[0] != "redis writer"],
+        )
+        for engine in result.engines
+    ]
+    return result.model_copy(update={"engines": engines, "scenario": result.scenario | {"route": "direct"}})
 
 
 def make_truth() -> Truth:

@@ -3,10 +3,10 @@
 import pytest
 
 from engines.contract.aggregate import encode_key
+from engines.contract.keys import encode_updates
 from engines.contract.record import CALIFORNIA
 from harness import changes
 from harness.changes import GREATEST_COUNT, NO_CELL, CellCodes, changes_of
-from harness.keys import encode_updates
 from workloads.cells import CELLS, cell_of
 from workloads.locations import locations_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import all_engines, contract_path, find_engines, load_engine
+from harness.engines import all_engines, check_route, contract_path, find_engines, load_engine
 from harness.errors import ConfigurationError
 from harness.scenario import load_scenario
 from harness.tuning import tuned
@@ -51,6 +51,8 @@ def test_an_engine_named_twice_is_refused() -> None:
     [
         (DESCRIPTOR + 'jar = "x"', "unknown key 'jar'"),
         (DESCRIPTOR + "[tunings]\nlatency = 5", "tunings: expected a table"),
+        (DESCRIPTOR + 'routes = ["direkt"]', r"routes: expected a list of kafka and direct, found \['direkt'\]"),
+        (DESCRIPTOR + 'routes = "direct"', "routes: expected a list"),
         ('name = "mine"', "missing"),
         ("name = ", "engine.toml"),
     ],
@@ -79,6 +81,14 @@ def test_an_engine_without_the_tuning_is_named_and_one_without_any_runs_as_it_is
 def test_every_engine_publishes_both_tunings() -> None:
     for engine in find_engines(["spark", "flink", "baseline"]):
         assert set(engine.tunings) == {"latency", "throughput"}
+
+
+def test_an_engine_without_the_route_is_named_with_the_way_out(folder: Path) -> None:
+    check_route(["spark", "flink", "baseline"], "direct", [])
+    check_route(["mine"], "kafka", [folder])
+    with pytest.raises(ConfigurationError, match="mine does not have the route 'direct', only kafka") as caught:
+        check_route(["baseline", "mine"], "direct", [folder])
+    assert "--route kafka" in caught.value.fix
 
 
 def test_an_engine_sees_the_contract_and_nothing_else_of_ours(tmp_path: Path) -> None:

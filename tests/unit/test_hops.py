@@ -86,7 +86,7 @@ def test_messages_that_are_none_are_passed_over() -> None:
     assert (emitted_ms(WORKLOAD, [Message(*each, 7) for each in bad]) == NEVER).all()  # type: ignore[misc]
 
 
-def _waterfall(send_ms: float, append_ms: float, engine_ms: float, sink_ms: float) -> Any:
+def _waterfall(send_ms: float, append_ms: float, engine_ms: float, sink_ms: float, *, is_direct: bool = False) -> Any:
     appended = np.round(ANCHOR_MS + OFFSETS_MS + send_ms + append_ms).astype(np.int64)
     emitted = np.where(_well_formed(), appended + int(engine_ms), NEVER)
     return waterfall(
@@ -95,7 +95,7 @@ def _waterfall(send_ms: float, append_ms: float, engine_ms: float, sink_ms: floa
             ANCHOR_NS,
             errors_ns=np.full(len(INDEXES), int(send_ms * 1e6)),
             appended_ms=appended,
-            emitted_ms=emitted,
+            emitted_ms=None if is_direct else emitted,
             visible_ms=np.where(_well_formed(), emitted + int(sink_ms), NEVER),
         )
     )
@@ -109,6 +109,15 @@ def test_each_hop_gets_its_own_time() -> None:
     assert [hop.mean_ms for hop in found.hops] == pytest.approx([1, 5, 40, 3], abs=0.5)
     assert [hop.p99_ms for hop in found.hops] == pytest.approx([1, 5, 40, 3], abs=0.6)
     assert [hop.negative_count for hop in found.hops] == [0, 0, 0, 0]
+
+
+def test_without_an_aggregates_topic_the_engines_hop_ends_in_redis() -> None:
+    found = _waterfall(1, 5, 40, 3, is_direct=True)
+    assert found.records == _well_formed().sum()
+    assert [hop.name for hop in found.hops] == ["send", "append", "engine"]
+    assert [hop.mean_ms for hop in found.hops] == pytest.approx([1, 5, 43], abs=0.5)
+    for band in found.bands:
+        assert sum(band.hops_ms.values()) == pytest.approx(band.latency_ms, abs=1e-6), band.name
 
 
 def test_hops_before_their_cause_are_counted_and_kept() -> None:

@@ -1,9 +1,9 @@
-"""Stream entries carry aggregate keys and counts through unchanged."""
+"""Stream entries carry aggregate keys and counts through unchanged, and a transaction changes what its entry says."""
 
 import pytest
 
 from engines.contract.aggregate import Cell, encode_key
-from harness.keys import decode_updates, encode_updates, updates_key, window_key
+from engines.contract.keys import decode_updates, encode_updates, transaction, updates_key, window_key
 
 
 def test_round_trip() -> None:
@@ -19,3 +19,16 @@ def test_names() -> None:
 def test_what_is_no_entry_is_refused() -> None:
     with pytest.raises(ValueError):
         decode_updates(b"1767225600|06037|AT&T|call")
+
+
+def test_a_transaction_sets_each_window_once_lets_it_expire_and_ends_with_the_entry_that_says_so() -> None:
+    cells = [Cell(1767225600, "06037", "AT&T", "call"), Cell(1767225601, "06001", "Sprint", "text")]
+    other = Cell(1767225600, "06115", "Verizon", "text")
+    counts = {encode_key(cell): b"%d" % at for at, cell in enumerate([*cells, other], start=1)}
+    assert transaction(counts, "cdr:run-1", 60) == [
+        ("HSET", "cdr:run-1:w:1767225600", b"06037|AT&T|call", b"1", b"06115|Verizon|text", b"3"),
+        ("EXPIRE", "cdr:run-1:w:1767225600", 60),
+        ("HSET", "cdr:run-1:w:1767225601", b"06001|Sprint|text", b"2"),
+        ("EXPIRE", "cdr:run-1:w:1767225601", 60),
+        ("XADD", "cdr:run-1:updates", "MAXLEN", "~", 100_000, "*", b"u", encode_updates(counts)),
+    ]

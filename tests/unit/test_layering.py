@@ -60,6 +60,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
     allowed = {
         "result",
         "headline",
+        "hop_price",
         "calibration",
         "gate",
         "scale_result",
@@ -76,10 +77,10 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
     assert found <= {f"harness.{name}" for name in allowed}
 
 
-def test_the_viewer_knows_of_the_harness_its_keys_its_files_and_how_counts_are_read_only() -> None:
+def test_the_viewer_knows_of_the_harness_its_files_and_how_counts_are_read_only() -> None:
     allowed = ("engines.contract", "viewer", "workloads")
     found = {name for _, name in _ours("viewer") if not name.startswith(allowed)}
-    assert found <= {"harness.keys", "harness.recording", "harness.result", "harness.store"}
+    assert found <= {"harness.recording", "harness.result", "harness.store"}
 
 
 def test_only_the_command_line_imports_the_viewer() -> None:

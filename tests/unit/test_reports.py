@@ -35,7 +35,7 @@ from reports.terminal import final_table
 from reports.waterfall import HOPS, pooled_bands, waterfall_section
 from reports.waterfall_figure import draw_waterfall
 from reports.winner import confidence_text, percent_text, ratio_texts
-from tests.unit.results import EPOCH_S, changed, encode, make_correctness, make_engine, make_result
+from tests.unit.results import EPOCH_S, changed, directly, encode, make_correctness, make_engine, make_result
 
 ATTACK = "<script>alert(1)</script> | [x](http://example.com) [bold]`$x_1$"
 INVALID = "generator: schedule error p99 was 184 ms, above the bound of 20 ms"
@@ -582,6 +582,26 @@ def test_bytes_in_kafka_and_the_harness_itself_are_means_over_trials() -> None:
     assert row(result, "in Kafka: input / aggregates, MiB a trial") == ("15.0 / 2.50", summary.NOT_MEASURED)
     # The probe's 0.4 and 0.064, and twice the harness's own 0.02.
     assert row(result, "the harness itself, CPU cores") == ("0.252", summary.NOT_MEASURED)
+
+
+def test_the_direct_route_is_told_and_has_no_hop_and_no_topic_that_it_lacks() -> None:
+    result = directly(make_result(engines=[make_engine("flink", 18)]))
+    html, markdown = Page(html_text(result, [])).text, markdown_text(result, [])
+    for text in (html, markdown):
+        assert "Route direct: each engine wrote Redis by itself" in text
+    assert "Route kafka: counts went through the aggregates topic" in markdown_text(valid(), [])
+    section = waterfall_section(result)
+    assert section
+    rows = [row[1:3] for row in cells_of(section, "Hops") if row[0] == "flink"]
+    assert rows[:-1] == [
+        ("send", "intended to sent"),
+        ("append", "sent to broker"),
+        ("engine", "broker to Redis"),
+    ]
+    picture = draw_waterfall(result)
+    (band, *_) = pooled_bands(result.engines[0])
+    assert [bar.get_width() for bar in picture.figure.axes[0].patches][:3] == pytest.approx(list(band.hops_ms.values()))
+    assert row(result, "in Kafka: input / aggregates, MiB a trial") == (f"29.9 / {summary.NO_TOPIC}",)
 
 
 def test_the_environment_says_whether_the_harness_was_calibrated() -> None:

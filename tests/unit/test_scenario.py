@@ -33,6 +33,7 @@ def test_overrides_replace_keys() -> None:
         ("name: x\nduration_s: 1.5", ["duration_s", "found 1.5"]),
         ("name: x\nprofile: constnat", ["profile: found 'constnat'", "unknown profile; give constant, or"]),
         ("name: x\nengines: []", ["engines", "at least 1"]),
+        ("name: x\nroute: direkt", ["route", "found 'direkt'", "'kafka' or 'direct'"]),
         ("name: x\nlimits: {quiet: 3}", ["limits.quiet", "unknown key", "did you mean 'quiet_s'?"]),
         ("rate_records_per_s: 5", ["name", "required"]),
         ("- a list", ["expected keys and values", "found list"]),

@@ -1,9 +1,10 @@
-"""The Redis keys that the writer makes, and the stream entry that describes a transaction.
+"""The Redis keys of the counts, the stream entry that describes a transaction, and the transaction itself.
 
 Under a namespace (``cdr`` unless the Redis is shared): one hash per window, ``NAMESPACE:w:WINDOW_S``, with fields
 ``COUNTY_FIPS|OPERATOR|TYPE``, and the stream ``NAMESPACE:updates``, appended in the same transaction as the hashes it
 describes. An entry's one field, ``u``, holds a line ``WINDOW_S|COUNTY_FIPS|OPERATOR|TYPE=COUNT`` for each change.
-``NAMESPACE:position`` says, in the same transaction, up to which offsets the aggregates topic has been applied.
+``NAMESPACE:position`` says, in the same transaction, up to which offsets the aggregates topic has been applied; an
+engine that writes Redis itself has no such topic, and leaves it out.
 """
 
 from collections.abc import Mapping
