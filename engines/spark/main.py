@@ -31,8 +31,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "no_data_batches": False,
     # Guards checkpoint files against a storage that spoils them, at the price of a second file each.
     "file_checksums": False,
-    # Tasks of each stage, and parts of the state; 0: as many as the scenario's parallelism. With 1, records need not be
-    # shuffled, and a micro-batch is over sooner, but one core has to do.
+    # Tasks of each stage, and parts of the state; 0: as many as the scenario's parallelism. With 1, a micro-batch has
+    # less to start, and is over sooner, but one core has to do.
     "tasks": 0,
     # How long a fetch waits at the end of a partition.
     "fetch_wait_ms": 10,
