@@ -97,7 +97,8 @@ def cell_of(number: int) -> Cell:
 
 
 def _number(window_s: Numbers, location: Numbers, operator: Numbers, kind: Numbers) -> Numbers:
-    return ((window_s * _LOCATION_COUNT + location) * len(_OPERATORS) + operator) * len(_TYPES) + kind
+    number: Numbers = ((window_s * _LOCATION_COUNT + location) * len(_OPERATORS) + operator) * len(_TYPES) + kind
+    return number
 
 
 def _nothing_known(count: int) -> Columns:
