@@ -29,6 +29,7 @@ from reports.figures import (
     volume_table,
     with_gaps,
 )
+from reports.flame_graphs import flame_graphs_section
 from reports.pictures import draw_all
 from reports.render import html_text, markdown_text, write_reports
 from reports.terminal import final_table
@@ -654,3 +655,21 @@ def test_a_report_without_a_batch_truth_says_what_counts_were_held_to_instead() 
     assert "held to those that follow from the seed" in markdown_text(by_seed, [])
     unverified = [changed(engine, correctness=None) for engine in by_seed.engines]
     assert "the batch job did not finish" in markdown_text(by_seed.model_copy(update={"engines": unverified}), [])
+
+
+def test_flame_graphs_are_named_by_engine_and_trial_and_said_to_cost() -> None:
+    plain = make_result(engines=[make_engine("flink", 20, trials=2)])
+    assert flame_graphs_section(plain) is None
+    (engine,) = plain.engines
+    trials = [
+        trial.model_copy(update={"flame_graphs": [f"flink-{number}.engine.flame.html"]})
+        for number, trial in enumerate(engine.trials, start=1)
+    ]
+    profiled = plain.model_copy(update={"engines": [engine.model_copy(update={"trials": trials})]})
+    section = flame_graphs_section(profiled)
+    assert section is not None
+    rows = [("flink", "1", "flink-1.engine.flame.html"), ("flink", "2", "flink-2.engine.flame.html")]
+    assert list(section.tables[0].rows) == rows
+    for text in (html_text(profiled, []), markdown_text(profiled, [])):
+        assert all(file.replace("_", r"\_") in text or file in text for _, _, file in rows)
+        assert "costs a little" in text
