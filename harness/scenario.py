@@ -113,6 +113,7 @@ class Scenario(Section):
     warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
     duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
+    generators: PositiveInt = Field(1, le=64, description="processes that share the load")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
     locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
@@ -162,6 +163,13 @@ class Scenario(Section):
         if len(kinds) > len(set(kinds)):
             raise ValueError("give each kind once")
         return kinds
+
+    @field_validator("generators")
+    @classmethod
+    def _have_partitions(cls, generators: int, info: ValidationInfo) -> int:
+        if generators > (partitions := info.data.get("partitions", generators)):
+            raise ValueError(f"{generators} processes, each with partitions of its own, and {partitions} partitions")
+        return generators
 
     @field_validator("hot_partition")
     @classmethod

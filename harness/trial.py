@@ -310,7 +310,8 @@ class TrialRunner:
         announce_anchor(self._anchor(), self._trial.anchor_ns)
 
     def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
-        self._children[name] = stack.enter_context(start_worker(name, job, self._directory, env))
+        module = "generators" if name == GENERATOR and self._scenario.generators > 1 else name
+        self._children[name] = stack.enter_context(start_worker(module, job, self._directory, env, name=name))
 
     def _pids(self) -> dict[str, int]:
         return {name: child.process.pid for name, child in self._children.items()} | self._backing.pids
@@ -358,6 +359,7 @@ class TrialRunner:
             topic=self._topics.input,
             output=self._output("generator.npz"),
             orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
+            shards=self._scenario.generators,
         )
 
     def _archiver_job(self) -> ArchiverJob:

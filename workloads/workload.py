@@ -7,7 +7,7 @@ promises to keep its bit generators' streams, but not its distributions', from v
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate
@@ -129,6 +129,11 @@ class Columns:
     def windows_s(self) -> NDArray[np.int64]:
         """Start of each record's window, in seconds since the Unix epoch."""
         return self.event_times_ms // 1000
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Columns":
+        """The `chosen` ones of the records, shape (number of records,); `first` stays."""
+        arrays = {each.name: getattr(self, each.name)[chosen] for each in fields(self) if each.name != "first"}
+        return Columns(first=self.first, **arrays)
 
 
 class Workload:

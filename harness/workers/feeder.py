@@ -6,6 +6,9 @@ It stands where an engine would when the path behind the engine is measured by i
 import threading
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engines.contract.events import EventWriter
 from harness.bulk_producer import Messages
 from harness.workers.generator import Generator
@@ -21,7 +24,8 @@ class Feeder(Generator):
         super().__init__(job, events)
         self._counting = Counting(job.workload.partitions)
 
-    def _messages(self, columns: Columns) -> Messages:
+    # An upsert's partition is that of its key.
+    def _messages(self, columns: Columns, partitions: NDArray[np.int64]) -> Messages:  # noqa: ARG002
         found = self._counting.upserts(columns)
         return Messages(found.counts, found.partitions, found.keys)
 

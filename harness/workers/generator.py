@@ -17,7 +17,7 @@ from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
-from workloads.sample import waterfall_records
+from workloads.sample import places, waterfall_records
 from workloads.workload import Columns
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
@@ -49,8 +49,10 @@ PRODUCER_PROPERTIES: dict[str, str | int | bool] = {
 
 @dataclass
 class _Slice:
-    """Records ready to be sent: when each is due after the start, and how many of them are on their way."""
+    """Records before the index `end`, ready to be sent: their indexes, when each is due, how many are on their way."""
 
+    end: int
+    indexes: NDArray[np.int64]
     due_ns: NDArray[np.int64]
     messages: Messages
     sent: int = 0
@@ -88,7 +90,7 @@ class WallClock:
 
 
 class Generator:
-    """Sends one workload once: a message for each record."""
+    """Sends one workload once: a message for each record, or for each of its shard."""
 
     def __init__(self, job: GeneratorJob, events: EventWriter) -> None:
         self._job, self._events = job, events
@@ -101,9 +103,10 @@ class Generator:
         rate_records_per_s = job.workload.rate_records_per_s
         self._slice_records = min(max(rate_records_per_s // SLICES_PER_S, SLICE_RECORDS_LEAST), SLICE_RECORDS_MOST)
         self._ready: deque[_Slice] = deque()
-        self._made = self._sent = 0
+        self._made = self._passed = 0  # before these indexes, lines are made, and what is due is on its way
+        self._sent = 0
         self._errors = Durations()
-        self._new_errors_ns: list[NDArray[np.int64]] = []  # of the last records that were sent, in order
+        self._new_errors: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # indexes sent last, errors in ns
         self._apart = waterfall_records(self._workload)
         # Written to at once: pages of zeros are taken up one by one only, which looks like a leak.
         self._apart_errors_ns = np.full(len(self._apart), 0, dtype=np.int64)
@@ -131,7 +134,7 @@ class Generator:
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
-        while self._sent < self._workload.total_records and not stop.is_set():
+        while self._passed < self._workload.total_records and not stop.is_set():
             self._clock.look()
             now_ns = time.monotonic_ns()
             self._send_due(start_ns, now_ns - start_ns)
@@ -147,43 +150,49 @@ class Generator:
             if due > first.sent:
                 self._producer.send(first.messages, first.sent, due, self._clock.stamp_ms())
                 # The time of the last of them, for all: some are said to be later than they were, and none earlier.
-                self._new_errors_ns.append(time.monotonic_ns() - start_ns - first.due_ns[first.sent : due])
+                errors_ns = time.monotonic_ns() - start_ns - first.due_ns[first.sent : due]
+                self._new_errors.append((first.indexes[first.sent : due], errors_ns))
                 self._sent += due - first.sent
                 first.sent = due
             if due < len(first.due_ns):
                 return
             # Noted once for each slice: at each tick it would cost more than sending.
             self._note_errors()
+            self._passed = first.end
             self._ready.popleft()
 
     def _note_errors(self) -> None:
         """Take in the schedule errors of the records that were sent since the last call."""
-        errors_ns = np.concatenate([np.empty(0, dtype=np.int64), *self._new_errors_ns])
-        self._new_errors_ns.clear()
-        first = self._sent - len(errors_ns)
-        self._errors.record_ns(errors_ns[max(0, self._first_measured - first) :])
-        low, high = np.searchsorted(self._apart, (first, self._sent))
-        self._apart_errors_ns[low:high] = errors_ns[self._apart[low:high] - first]
+        if not self._new_errors:
+            return
+        indexes, errors_ns = (np.concatenate(each) for each in zip(*self._new_errors, strict=True))
+        self._new_errors.clear()
+        self._errors.record_ns(errors_ns[indexes.searchsorted(self._first_measured) :])
+        chosen, at = places(self._apart, indexes)
+        self._apart_errors_ns[at] = errors_ns[chosen]
 
     def _make_slice(self, now_offset_ns: int) -> bool:
         """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
-        if self._made >= min(wanted, self._sent + LOOKAHEAD_RECORDS):
+        if self._made >= min(wanted, self._passed + LOOKAHEAD_RECORDS):
             return False
         last = min(self._made + self._slice_records, self._workload.total_records)
-        columns = self._workload.columns(self._made, last)
-        self._ready.append(_Slice(columns.offsets_ns, self._messages(columns)))
+        indexes, columns = np.arange(self._made, last), self._workload.columns(self._made, last)
+        partitions = self._workload.partitions(self._made, last)
+        if self._job.shards > 1:
+            own = partitions % self._job.shards == self._job.shard
+            indexes, columns, partitions = indexes[own], columns.only(own), partitions[own]
+        self._ready.append(_Slice(last, indexes, columns.offsets_ns, self._messages(columns, partitions)))
         self._made = last
         return True
 
-    def _messages(self, columns: Columns) -> Messages:
+    def _messages(self, columns: Columns, partitions: NDArray[np.int64]) -> Messages:
         """What is sent for the records of `columns`, which follow those of the last call."""
-        partitions = self._workload.partitions(columns.first, columns.first + len(columns.cells))
         return Messages(self._workload.encoded(columns), partitions)
 
     def _sleep_until_due(self, start_ns: int) -> None:
         wait_ns = IDLE_NS
-        if self._ready:
+        if self._ready and len(self._ready[0].due_ns):
             first = self._ready[0]
             wait_ns = start_ns + int(first.due_ns[first.sent]) - time.monotonic_ns()
         time.sleep(min(max(wait_ns, TICK_NS), IDLE_NS) / NANOSECONDS_PER_S)

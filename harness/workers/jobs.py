@@ -22,7 +22,8 @@ class GeneratorJob:
     """Send `workload` to `topic`, record i at its offset after the anchor.
 
     `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
-    a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none.
+    a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none. Of `shards`
+    processes, which share the load by its partitions, this is number `shard`, from 0.
     """
 
     workload: WorkloadSpecification
@@ -31,6 +32,8 @@ class GeneratorJob:
     topic: str
     output: str
     orders: str = ""
+    shard: int = 0
+    shards: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ def test_overrides_replace_keys() -> None:
         ("name: x\nrate_records_per_s: '6000'", ["rate_records_per_s", "found '6000'"]),
         ("name: x\nduration_s: 1.5", ["duration_s", "found 1.5"]),
         ("name: x\nprofile: constnat", ["profile: found 'constnat'", "unknown profile; give constant, or"]),
+        ("name: x\npartitions: 2\ngenerators: 3", ["generators", "found 3", "3 processes", "2 partitions"]),
         ("name: x\nengines: []", ["engines", "at least 1"]),
         ("name: x\nroute: direkt", ["route", "found 'direkt'", "'kafka' or 'direct'"]),
         ("name: x\nlimits: {quiet: 3}", ["limits.quiet", "unknown key", "did you mean 'quiet_s'?"]),
