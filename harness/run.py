@@ -134,7 +134,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     """
     engine = scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
-    kept = {"rate_records_per_s", "partitions", "parallelism", "route", "engine_settings", "limits"}
+    kept = {"rate_records_per_s", "partitions", "generators", "parallelism", "route", "engine_settings", "limits"}
     duration_s = min(REHEARSAL_S, scenario.warmup_s + scenario.duration_s)
     load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}
