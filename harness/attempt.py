@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -65,8 +65,12 @@ class Unfinished(Protocol):
 R = TypeVar("R", bound=Unfinished)
 
 
-def key_of(scenario: Scenario, asked: dict[str, Any]) -> str:
-    """A hash of all that two results must share to be one: what is measured, where, and by which version."""
+def key_of(scenario: Scenario, options: object) -> str:
+    """A hash of all that two results must share to be one: what is measured, where, and by which version.
+
+    Of the `options`, `fresh` says nothing of what is measured.
+    """
+    asked = {name: value for name, value in vars(options).items() if name != "fresh"}
     what = {"scenario": scenario.model_dump(), "asked": asked, "host": host_id(), "commit": commit()}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 

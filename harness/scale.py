@@ -77,8 +77,7 @@ def scale(
             "the scenario has a `hot_partition`, which needs others, and --partitions has 1",
             fix="leave `hot_partition` or the 1 out",
         )
-    asked = {name: value for name, value in vars(options).items() if name != "fresh"}
-    key = key_of(scenario, asked)
+    key = key_of(scenario, options)
     unfinished = (
         None if options.fresh else find_unfinished(session_options.runs_dir, f"{PREFIX}*/scale.json", key, load_scale)
     )

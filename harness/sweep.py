@@ -71,7 +71,7 @@ def sweep(
     scenario.refuse_varying_rate("a sweep looks for one constant rate")
     scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
     check_route(scenario.engines, scenario.route, options.engine_paths)
-    key = key_of(scenario, {name: value for name, value in vars(search).items() if name != "fresh"})
+    key = key_of(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
     directory = options.runs_dir / sweep_id

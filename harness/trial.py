@@ -559,8 +559,8 @@ class TrialRunner:
         for name, told in (("redis_writer", "delay_ms"), ("probe", "behind_ms")):
             event = self._children[name].last("progress") if name in self._children else None
             if event:
-                t_s = (event.at_ms * 1_000_000 - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
-                self._trial.delays.setdefault(name, Delays()).add(t_s, event.fields[told])
+                at_s = self._measured_s(event.at_ms * 1_000_000)
+                self._trial.delays.setdefault(name, Delays()).add(at_s, event.fields[told])
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]
@@ -584,7 +584,11 @@ class TrialRunner:
 
     def _t_s(self) -> float:
         """Now, in seconds after the start of the measured time."""
-        return (time.time_ns() - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
+        return self._measured_s(time.time_ns())
+
+    def _measured_s(self, at_ns: int) -> float:
+        """A moment of the wall clock, in seconds after the start of the measured time."""
+        return (at_ns - self._trial.anchor_ns) / NANOSECONDS_PER_S - self._workload.warmup_s
 
     # Collecting
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from engines.contract.job import DIRECT
 from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
 from harness.headline import headline as headline_of
+from harness.hop_price import route_of
 from harness.result import (
     Correctness,
     Cost,
@@ -113,8 +114,8 @@ def _leaks_text(result: Result) -> str:
 
 
 def is_direct(result: Result) -> bool:
-    """Whether the engines wrote Redis by themselves. A result from before there was a choice of routes says nothing."""
-    return bool(result.scenario.get("route") == DIRECT)
+    """Whether the engines wrote Redis by themselves."""
+    return route_of(result) == DIRECT
 
 
 def route_text(result: Result) -> str:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.cells import CELLS, NUMBERS
+from engines.contract.record import CALIFORNIA
 from workloads.lines import Lines, write_ten_digits
+from workloads.locations import locations_of
 from workloads.workload import Columns
 
-_NAMES = np.array([b"|" + name for name in NUMBERS], dtype=np.bytes_)
+_CALIFORNIA = locations_of(CALIFORNIA)
+_NAMES = np.array([b"|" + name for name in _CALIFORNIA.numbers], dtype=np.bytes_)
 _NAME_LENGTHS = np.char.str_len(_NAMES).astype(np.int64)
 _WINDOW_DIGITS = 10
 _KEY = np.dtype([("window_2", "<u2"), ("window_4", "<u4"), ("window_8", "<u4"), ("name", _NAMES.dtype)])
@@ -70,7 +72,7 @@ def upsert_partitions(columns: Columns, partitions: int) -> NDArray[np.int64]:
 
 
 def _codes(columns: Columns) -> NDArray[np.int64]:
-    return columns.windows_s * len(CELLS) + columns.cells
+    return _CALIFORNIA.key(columns.windows_s, columns.cells)
 
 
 def _decimal(counts: NDArray[np.int64]) -> Lines:

@@ -18,9 +18,5 @@ class RedisSink:
         Raises:
             redis.RedisError: Redis is away, or refuses what is written.
         """
-        if not upserts:
-            return
-        with self._client.pipeline(transaction=True) as pipeline:
-            for command in self._target.transaction(dict(upserts)):
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-            pipeline.execute()
+        if upserts:
+            self._target.write(self._client, dict(upserts))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from engines.contract.keys import Command, transaction
+from engines.contract.keys import transaction
 from engines.contract.record import CALIFORNIA, LOCATIONS
 
 SCHEMA_VERSION = 1
@@ -29,9 +29,20 @@ class RedisTarget:
     namespace: str
     expire_s: int
 
-    def transaction(self, counts: Mapping[bytes, bytes]) -> list[Command]:
-        """The commands that make `counts` visible here; see `engines.contract.keys.transaction`."""
-        return transaction(counts, self.namespace, self.expire_s)
+    def write(self, client: Any, counts: Mapping[bytes, bytes]) -> None:
+        """Make `counts` visible here in one transaction, and return when they are.
+
+        Args:
+            client: redis-py's, of this Redis; the contract itself needs none.
+            counts: see `engines.contract.keys.transaction`.
+
+        Raises:
+            redis.RedisError: Redis is away, or refuses what is written.
+        """
+        with client.pipeline(transaction=True) as pipeline:
+            for command in transaction(counts, self.namespace, self.expire_s):
+                pipeline.execute_command(*command)
+            pipeline.execute()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,13 +32,9 @@ class RedisSink:
         self._write_dead_letters(batch.sparkSession, rows.filter(pc.invert(is_count)))
 
     def _write_counts(self, rows: pa.Table) -> None:
-        if not rows.num_rows:
-            return
-        counts = dict(zip(rows["key"].to_pylist(), rows["value"].to_pylist(), strict=True))
-        with self._client.pipeline(transaction=True) as pipeline:
-            for command in self._target.transaction(counts):
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-            pipeline.execute()
+        if rows.num_rows:
+            counts = dict(zip(rows["key"].to_pylist(), rows["value"].to_pylist(), strict=True))
+            self._target.write(self._client, counts)
 
     def _write_dead_letters(self, spark: SparkSession, rows: pa.Table) -> None:
         if rows.num_rows:

@@ -58,9 +58,9 @@ def _files(folders: Iterable[Path]) -> list[tuple[str, Path]]:
 
 def _build(jar: Path, folders: Sequence[Path], classpath: Sequence[Path], progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="compile-") as work:
-        classes = Path(work) / "classes"
-        _compile([path for name, path in _files(folders) if name.endswith(".java")], classpath, classes, progress)
-        others = [each for each in _files(folders) if not each[0].endswith(".java")]
+        classes, files = Path(work) / "classes", _files(folders)
+        _compile([path for name, path in files if name.endswith(".java")], classpath, classes, progress)
+        others = [each for each in files if not each[0].endswith(".java")]
         with zipfile.ZipFile(Path(work) / jar.name, "w") as file:
             for name, path in [*_files([classes]), *others]:
                 file.write(path, name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
@@ -130,7 +131,7 @@ class Generator:
         self._note_errors()
         np.savez(self._job.output, indexes=self._apart, errors_ns=self._apart_errors_ns)
         self._producer.close()
-        return found | self._schedule_errors()
+        return found | schedule_errors(self._errors.to_histogram(), self._errors.max_ms)
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
@@ -197,16 +198,6 @@ class Generator:
             wait_ns = start_ns + int(first.due_ns[first.sent]) - time.monotonic_ns()
         time.sleep(min(max(wait_ns, TICK_NS), IDLE_NS) / NANOSECONDS_PER_S)
 
-    def _schedule_errors(self) -> dict[str, Any]:
-        errors = self._errors.to_histogram()
-        p50, p99 = quantiles_ms(errors, 50, 99) if self._errors.count else (None, None)
-        return {
-            "schedule_error_ms_p50": p50,
-            "schedule_error_ms_p99": p99,
-            "schedule_error_ms_max": self._errors.max_ms,
-            "schedule_error_histogram": encode(errors),
-        }
-
     def _totals(self) -> dict[str, Any]:
         # By the clock of the schedule: events are stamped by the other one, which may be stepped.
         since_start_ns = 0 if self._start_ns is None else time.monotonic_ns() - self._start_ns
@@ -218,6 +209,17 @@ class Generator:
             "schedule_ms": since_start_ns // 1_000_000,
             "clock_steps": self._clock.steps,
         }
+
+
+def schedule_errors(errors: HdrHistogram, max_ms: float) -> dict[str, Any]:
+    """The account of schedule errors: quantiles, None if nothing was sent, and the histogram."""
+    p50, p99 = quantiles_ms(errors, 50, 99) if errors.get_total_count() else (None, None)
+    return {
+        "schedule_error_ms_p50": p50,
+        "schedule_error_ms_p99": p99,
+        "schedule_error_ms_max": max_ms,
+        "schedule_error_histogram": encode(errors),
+    }
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from engines.contract.events import EventWriter
 from harness.child import Child, start_worker
-from harness.histogram import encode, merged, quantiles_ms
-from harness.workers.generator import PRODUCER_PROPERTIES
+from harness.histogram import merged
+from harness.workers.generator import PRODUCER_PROPERTIES, schedule_errors
 from harness.workers.jobs import GeneratorJob, Pulse, run_worker
 
 READY_S = 60.0
@@ -52,7 +52,10 @@ class Generators:
                     child.stop(STOP_S)
             ended = [child.wait_for("stopped", STOP_S).fields for child in self._children]
         self._save()
-        return _total(ended) | {"preparing_ms": max(each["preparing_ms"] for each in ended)} | _schedule_errors(ended)
+        prepared_ms = max(each["preparing_ms"] for each in ended)
+        errors = merged([each["schedule_error_histogram"] for each in ended])
+        greatest_ms = max(each["schedule_error_ms_max"] for each in ended)
+        return _total(ended) | {"preparing_ms": prepared_ms} | schedule_errors(errors, greatest_ms)
 
     def _watch(self, events: EventWriter, stop: threading.Event) -> None:
         """Tell how far they are, all together, until they have ended or `stop` is set."""
@@ -77,18 +80,6 @@ def _total(told: list[dict[str, Any]]) -> dict[str, Any]:
         # What one of them has not told of yet is not known of all.
         "schedule_ms": min(each["schedule_ms"] for each in told),
         "clock_steps": max(each["clock_steps"] for each in told),
-    }
-
-
-def _schedule_errors(told: list[dict[str, Any]]) -> dict[str, Any]:
-    errors = merged([each["schedule_error_histogram"] for each in told])
-    greatest_ms = [each["schedule_error_ms_max"] for each in told if each["schedule_error_ms_max"] is not None]
-    p50, p99 = quantiles_ms(errors, 50, 99) if errors.get_total_count() else (None, None)
-    return {
-        "schedule_error_ms_p50": p50,
-        "schedule_error_ms_p99": p99,
-        "schedule_error_ms_max": max(greatest_ms, default=None),
-        "schedule_error_histogram": encode(errors),
     }
 
 

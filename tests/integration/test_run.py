@@ -170,14 +170,7 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
 
 def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_path: Path) -> None:
     """SIGSTOP for two seconds: every record due meanwhile is reported to have waited, and no number counts."""
-    with Ringbench(tmp_path, "run", write_scenario(tmp_path, limits={"schedule_error_ms_p99": 50.0}), "--json") as run:
-        run.wait_for_text("baseline: load")
-        generator = run.wait_for_process("harness.workers.generator")
-        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
-        generator.suspend()
-        _let_pass(STALL_S, "the stall is over")
-        generator.resume()
-        found = outcome(run)
+    found = _stalled(tmp_path, "harness.workers.generator", {"schedule_error_ms_p99": 50.0})
     assert found.code == 3
     assert not found.result["valid"] and found.result["comparison"] is None
     assert any("baseline: the generator fell behind" in reason for reason in found.result["invalid_reasons"])
@@ -194,17 +187,22 @@ def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_pa
 
 def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(tmp_path: Path) -> None:
     """SIGSTOP for two seconds: what the engine had sent was late in Redis, and the engine is not blamed for it."""
-    with Ringbench(tmp_path, "run", write_scenario(tmp_path, limits={"path_delay_ms": 500.0}), "--json") as run:
-        run.wait_for_text("baseline: load")
-        writer = run.wait_for_process("harness.workers.redis_writer")
-        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
-        writer.suspend()
-        _let_pass(STALL_S, "the stall is over")
-        writer.resume()
-        found = outcome(run)
+    found = _stalled(tmp_path, "harness.workers.redis_writer", {"path_delay_ms": 500.0})
     assert found.code == 3
     assert any("baseline: the Redis writer did not keep up" in each for each in found.result["invalid_reasons"])
     assert found.engine("baseline")["verdict"] == "pass"
+
+
+def _stalled(directory: Path, worker: str, limits: dict[str, float]) -> Outcome:
+    """A run of the baseline whose `worker` is stopped for a while in the measured time."""
+    with Ringbench(directory, "run", write_scenario(directory, limits=limits), "--json") as run:
+        run.wait_for_text("baseline: load")
+        process = run.wait_for_process(worker)
+        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
+        process.suspend()
+        _let_pass(STALL_S, "the stall is over")
+        process.resume()
+        return outcome(run)
 
 
 def _let_pass(time_s: float, what: str) -> None:
