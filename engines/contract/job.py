@@ -22,7 +22,7 @@ class RedisTarget:
 
     Attributes:
         url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``, quoted as URLs are; ``rediss`` for TLS, and
-            then perhaps ``?ssl_ca_certs=FILE``, the certificates to trust in place of the system's, as redis-py takes it.
+            then perhaps ``?ssl_ca_certs=FILE``, the authorities to trust in place of the system's, as redis-py has it.
         namespace: what all keys start with.
         expire_s: for how long Redis keeps a window that changes no more.
     """

@@ -35,7 +35,7 @@ _LOGINS = {
     "ScramLoginModule": _PASSWORD_OPTIONS,
     "OAuthBearerLoginModule": {
         "clientId": "sasl.oauthbearer.client.id",
-        "clientSecret": "sasl.oauthbearer.client.secret",  # noqa: S105 - a name
+        "clientSecret": "sasl.oauthbearer.client.secret",
         "scope": "sasl.oauthbearer.scope",
     },
 }
@@ -63,7 +63,7 @@ def librdkafka_properties(bootstrap_servers: str, properties: Mapping[str, str])
     settings = {"bootstrap.servers": bootstrap_servers}
     for key, value in properties.items():
         if key not in _TRANSLATIONS:
-            raise PropertyError(key, f"not known; known are {', '.join(sorted(_TRANSLATIONS))}")
+            raise PropertyError(key, f"is not known; known are {', '.join(sorted(_TRANSLATIONS))}")
         if value not in CHOICES.get(key, (value,)):
             choices = [each or "nothing" for each in CHOICES[key]]
             raise PropertyError(key, f"is to be {' or '.join(choices)}")

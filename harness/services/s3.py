@@ -31,7 +31,7 @@ _TIMEOUT_S = 5.0
 _PROBE_TIMEOUT_S = 2.0
 _POLL_S = 0.1
 _JVM_OPTIONS = ["-Xmx256m", "-XX:+UseSerialGC", "-Xshare:auto"]
-_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
 
 _PROPERTIES = """\
 s3proxy.endpoint=http://{host}:{port}
@@ -50,10 +50,11 @@ jclouds.filesystem.basedir={data}
 
 @dataclass(frozen=True)
 class S3Credentials:
-    """An access key and its secret; the secret is not shown where the object is printed."""
+    """An access key and its secret, with a token if they are temporary; secrets are not shown with the object."""
 
     access_key: str
     secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
 
 
 @dataclass
@@ -98,6 +99,7 @@ def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeou
         endpoint_url=endpoint,
         aws_access_key_id=credentials.access_key if credentials else None,
         aws_secret_access_key=credentials.secret_key if credentials else None,
+        aws_session_token=(credentials.session_token or None) if credentials else None,
         region_name=session.region_name or "us-east-1",
         config=Config(
             connect_timeout=timeout_s,
@@ -195,10 +197,12 @@ def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | Non
         if error.response["Error"]["Code"] in _DENIED:
             raise ServiceError(
                 f"{where}: permission denied to {step} an object",
-                fix="use credentials that may put, get and delete objects in this bucket",
+                fix="check the credentials (AWS_ACCESS_KEY_ID and so on, or a profile), and that they may put, get and "
+                "delete objects in this bucket",
             ) from error
         raise ServiceError(f"{where}: cannot {step} an object: {error}", fix="check that the bucket exists") from error
     except BotoCoreError as error:
         raise ServiceError(
-            f"{where}: cannot {step} an object: {error}", fix="check endpoint and credentials"
+            f"{where}: cannot {step} an object: {error}",
+            fix="check endpoint and credentials, and, for a certificate of your own, AWS_CA_BUNDLE",
         ) from error
