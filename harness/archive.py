@@ -9,8 +9,7 @@ from typing import Any
 import boto3
 from botocore.session import get_session
 
-from harness.redaction import conceal
-from harness.services.s3 import S3Credentials, s3_client
+from harness.services.s3 import S3Credentials, s3_client, users_credentials
 
 DEFAULT_REGION = "us-east-1"
 
@@ -41,7 +40,7 @@ class Bucket:
 
     def resolved_environment(self) -> dict[str, str]:
         """The same for those that do without boto3: what the chain gives now. Temporary credentials are not renewed."""
-        found = self.credentials or _resolve()
+        found = self.credentials or users_credentials()
         return _variables(found) if found else {}
 
     @property
@@ -49,20 +48,6 @@ class Bucket:
         """A file of the certificates to trust in place of the usual ones, as boto3 finds it."""
         found: str | None = get_session().get_config_variable("ca_bundle")
         return found or os.environ.get("REQUESTS_CA_BUNDLE")
-
-
-def conceal_credentials() -> None:
-    """Have `harness.redaction` leave the user's own credentials out, if there are any."""
-    if found := _resolve():
-        conceal(found.secret_key, found.session_token)
-
-
-def _resolve() -> S3Credentials | None:
-    """What the standard chain gives now: environment, shared profiles, a role of the host's; None for nothing."""
-    if not (found := boto3.Session().get_credentials()):
-        return None
-    now = found.get_frozen_credentials()
-    return S3Credentials(now.access_key or "", now.secret_key or "", now.token or "")
 
 
 def _variables(credentials: S3Credentials) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from engines.contract.kafka import librdkafka_properties
-from harness.archive import Bucket, conceal_credentials
+from harness.archive import Bucket
 from harness.errors import ServiceError, UsageError
 from harness.processes import Process
 from harness.provision.cache import Progress
@@ -142,7 +142,6 @@ def start_backing(
         if external.redis:
             versions["redis"] = check_redis(external.redis)
         if bucket:
-            conceal_credentials()
             check_s3(bucket.endpoint, bucket.name)
             versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
         ports = external.ports

@@ -19,6 +19,7 @@ from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
+from harness.redaction import conceal
 from harness.services.ports import HOST, on_port
 
 if TYPE_CHECKING:
@@ -177,6 +178,21 @@ def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Proces
     wait_until(lists_buckets, deadline_s=_START_DEADLINE_S, what="S3 answers", process=process, poll_s=_POLL_S)
 
 
+def users_credentials() -> S3Credentials | None:
+    """What the standard chain gives now: environment, shared profiles, a role of the host's; None for nothing.
+
+    They are left out of what is shown and kept.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: something in the chain does not work.
+    """
+    if not (found := boto3.Session().get_credentials()):
+        return None
+    now = found.get_frozen_credentials()
+    conceal(now.secret_key, now.token)
+    return S3Credentials(now.access_key or "", now.secret_key or "", now.token or "")
+
+
 def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | None = None) -> None:
     """Make sure that objects can be put into `bucket`, read and deleted, within some seconds.
 
@@ -187,7 +203,7 @@ def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | Non
     where = f"S3 bucket {bucket!r} at {endpoint or 'the default endpoint'}"
     step = "put"
     try:
-        client = s3_client(endpoint, credentials, timeout_s=_TIMEOUT_S)
+        client = s3_client(endpoint, credentials or users_credentials(), timeout_s=_TIMEOUT_S)
         client.put_object(Bucket=bucket, Key=key, Body=b"probe")
         step = "get"
         client.get_object(Bucket=bucket, Key=key)["Body"].read()

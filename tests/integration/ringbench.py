@@ -55,6 +55,11 @@ class Services:
     s3_credentials: S3Credentials
     bucket: str
 
+    @property
+    def kafka_client(self) -> dict[str, str]:
+        """The settings of a client of Kafka's, in librdkafka's names."""
+        return {"bootstrap.servers": self.kafka}
+
     def arguments(self) -> list[str]:
         """The options that make a run use them."""
         return ["--kafka", self.kafka, "--redis", self.redis, "--s3", f"{self.s3_endpoint}/{self.bucket}"]
