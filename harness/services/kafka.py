@@ -228,7 +228,7 @@ def check_kafka(client: dict[str, str]) -> None:
 
 def _unreachable(where: str, seen: list[KafkaError]) -> ServiceError:
     """What a client saw, as an error: what says most comes first."""
-    told = {error.code(): error.str() for error in reversed(seen)}
+    told = {error.code(): error.str() for error in reversed(seen) if error.code() != KafkaError._ALL_BROKERS_DOWN}
     if refusal := told.get(KafkaError._AUTHENTICATION):
         return ServiceError(
             f"{where} refuses the credentials: {refusal}",
@@ -240,6 +240,6 @@ def _unreachable(where: str, seen: list[KafkaError]) -> ServiceError:
             fix="check `security.protocol` and `ssl.truststore.location` in the file that --kafka-properties names",
         )
     return ServiceError(
-        f"{where} does not answer within {_CHECK_TIMEOUT_S:g} s: {seen[0].str()}",
-        fix="check the address, the security settings in --kafka-properties, and that the broker runs",
+        f"{where} does not answer within {_CHECK_TIMEOUT_S:g} s: {'; '.join(told.values())}",
+        fix="check the address, that the broker runs, and, if it wants TLS or a password, --kafka-properties",
     )

@@ -55,6 +55,8 @@ listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location=server.pem
+listener.name.secure.ssl.truststore.type=PEM
+listener.name.secure.ssl.truststore.location={ca}
 log.dirs=data
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -207,10 +209,10 @@ def _kafka(directory: Path, authority: Authority, password: str) -> Iterator[str
     home = Path(tempfile.mkdtemp(dir=directory, prefix="kafka-"))
     authority.pem(home / "server.pem")
     port, log = free_port(), directory / "logs" / "kafka.log"
-    properties = KAFKA.format(host=HOST, port=port, controller_port=free_port())
+    properties = KAFKA.format(host=HOST, port=port, controller_port=free_port(), ca=authority.ca)
     private_file(home / "server.properties", properties)
     jars = ":".join(map(str, ensure_jars(KAFKA_JARS, progress=print)))
-    java = [str(ensure_java(print).executable), "-Xmx512m", "-XX:+UseSerialGC", "-cp", jars]
+    java = [str(ensure_java(print).executable), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars]
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
     tool = [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}"]
     users = f"SCRAM-SHA-512=[name={USER},password={password}]"

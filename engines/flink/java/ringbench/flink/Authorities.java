@@ -1,5 +1,7 @@
 package ringbench.flink;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -8,29 +10,36 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
+import redis.clients.jedis.SslOptions;
 
-/** Certificates of authorities in a PEM file, which Java reads into no trust store by itself. */
+/** Whose certificates to trust: those of a PEM file, which Jedis takes as a trust store of Java's only. */
 final class Authorities {
+  private static final String STORE_TYPE = "PKCS12";
+  /** There is nothing secret in a trust store, but it is to have a password. */
+  private static final char[] PASSWORD = "trusted".toCharArray();
+
   private Authorities() {}
 
-  /** A context that trusts the certificates in {@code file}, and no others. */
-  static SSLContext of(String file) {
-    try (InputStream pem = Files.newInputStream(Path.of(file))) {
-      KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
-      trusted.load(null, null);
-      int number = 0;
+  /** TLS that trusts the certificates in {@code file} and no others; if that is empty, those that Java trusts. */
+  static SslOptions trusting(String file) {
+    if (file.isEmpty()) {
+      return SslOptions.defaults();
+    }
+    return SslOptions.builder().trustStoreType(STORE_TYPE).truststore(() -> store(file), PASSWORD).build();
+  }
+
+  private static InputStream store(String file) throws IOException {
+    try (InputStream pem = Files.newInputStream(Path.of(file));
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream()) {
+      KeyStore store = KeyStore.getInstance(STORE_TYPE);
+      store.load(null, null);
       for (Certificate each : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
-        trusted.setCertificateEntry(String.valueOf(number++), each);
+        store.setCertificateEntry(String.valueOf(store.size()), each);
       }
-      TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      managers.init(trusted);
-      SSLContext context = SSLContext.getInstance("TLS");
-      context.init(null, managers.getTrustManagers(), null);
-      return context;
-    } catch (IOException | GeneralSecurityException error) {
-      throw new IllegalStateException("cannot read the certificates in " + file, error);
+      store.store(bytes, PASSWORD);
+      return new ByteArrayInputStream(bytes.toByteArray());
+    } catch (GeneralSecurityException error) {
+      throw new IOException("cannot read the certificates in " + file, error);
     }
   }
 }

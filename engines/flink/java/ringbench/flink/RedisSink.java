@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import javax.net.ssl.SSLParameters;
 import org.apache.flink.api.common.operators.ProcessingTimeService;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
@@ -77,12 +76,7 @@ record RedisSink(Map<String, String> options) implements Sink<RowData> {
               .password(emptyToNull(options.get(PASSWORD)))
               .database(JedisURIHelper.getDBIndex(url));
       if (JedisURIHelper.isRedisSSLScheme(url)) {
-        SSLParameters verified = new SSLParameters();
-        verified.setEndpointIdentificationAlgorithm("HTTPS");
-        config.ssl(true).sslParameters(verified);
-        if (!options.get(CA_FILE).isEmpty()) {
-          config.sslSocketFactory(Authorities.of(options.get(CA_FILE)).getSocketFactory());
-        }
+        config.sslOptions(Authorities.trusting(options.get(CA_FILE)));
       }
       return new Jedis(JedisURIHelper.getHostAndPort(url), config.build());
     }
