@@ -23,7 +23,7 @@ from tests.integration.secured import (
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 ENGINES = ["spark", "flink", "baseline"]
-SAMPLE_S = 0.1
+SAMPLE_S = 0.2
 
 
 @pytest.fixture(scope="module")
