@@ -169,8 +169,8 @@ def _keep_logs(work: Path, target: Path) -> None:
         copy = target / log.relative_to(work)
         copy.parent.mkdir(parents=True, exist_ok=True)
         with (
-            log.open(encoding="utf-8", errors="surrogateescape") as lines,
-            copy.open("w", encoding="utf-8", errors="surrogateescape") as kept,
+            log.open(encoding="utf-8", errors="surrogateescape", newline="") as lines,
+            copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as kept,
         ):
             kept.writelines(redact(line) for line in lines)
 
