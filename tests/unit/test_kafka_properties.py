@@ -1,6 +1,12 @@
 """Kafka's security properties: what Java's client and librdkafka each call the same thing."""
 
+import base64
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import trustme
@@ -18,6 +24,7 @@ from engines.contract.kafka import (
     jaas_options,
     librdkafka_properties,
 )
+from harness.processes import wait_until
 
 SERVERS = "broker:9093"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -152,6 +159,44 @@ def test_librdkafka_takes_what_comes_of_it(tmp_path: Path) -> None:
         logins.append({"sasl.mechanism": mechanism, "sasl.jaas.config": login(module, username="u", word="p")})
     for each in logins:
         Producer(librdkafka_properties("127.0.0.1:1", common | each) | {"log_level": 0})
+
+
+class _TokenServer(BaseHTTPRequestHandler):
+    """Answers any request for a token, and notes who asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        """Give a token that nobody has signed."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        now_s = int(time.time())
+        parts = ({"alg": "none", "typ": "JWT"}, {"sub": "me", "iat": now_s, "exp": now_s + 3600})
+        encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+        answer = json.dumps({"access_token": ".".join([*encoded, "c2ln"]), "expires_in": 3600}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+        self.asked.append(base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_librdkafka_asks_the_oauth_server_for_a_token() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _TokenServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        properties = {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.jaas.config": login(OAUTH, clientId="id", clientSecret="s"),
+            "sasl.login.callback.handler.class": OAUTH_HANDLER,
+            OAUTH_URL: f"http://127.0.0.1:{server.server_port}/token",
+        }
+        producer = Producer(librdkafka_properties("127.0.0.1:1", properties) | {"log_level": 0})
+        wait_until(lambda: producer.poll(0.05) or _TokenServer.asked, deadline_s=30, what="it asks for a token")
+        server.shutdown()
+    assert _TokenServer.asked[0] == "id:s"
 
 
 def test_every_secret_is_a_property_that_can_stand_there() -> None:
