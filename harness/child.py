@@ -11,6 +11,7 @@ from typing import Any, Self
 from engines.contract.events import Event, parse_event
 from harness.errors import ServiceError
 from harness.processes import start_process
+from harness.redaction import redact_all
 from harness.workers.jobs import Job, save_job
 
 #: So many events are kept, and then half as many: those of progress from before say nothing that later ones do not.
@@ -48,7 +49,7 @@ class Child:
         for line in self.process.stdout:
             if event := parse_event(line):
                 with self._changed:
-                    self.events.append(event)
+                    self.events.append(event._replace(fields=redact_all(event.fields)))
                     self._let_go()
                     self._changed.notify_all()
         with self._changed:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from harness.errors import RingbenchError, UsageError
+from harness.redaction import redact
 
 if TYPE_CHECKING:
     from harness.load import LoadOptions
@@ -50,6 +51,13 @@ Route = Annotated[
     typer.Option(
         help="How counts get to Redis: kafka (the aggregates topic and the Redis writer) or direct (each engine writes "
         "Redis by itself); the scenario's own if not given."
+    ),
+]
+RedisProperties = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --redis: a file with username, password and tls.ca.location; a password alone can stand in "
+        "RINGBENCH_REDIS_PASSWORD."
     ),
 ]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
@@ -114,9 +122,16 @@ def run(
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
-        str | None, typer.Option(help="Your own Redis, redis://host:port/0.", envvar="RINGBENCH_REDIS")
+        str | None,
+        typer.Option(help="Your own Redis, redis://host:port/0; rediss:// for TLS.", envvar="RINGBENCH_REDIS"),
     ] = None,
-    s3: Annotated[str | None, typer.Option(help="Your own S3 bucket, s3://BUCKET or http://host:port/BUCKET.")] = None,
+    s3: Annotated[
+        str | None, typer.Option(help="Your own S3 bucket, s3://BUCKET, http://host:port/BUCKET or https.")
+    ] = None,
+    kafka_properties: Annotated[
+        Path | None, typer.Option(help="With --kafka: a file of Kafka's client properties, for TLS and SASL.")
+    ] = None,
+    redis_properties: RedisProperties = None,
     kafka_port: Annotated[int | None, typer.Option(help="Port for the Kafka that is started here.")] = None,
     redis_port: Annotated[int | None, typer.Option(help="Port for the Redis that is started here.")] = None,
     s3_port: Annotated[int | None, typer.Option(help="Port for the S3 server that is started here.")] = None,
@@ -151,7 +166,11 @@ def run(
     if engine:
         chosen["engines"] = engine
     external = External(
-        kafka=kafka, redis=redis, s3=s3, ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port}
+        kafka=kafka,
+        kafka_properties=_kafka_properties(kafka, kafka_properties),
+        redis=_redis_address(redis, redis_properties),
+        s3=s3,
+        ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port},
     )
     options = SessionOptions(
         runs_dir=runs_dir,
@@ -177,6 +196,30 @@ def run(
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))
+
+
+def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:
+    """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
+    from harness.access import read_kafka_properties
+
+    if path is None:
+        return {}
+    if kafka is None:
+        raise UsageError("--kafka-properties is for a Kafka of your own", fix="give --kafka host:port, too")
+    return read_kafka_properties(path)
+
+
+def _redis_address(redis: str | None, path: Path | None) -> str | None:
+    """The Redis that `--redis` names, with what is needed to get into it."""
+    from harness.access import redis_address
+
+    if redis is None:
+        if path is not None:
+            raise UsageError(
+                "--redis-properties is for a Redis of your own", fix="give --redis redis://host:port/0, too"
+            )
+        return None
+    return redis_address(redis, path, in_arguments=any(redis in argument for argument in sys.argv))
 
 
 def _show_paths(paths: list[Path]) -> None:
@@ -448,6 +491,7 @@ def view(
         str | None,
         typer.Option(help="The Redis that holds the counts, redis://host:port/0.", envvar="RINGBENCH_REDIS"),
     ] = None,
+    redis_properties: RedisProperties = None,
     namespace: Annotated[
         str, typer.Option(help="What the counts' keys begin with; cdr:RUN_ID in your own Redis.")
     ] = "cdr",
@@ -472,7 +516,7 @@ def view(
             f"--host {host}: others could see the map, and no token is set", fix="set RINGBENCH_VIEW_TOKEN to a secret"
         )
     if run is None:
-        shown: dict[str, Any] = {"redis_url": redis, "namespace": namespace}
+        shown: dict[str, Any] = {"redis_url": _redis_address(redis, redis_properties), "namespace": namespace}
     else:
         shown = _replay(find_run(run, runs_dir), engine or [], trial, speed)
     keep_viewing(tell, host=host, port=port, token=token, max_rate_hz=max_rate, **shown)
@@ -486,9 +530,10 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 def _check_view(given: set[str], redis: str | None) -> None:
     """Refuse options of `view` that do not go together; `given` are those of the command line."""
-    if "run" in given and (others := given & {"redis", "namespace"}):
+    if "run" in given and (others := given & {"redis", "redis_properties", "namespace"}):
         raise UsageError(
-            f"--run and --{max(others)} exclude each other", fix="give --run for a finished run, or --redis for a Redis"
+            f"--run and --{max(others).replace('_', '-')} exclude each other",
+            fix="give --run for a finished run, or --redis for a Redis",
         )
     if "run" not in given and (others := given & {"engine", "trial", "speed", "runs_dir"}):
         name = min(others).replace("_", "-")
@@ -964,7 +1009,7 @@ def main() -> None:
     except RingbenchError as error:
         if _Settings.debug:
             raise
-        console.print(f"[bold red]error:[/bold red] {_escape(error.message)}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error:[/bold red] {_escape(redact(error.message))}", highlight=False, soft_wrap=True)
         if error.fix:
             console.print(f"[bold]fix:[/bold] {_escape(error.fix)}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)

@@ -1,7 +1,10 @@
-"""Kafka topics: made for a trial, read to their end, and deleted after it."""
+"""Kafka topics: made for a trial, read to their end, and deleted after it.
+
+Brokers are reached by a `client`: settings of librdkafka's, the address among them.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
@@ -10,6 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from harness.errors import ServiceError
 
 TIMEOUT_S = 30
+
+Client = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Topics:
 
 
 def create_topics(
-    bootstrap_servers: str, topics: Topics, partitions: int, *, retention_s: int = 0, producers_stamps: bool = False
+    client: Client, topics: Topics, partitions: int, *, retention_s: int = 0, producers_stamps: bool = False
 ) -> None:
     """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
 
@@ -51,7 +56,7 @@ def create_topics(
     if producers_stamps:
         config[topics.input] = config[topics.input] | {"message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]
-    admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
+    admin = _admin(client)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():
         try:
             future.result(TIMEOUT_S)
@@ -59,23 +64,23 @@ def create_topics(
             raise ServiceError(f"cannot create the topic {name}: {error}") from error
 
 
-def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
+def delete_topics(client: Client, topics: Topics) -> None:
     """Delete a trial's topics; that one is gone already is no error."""
-    admin = _admin(bootstrap_servers)
+    admin = _admin(client)
     for future in admin.delete_topics(topics.all()).values():
         future.exception(TIMEOUT_S)
 
 
-def end_offset(bootstrap_servers: str, topic: str) -> int:
+def end_offset(client: Client, topic: str) -> int:
     """How many messages `topic` holds, as its partitions' end offsets tell."""
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"{topic}-end"})
+    consumer = Consumer({**client, "group.id": f"{topic}-end"})
     try:
         return sum(end for _, end in _bounds(consumer, topic).values())
     finally:
         consumer.close()
 
 
-def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
+def read_topic(client: Client, topic: str) -> Iterator[Message]:
     """All messages that `topic` holds now, those of a partition in order.
 
     Raises:
@@ -83,7 +88,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **client,
             "group.id": f"{topic}-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": False,
@@ -112,9 +117,9 @@ def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def _admin(bootstrap_servers: str) -> AdminClient:
+def _admin(client: Client) -> AdminClient:
     # Quiet, but for errors: it reports on its own end.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 3})
+    return AdminClient({**client, "log_level": 3})
 
 
 def _bounds(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:

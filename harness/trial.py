@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification, RedisTarget
 from engines.contract.process import JVM_OPTIONS
+from engines.contract.kafka import OAUTH_URL
 from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
@@ -224,7 +225,7 @@ class TrialRunner:
         (self._directory / CHECKPOINTS).mkdir(mode=0o700, parents=True)
         clear(self._backing.redis_url, self._backing.namespace)
         create_topics(
-            self._backing.bootstrap_servers,
+            self._backing.kafka_client,
             self._topics,
             self._scenario.partitions,
             retention_s=self._options.kept_s,
@@ -243,7 +244,7 @@ class TrialRunner:
                     elif self._trial.broken_off:
                         self._collect_what_there_is()
         finally:
-            delete_topics(self._backing.bootstrap_servers, self._topics)
+            delete_topics(self._backing.kafka_client, self._topics)
         return self._trial
 
     # Starting
@@ -299,8 +300,12 @@ class TrialRunner:
         if not archive:
             return {}
         own = os.environ.get("JDK_JAVA_OPTIONS", "")
+        options = [logging_option(self._directory, "engine")]
+        if url := self._backing.kafka_properties.get(OAUTH_URL):
+            # Kafka's client asks no OAuth server that the JVM does not allow.
+            options.append(f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}")
         # Quoted, for the sake of a folder's name with a blank in it.
-        every = f'{own} "{logging_option(self._directory, "engine")}"'.strip()
+        every = " ".join([own, *(f'"{each}"' for each in options)]).strip()
         return {"JDK_JAVA_OPTIONS": every, JVM_OPTIONS: " ".join(archive.options(self._directory))}
 
     def _start_workers(self, stack: ExitStack) -> None:
@@ -342,6 +347,7 @@ class TrialRunner:
             run_id=self._run_id,
             engine=self._name,
             bootstrap_servers=self._engines_bootstrap_servers(),
+            kafka_properties=self._backing.kafka_properties,
             input_topic=self._topics.input,
             route=self._scenario.route,
             output_topic=self._topics.aggregates,
@@ -368,6 +374,7 @@ class TrialRunner:
             workload=self._workload,
             anchor=self._anchor(),
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.input,
             output=self._output("generator.npz"),
             orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
@@ -379,6 +386,7 @@ class TrialRunner:
         return ArchiverJob(
             workload=self._workload,
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.input,
             endpoint=bucket.endpoint,
             bucket=bucket.name,
@@ -389,6 +397,7 @@ class TrialRunner:
     def _writer_job(self) -> RedisWriterJob:
         return RedisWriterJob(
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.aggregates,
             redis_url=self._writers_redis_url(),
             namespace=self._backing.namespace,
@@ -523,7 +532,7 @@ class TrialRunner:
                 return True
 
     def _has_dead_letters(self) -> bool:
-        return end_offset(self._backing.bootstrap_servers, self._topics.dead_letter) >= self._malformed_records
+        return end_offset(self._backing.kafka_client, self._topics.dead_letter) >= self._malformed_records
 
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
@@ -620,7 +629,7 @@ class TrialRunner:
             self._await_archiver()
         self._collect_measurements()
         trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
-        letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
+        letters = read_topic(self._backing.kafka_client, self._topics.dead_letter)
         trial.dead_letters = [message.value() or b"" for message in letters]
         trial.is_complete = not trial.invalid_reasons
         # When the broker took a message is known only if the broker stamped it.
@@ -661,9 +670,7 @@ class TrialRunner:
             self._trial.anchor_ns,
             errors_ns=self._saved("generator", "errors_ns"),
             appended_ms=self._saved("archiver", "appended_ms"),
-            emitted_ms=emitted_ms(workload, read_topic(self._backing.bootstrap_servers, aggregates))
-            if aggregates
-            else None,
+            emitted_ms=emitted_ms(workload, read_topic(self._backing.kafka_client, aggregates)) if aggregates else None,
             visible_ms=self._saved("probe", "visible_ms"),
         )
         return waterfall(found)
@@ -697,7 +704,7 @@ class TrialRunner:
     def _await_writer(self) -> None:
         """Wait until the writer has taken every upsert that the engine left in the topic."""
         writer = self._children["redis_writer"]
-        wanted = end_offset(self._backing.bootstrap_servers, self._topics.aggregates)
+        wanted = end_offset(self._backing.kafka_client, self._topics.aggregates)
         deadline = time.monotonic() + WRITER_DEADLINE_S
         while writer.latest("upserts", 0) < wanted:
             if not writer.is_running or time.monotonic() > deadline:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+from harness.redaction import redact
+
 LINE_INTERVAL_S = 10.0
 RATE_WINDOW_S = 2.0
 
@@ -50,7 +52,7 @@ class ConsoleWatcher:
 
     def note(self, text: str) -> None:
         """Progress within a phase, such as a download's."""
-        self._console.print(f"             [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
+        self._console.print(f"             [dim]{escape(redact(text))}[/dim]", highlight=False, soft_wrap=True)
 
     def metrics(self, **values: Any) -> None:
         """See `harness.trial.Watcher`."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import transaction
 from engines.contract.record import CALIFORNIA, LOCATIONS
 
@@ -20,7 +21,8 @@ class RedisTarget:
     """The Redis that an engine writes by itself.
 
     Attributes:
-        url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``; ``rediss`` for TLS.
+        url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``, quoted as URLs are; ``rediss`` for TLS, and
+            then perhaps ``?ssl_ca_certs=FILE``, the authorities to trust in place of the system's, as redis-py has it.
         namespace: what all keys start with.
         expire_s: for how long Redis keeps a window that changes no more.
     """
@@ -54,7 +56,8 @@ class JobSpecification:
         run_id: the run's identifier; part of consumer group names.
         engine: the engine's name.
         bootstrap_servers: Kafka's address, ``host:port[,host:port]``.
-        kafka_properties: further client properties in Kafka's own (Java) names, such as ``security.protocol``.
+        kafka_properties: how Kafka is to be reached, in Kafka's own (Java) names, such as ``security.protocol``: those
+            of `engines.contract.kafka`. They may hold a password; empty for brokers that let everybody in.
         input_topic: where the records come from, read from its beginning.
         route: how counts get to Redis, one of `ROUTES`; an engine is given those only that its descriptor names.
         output_topic: where upserts go; empty in the direct route, which has no such topic.
@@ -116,6 +119,10 @@ class JobSpecification:
         """Write the specification to `path` as JSON, readable by the user alone: it may hold a password."""
         Path(path).touch(mode=0o600)
         Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def librdkafka_properties(self) -> dict[str, str]:
+        """What a librdkafka client needs to reach Kafka: `bootstrap_servers` and `kafka_properties`, translated."""
+        return librdkafka_properties(self.bootstrap_servers, self.kafka_properties)
 
     def take_settings(self, defaults: dict[str, Any]) -> dict[str, Any]:
         """`defaults` overridden by this job's settings.

@@ -10,11 +10,12 @@ from typing import Any
 from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
-from query import DEAD_LETTERS, SOURCE, insert_statements, table_statements
+from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
 from rest import Rest
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
+from engines.contract.kafka import OAUTH_URL
 from engines.contract.process import JVM_OPTIONS, run_engine
 
 DEFAULT_SETTINGS: dict[str, Any] = {
@@ -123,7 +124,9 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
     """The table environment, in a new JVM; its mini cluster starts with the job."""
     scratch = Path(job.checkpoint_dir).resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    os.environ["JVM_ARGS"] = f"-Xmx{settings['heap']} -Djava.io.tmpdir={scratch} {os.environ.get(JVM_OPTIONS, '')}"
+    archive = os.environ.get(JVM_OPTIONS, "").split()
+    options = [f"-Xmx{settings['heap']}", f"-Djava.io.tmpdir={scratch}", *archive, *oauth_options(job)]
+    os.environ["JVM_ARGS"] = " ".join(options)
     os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
     os.environ["FLINK_LOG_DIR"] = str(scratch)
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
@@ -134,6 +137,12 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
     return TableEnvironment.create(
         EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
     )
+
+
+def oauth_options(job: JobSpecification) -> list[str]:
+    """The JVM's option that lets Kafka's client ask an OAuth server, which goes by its package, as the client does."""
+    url = job.kafka_properties.get(OAUTH_URL)
+    return [f"-D{SHADED}.org.apache.kafka.sasl.oauthbearer.allowed.urls={url}"] if url else []
 
 
 def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ sink joins upserts instead.
 """
 
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from engines.contract.job import JobSpecification, RedisTarget
 from engines.contract.keys import STREAM_LENGTH, UPDATES_FIELD, updates_key, window_key
@@ -19,6 +20,9 @@ from engines.contract.record import LOCATIONS
 
 #: Names of tables, and so of the operators whose metrics hold the totals.
 SOURCE, UPSERTS, DEAD_LETTERS = "cdr", "upserts", "dead_letters"
+#: Kafka's properties that begin with the name of a class, and where the connector has its classes.
+NAMING_CLASSES = ("sasl.jaas.config", "sasl.login.callback.handler.class")
+SHADED = "org.apache.flink.kafka.shaded"
 
 
 def table_statements(job: JobSpecification, settings: dict[str, Any]) -> list[str]:
@@ -79,10 +83,18 @@ def _upsert_options(job: JobSpecification, settings: dict[str, Any]) -> dict[str
 
 
 def _redis_options(target: RedisTarget, settings: dict[str, Any]) -> dict[str, str]:
-    """The options of the sink in ``java/ringbench/flink/RedisSink.java``."""
+    """The options of the sink in ``java/ringbench/flink/RedisSink.java``.
+
+    The password has one of its own, because Flink shows options in errors, but none of that name.
+    """
+    url = urlsplit(target.url)
+    user, password = unquote(url.username or ""), unquote(url.password or "")
     return {
         "connector": "redis",
-        "url": target.url,
+        "url": f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}",
+        "username": user,
+        "password": password,
+        "ca-file": dict(parse_qsl(url.query)).get("ssl_ca_certs", ""),
         "window-prefix": window_key(target.namespace, ""),
         "updates-key": updates_key(target.namespace),
         "updates-field": UPDATES_FIELD.decode("ascii"),
@@ -112,7 +124,11 @@ def _interval(milliseconds: int) -> str:
 
 
 def _kafka_options(job: JobSpecification) -> dict[str, str]:
-    properties = {f"properties.{name}": value for name, value in job.kafka_properties.items()}
+    properties = {
+        # The connector has Kafka's client in a package of its own, and so the classes that properties name.
+        f"properties.{name}": f"{SHADED}.{value.lstrip()}" if name in NAMING_CLASSES else value
+        for name, value in job.kafka_properties.items()
+    }
     return properties | {"properties.bootstrap.servers": job.bootstrap_servers}
 
 

@@ -12,6 +12,7 @@ from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
+from engines.contract.kafka import librdkafka_properties
 from harness.bulk_producer import BulkProducer, Messages
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
@@ -100,7 +101,8 @@ class Generator:
         self._start_ns: int | None = None
         self._workload = open_workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
-        self._producer = BulkProducer({**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers}, job.topic)
+        access = librdkafka_properties(job.bootstrap_servers, job.kafka_properties)
+        self._producer = BulkProducer(PRODUCER_PROPERTIES | access, job.topic)
         rate_records_per_s = job.workload.rate_records_per_s
         self._slice_records = min(max(rate_records_per_s // SLICES_PER_S, SLICE_RECORDS_LEAST), SLICE_RECORDS_MOST)
         self._ready: deque[_Slice] = deque()

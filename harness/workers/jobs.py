@@ -1,4 +1,7 @@
-"""What each worker is told, and the frame that all of them run in."""
+"""What each worker is told, and the frame that all of them run in.
+
+Kafka is told of as in a job specification: `kafka_properties` are in Java's names, see `engines.contract.kafka`.
+"""
 
 import json
 import os
@@ -7,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +32,7 @@ class GeneratorJob:
     workload: WorkloadSpecification
     anchor: str
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     output: str
     orders: str = ""
@@ -40,12 +44,13 @@ class GeneratorJob:
 class ArchiverJob:
     """Copy `topic` to Parquet objects under `prefix` of an S3 bucket, one for each second of `workload`.
 
-    `endpoint` is None for AWS itself. Credentials come from the standard environment variables. When the broker took
+    `endpoint` is None for AWS itself. Credentials come from where AWS's tools look for them. When the broker took
     each record goes to `output`.
     """
 
     workload: WorkloadSpecification
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     endpoint: str | None
     bucket: str
@@ -61,6 +66,7 @@ class RedisWriterJob:
     """
 
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     redis_url: str
     namespace: str

@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count, decode_key
 from engines.contract.events import EventWriter
+from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
 from harness.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
@@ -75,7 +76,7 @@ class RedisWriter:
     def _consumer(self) -> Consumer:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._job.bootstrap_servers,
+                **librdkafka_properties(self._job.bootstrap_servers, self._job.kafka_properties),
                 "group.id": f"{self._job.topic}-redis-writer",
                 "enable.auto.commit": False,
                 # Should the broker forget an offset, all is read again: counts are absolute.

@@ -28,7 +28,13 @@ RUN_DEADLINE_S = 540
 GONE_DEADLINE_S = 10
 
 #: What a user's own settings would change.
-_NOT_INHERITED = ("RINGBENCH_REDIS", "RINGBENCH_RUNS_DIR", "JAVA_HOME", "RINGBENCH_JAVA_HOME")
+_NOT_INHERITED = (
+    "RINGBENCH_REDIS",
+    "RINGBENCH_REDIS_PASSWORD",
+    "RINGBENCH_RUNS_DIR",
+    "JAVA_HOME",
+    "RINGBENCH_JAVA_HOME",
+)
 
 #: Small, and generous to a busy machine: its latencies mean nothing, and its counts must be right all the same.
 SMALL: dict[str, Any] = {
@@ -54,6 +60,11 @@ class Services:
     s3_endpoint: str
     s3_credentials: S3Credentials
     bucket: str
+
+    @property
+    def kafka_client(self) -> dict[str, str]:
+        """The settings of a client of Kafka's, in librdkafka's names."""
+        return {"bootstrap.servers": self.kafka}
 
     def arguments(self) -> list[str]:
         """The options that make a run use them."""

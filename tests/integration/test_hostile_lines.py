@@ -104,14 +104,14 @@ def test_an_engine_takes_for_malformed_what_the_codec_does(
     wanted = expected(messages)
     with ExitStack() as stack:
         topics = Topics.of("hostile", engine)
-        stack.callback(delete_topics, services.kafka, topics)
-        create_topics(services.kafka, topics, 1)
+        stack.callback(delete_topics, services.kafka_client, topics)
+        create_topics(services.kafka_client, topics, 1)
         send(services.kafka, topics.input, messages)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-hostile-")))
         child = stack.enter_context(start_engine(engine, services.kafka, topics, directory))
-        wait_until_done(child, services.kafka, topics, len(messages), wanted)
+        wait_until_done(child, services.kafka_client, topics, len(messages), wanted)
         child.stop(STOP_S)
-        found = output(services.kafka, topics)
+        found = output(services.kafka_client, topics)
     assert not (wrong := differences(messages, wanted, found)), "\n".join(wrong)
     totals = child.wait_for("stopped", STOP_S).fields
     assert (totals["records_in"], totals["malformed"]) == (len(messages), wanted.dead_letters.total())
@@ -176,7 +176,7 @@ def start_engine(name: str, bootstrap_servers: str, topics: Topics, directory: P
     return Child(f"engine {name}", argv, log_path=directory / "engine.log", env=environment)
 
 
-def wait_until_done(child: Child, bootstrap_servers: str, topics: Topics, sent: int, wanted: Output) -> None:
+def wait_until_done(child: Child, client: dict[str, str], topics: Topics, sent: int, wanted: Output) -> None:
     """Wait until the engine has read all of its input, and has written what is `wanted`, or no more for a while."""
     child.wait_for("ready", READY_S)
     wait_until(
@@ -190,7 +190,7 @@ def wait_until_done(child: Child, bootstrap_servers: str, topics: Topics, sent: 
 
     def is_done() -> bool:
         nonlocal last, since_s
-        now = output(bootstrap_servers, topics)
+        now = output(client, topics)
         if now != last:
             last, since_s = now, time.monotonic()
         return now == wanted or time.monotonic() - since_s > QUIET_S
@@ -198,11 +198,11 @@ def wait_until_done(child: Child, bootstrap_servers: str, topics: Topics, sent: 
     wait_until(is_done, deadline_s=READ_S, what="all is written", process=child.process, poll_s=POLL_S)
 
 
-def output(bootstrap_servers: str, topics: Topics) -> Output:
+def output(client: dict[str, str], topics: Topics) -> Output:
     """What stands in an engine's topics now."""
     return Output(
-        {message.key() or b"": message.value() for message in read_topic(bootstrap_servers, topics.aggregates)},
-        Counter(message.value() for message in read_topic(bootstrap_servers, topics.dead_letter)),
+        {message.key() or b"": message.value() for message in read_topic(client, topics.aggregates)},
+        Counter(message.value() for message in read_topic(client, topics.dead_letter)),
     )
 
 
