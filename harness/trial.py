@@ -268,8 +268,7 @@ class TrialRunner:
         return True
 
     def _engine(self, stack: ExitStack, job: Path) -> Child:
-        engine = self._prepared.engine
-        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
+        argv = self._prepared.command(job)
         log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
         return stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
 
