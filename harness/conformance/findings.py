@@ -26,7 +26,7 @@ class Findings:
     _found: dict[str, CheckResult] = field(default_factory=dict)
 
     def hold(self, check_id: str, problem: Problem | None, seen: str = "") -> None:
-        """The check passed, with what was `seen`, or there is a `problem`; if what it needs has failed, it is skipped."""
+        """The check passed, with what was `seen`, or there is a `problem`; if what it needs failed, it is skipped."""
         check = _check(check_id)
         if self.has_failed(check_id):
             return

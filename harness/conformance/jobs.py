@@ -1,8 +1,11 @@
 """The smaller jobs: one that is refused, one that finds its records waiting, and one of the direct route."""
 
+import tempfile
+import threading
 import time
 
 import redis
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from engines.contract.job import DIRECT
 from engines.contract.keys import decode_updates, updates_key
@@ -22,6 +25,8 @@ US = "us"
 #: How many lines one finds waiting, besides the hostile ones.
 WAITING_RECORDS = 400
 DIRECT_RECORDS = 500
+#: Hypothesis knows one folder at a time.
+_DRAWING = threading.Lock()
 
 
 def refuse_settings(bench: Bench, findings: Findings) -> list[Rig]:
@@ -63,8 +68,18 @@ def _waiting(hostile_draws: int) -> list[Message]:
             seed=1, rate_records_per_s=WAITING_RECORDS, warmup_s=0, duration_s=1, partitions=1, locations=US
         )
     )
-    lines = workload.lines(workload.columns(0, workload.total_records)) + list(drawn_lines(hostile_draws))
+    lines = [*workload.lines(workload.columns(0, workload.total_records)), *_hostile_lines(hostile_draws)]
     return [(0, each) for each in without_late_ones(lines, US)]
+
+
+def _hostile_lines(draws: int) -> list[bytes]:
+    """Hostile lines, drawn one after the other, with nothing left of what Hypothesis keeps in a folder meanwhile."""
+    with _DRAWING, tempfile.TemporaryDirectory(prefix="ringbench-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            return list(drawn_lines(draws))
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _judge_waiting(rig: Rig, findings: Findings) -> None:

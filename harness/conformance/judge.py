@@ -6,13 +6,13 @@ Each returns a `Problem`, or None if there is none.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from engines.contract.aggregate import decode_key
 from engines.contract.events import Event
 from engines.contract.record import FIELDS, LOCATIONS, OPERATORS, PATTERNS, TYPES, parse
 from harness.conformance.findings import Problem
 from harness.conformance.ledger import Ledger, key_of
-from harness.conformance.rig import CHECKPOINT_INTERVAL_MS, LATENESS_MS, Ending, Output
+from harness.conformance.rig import LATENESS_MS, Ending, Output
 from harness.trial import ENGINE_STOP_S
 
 #: How many of what is wrong are named.
@@ -124,7 +124,7 @@ def progress(processes: Sequence[Sequence[Event]]) -> Problem | None:
 def _gap(events: Sequence[Event]) -> tuple[str, str] | None:
     """The longest time without `progress`, if it is too long. What was before `ready` does not count."""
     at_ms = [event.at_ms for event in events if event.kind in ("ready", "progress", "stopped")]
-    gap_ms = max((after - before for before, after in zip(at_ms, at_ms[1:], strict=False)), default=0)
+    gap_ms = max((after - before for before, after in pairwise(at_ms)), default=0)
     if gap_ms <= PROGRESS_MS + GRACE_MS:
         return None
     return f"{gap_ms / 1000:.1f} s without `progress`", "it is sent from a loop that waits for records or a flush"
@@ -142,7 +142,7 @@ def _wrong_type(told: Sequence[Event]) -> tuple[str, str] | None:
 def _going_down(told: Sequence[Event]) -> tuple[str, str] | None:
     for name in TOTALS:
         values = [event.fields[name] for event in told if event.fields[name] is not None]
-        for before, after in zip(values, values[1:], strict=False):
+        for before, after in pairwise(values):
             if after < before:
                 return f"`{name}` went from {before:,} to {after:,}", "it counts since the last event, not the start"
     return None
@@ -299,7 +299,7 @@ def counts(ledger: Ledger, output: Output, did: str, without: Iterable[bytes] = 
     return Problem(
         did=did,
         expected=f"{len(wanted):,} cells, {sum(wanted.values()):,} records in all",
-        seen=f"{len(wrong):,} cells are wrong; {lost:,} records are missing, {surplus:,} are too many: {named(examples)}",
+        seen=f"{len(wrong):,} cells are wrong; {lost:,} records missing, {surplus:,} too many: {named(examples)}",
         likely=_why(ledger, latest, wrong, lost, surplus),
     )
 
@@ -311,10 +311,10 @@ def _its_line(ledger: Ledger, key: bytes) -> str:
 
 def _why(ledger: Ledger, latest: dict[bytes, int], wrong: Sequence[bytes], lost: int, surplus: int) -> str:
     by_start = ledger.counts_if(lambda line: _key_by_start(line, ledger.locations))
-    if _agrees(by_start, latest, wrong):
+    if surplus and _agrees(by_start, latest, wrong):
         return "the window is that of StartT: event time is EndT, the end of the call"
-    lenient = Counter(ledger.counts) + ledger.counts_if(lambda line: _lenient_key(line, ledger.locations))
-    if not lost and _agrees(lenient, latest, [key for key in wrong if latest.get(key, 0) > ledger.counts.get(key, 0)]):
+    lenient = ledger.counts + ledger.counts_if(lambda line: _lenient_key(line, ledger.locations))
+    if not lost and any(lenient[key] > ledger.counts[key] for key in wrong):
         return "malformed lines are counted: only `parse` decides what is well formed, EndT not before StartT included"
     if not lost and all(latest.get(key, 0) == 2 * ledger.counts.get(key, 0) for key in wrong):
         return "records are counted twice"
@@ -429,8 +429,8 @@ def late_kept(output: Output, key: bytes, before: int) -> Problem | None:
         did=f"sent one more record of the cell {key!r}, whose count was {before}, long after its window",
         expected=f"{before} as before, because it is dropped, or {before + 1}, because it is counted",
         seen=str(found),
-        likely="the window was forgotten, and a record too late begins it anew: drop late records by the watermark that "
-        "lets windows go",
+        likely="the window was forgotten, and a record too late begins it anew: drop late records by the watermark "
+        "that lets windows go",
     )
 
 
@@ -440,8 +440,8 @@ def late_dropped(output: Output, keys: Sequence[bytes], waited_s: float) -> Prob
     if not found:
         return None
     return Problem(
-        did=f"moved event time on in every partition, waited {waited_s:.0f} s, and sent records whose windows had ended "
-        f"more than {LATENESS_MS / 1000:g} s before",
+        did=f"moved event time on in every partition, waited {waited_s:.0f} s, and sent records whose windows had "
+        f"ended {LATENESS_MS / 1000:g} s before or earlier",
         expected="none of them counted. It may be so in a stream in order; with disorder or duplicates, as in the "
         "scenario `dirty`, these count as surplus and the verdict is `fail`",
         seen=f"{len(found)} of {len(keys)} cells have a count: {named(found)}",
@@ -457,7 +457,7 @@ def resumed(records_in: int | None, sent: int) -> Problem | None:
     if records_in is None or records_in < sent:
         return None
     return Problem(
-        did=f"killed it long after a checkpoint was due (every {CHECKPOINT_INTERVAL_MS} ms), and started it again",
+        did="killed it long after checkpoints were due by `checkpoint_interval_ms`, and started it again",
         expected="it goes on from its last checkpoint in `checkpoint_dir`",
         seen=f"it has read all {sent:,} records anew",
         likely="no checkpoint is written, or none is looked for: after hours of load, a restart would take minutes",

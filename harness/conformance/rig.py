@@ -27,7 +27,6 @@ from harness.topics import TIMEOUT_S, Topics, create_topics, delete_topics
 from harness.trial import ENGINE_STOP_S
 
 LATENESS_MS = 5000
-CHECKPOINT_INTERVAL_MS = 1000
 PARALLELISM = 2
 POLL_S = 0.05
 #: How long one step may take altogether; what takes longer hangs.
@@ -46,15 +45,17 @@ class Patience:
         ready_s: for `ready`.
         first_s: for the first counts of a job, while nothing else is sent.
         quiet_s: an engine that has read everything and has written nothing for so long is done, right or wrong.
+        checkpoint_interval_ms: how often it is to checkpoint.
     """
 
     ready_s: float = Limits().engine_ready_s
     first_s: float = 30.0
     quiet_s: float = 8.0
+    checkpoint_interval_ms: int = 1000
 
 
 #: For engines that start in a second.
-QUICK = Patience(ready_s=20.0, first_s=5.0, quiet_s=2.5)
+QUICK = Patience(ready_s=20.0, first_s=4.0, quiet_s=2.0, checkpoint_interval_ms=400)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class Rig:
             allowed_lateness_ms=LATENESS_MS,
             parallelism=PARALLELISM,
             checkpoint_dir=str(self.directory / "checkpoints"),
-            checkpoint_interval_ms=CHECKPOINT_INTERVAL_MS,
+            checkpoint_interval_ms=self.bench.patience.checkpoint_interval_ms,
             jars=[str(jar) for jar in self.bench.prepared.jars],
             settings=settings,
         )

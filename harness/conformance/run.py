@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis.configuration import set_hypothesis_home_dir
-
 from engines.contract.job import DIRECT
 from harness.conformance import judge
 from harness.conformance.findings import Findings, Problem
@@ -124,7 +122,6 @@ def _incomplete(engine: Engine) -> Problem | None:
 
 def _put_to_checks(bench: Bench, findings: Findings, amount: Amount, watcher: ConsoleWatcher) -> list[Rig]:
     """All jobs, and what is judged over all of them."""
-    set_hypothesis_home_dir(bench.work / "hypothesis")  # by default, it writes to the current folder
     folder = bench.prepared.engine.directory
     before = files_below(folder)
     watcher.phase("a job with an unknown setting")

@@ -10,7 +10,7 @@ from engines.contract.record import OPERATORS, parse
 from harness.conformance import judge
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.ledger import Message, key_of, line
-from harness.conformance.rig import CHECKPOINT_INTERVAL_MS, LATENESS_MS, Bench, Rig, open_rig
+from harness.conformance.rig import LATENESS_MS, Bench, Rig, open_rig
 from harness.errors import ServiceError
 from harness.topics import Topics, create_topics, delete_topics, end_offset
 from workloads.california import COUNTIES
@@ -210,7 +210,9 @@ class Stream:
         """Kill the engine while records come, and start it with the same job while more of them come."""
         if self._findings.blocking("restart.counts"):
             return
-        time.sleep(CHECKPOINTS * CHECKPOINT_INTERVAL_MS / 1000)  # the engine's own time, for which there is no event
+        time.sleep(
+            CHECKPOINTS * self._bench.patience.checkpoint_interval_ms / 1000
+        )  # the engine's own time, for which there is no event
         first, second, third = (self._recent_records(part) for part in range(3))
         rig.send(first)
         rig.settle(lambda: rig.is_right(self._too_late))
