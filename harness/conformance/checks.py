@@ -30,7 +30,7 @@ class Check:
 
 
 _RUNS = ("start.ready",)
-_COUNTS = (*_RUNS, "counts.fresh", "upserts.key", "upserts.value", "upserts.absolute")
+_COUNTS = (*_RUNS, "counts.fresh", "upserts.key", "upserts.value", "upserts.partition", "upserts.absolute")
 
 #: In the order in which they are told.
 CHECKS = (
@@ -48,18 +48,23 @@ CHECKS = (
     Check("counts.idle-partition", "empty partitions hold back no counts", "upserts", needs=(*_RUNS, "counts.fresh")),
     Check("upserts.key", "keys are WINDOW_S|COUNTY_FIPS|OPERATOR|TYPE", "upserts", needs=(*_RUNS, "counts.fresh")),
     Check("upserts.value", "values are counts in decimal", "upserts", needs=(*_RUNS, "counts.fresh")),
-    Check("upserts.absolute", "values are the window's count so far", "upserts", needs=_COUNTS[:-1]),
     Check("upserts.partition", "all upserts of a key are in one partition", "upserts", needs=(*_RUNS, "counts.fresh")),
+    Check("upserts.absolute", "values are the window's count so far", "upserts", needs=_COUNTS[:-1]),
     Check("upserts.plain", "the producer is not transactional", "upserts", needs=(*_RUNS, "counts.fresh")),
     Check("counts.cells", "every cell of a seeded stream is counted right", "counts", needs=_COUNTS),
     Check("malformed.dead-letters", "malformed lines are dead letters, byte for byte", "malformed-lines", needs=_RUNS),
     Check("malformed.tombstone", "a message without a value is an empty line", "malformed-lines", needs=_RUNS),
-    Check("locations.us", "the job's set of locations decides what is well formed", "malformed-lines", needs=_COUNTS),
+    Check(
+        "locations.us",
+        "the job's set of locations decides what is well formed",
+        "malformed-lines",
+        needs=(*_COUNTS, "input.beginning"),
+    ),
     Check(
         "malformed.hostile",
         "lines near the border are told apart as by the codec",
         "malformed-lines",
-        needs=(*_COUNTS, "locations.us"),
+        needs=(*_COUNTS, "input.beginning", "locations.us"),
     ),
     Check("late.counted", "records within the lateness are counted", "late-records", needs=(*_COUNTS, "counts.cells")),
     Check("late.kept", "a record that is too late spoils no count", "late-records", needs=(*_COUNTS, "late.counted")),
@@ -75,7 +80,12 @@ CHECKS = (
     ),
     Check("stop.sigint", "SIGINT is ignored", "stopping", needs=_RUNS),
     Check("stop.sigterm", "SIGTERM ends it in time, with `stopped` and exit code 0", "stopping", needs=_RUNS),
-    Check("stop.flushed", "what was read before SIGTERM is written", "stopping", needs=(*_COUNTS, "stop.sigterm")),
+    Check(
+        "stop.flushed",
+        "what was read before SIGTERM is written",
+        "stopping",
+        needs=(*_COUNTS, "counts.cells", "stop.sigterm"),
+    ),
     Check("stop.none-left", "no process is left behind", "stopping", needs=("stop.sigterm",)),
     Check("files.private", "files are written to its private folders only", "files", needs=("descriptor",)),
     Check("route.direct", "in the direct route, Redis holds every count", "the-direct-route", needs=_COUNTS),

@@ -13,7 +13,7 @@ from engines.contract.record import CALIFORNIA
 from harness.conformance import judge
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.ledger import Message, line
-from harness.conformance.rig import POLL_S, STEP_S, Bench, Rig, open_rig
+from harness.conformance.rig import POLL_S, Bench, Rig, open_rig
 from harness.conformance.stream import end_job, not_ready
 from harness.errors import ServiceError
 from harness.processes import wait_until
@@ -133,7 +133,7 @@ def _judge_redis(rig: Rig) -> Problem | None:
         return rig.is_right()
 
     try:
-        wait_until(is_there, deadline_s=STEP_S / 2, what="Redis holds every count", poll_s=POLL_S)
+        wait_until(is_there, deadline_s=rig.bench.patience.step_s, what="Redis holds every count", poll_s=POLL_S)
     except ServiceError:
         return judge.counts(rig.ledger, output, "sent records to a job of the direct route, and read Redis")
     streamed = _streamed(url, namespace)

@@ -6,6 +6,7 @@ Each returns a `Problem`, or None if there is none.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from engines.contract.events import Event
@@ -376,7 +377,7 @@ def _tell_letters(missing: Counter[bytes], surplus: Counter[bytes]) -> str:
 
 
 def _why_letters(ledger: Ledger, missing: Counter[bytes], surplus: Counter[bytes], found: Counter[bytes]) -> str:
-    if any(parse(line, ledger.locations) for line in surplus):
+    if any(parse(line, ledger.locations) for line in surplus.keys() & set(ledger.lines)):
         return "well-formed lines are refused: `parse(line, job.locations)` decides, and nothing else"
     if missing and surplus:
         return "lines are changed on their way: decoded and encoded again, stripped, split or quoted. Keep the bytes"
@@ -450,6 +451,19 @@ def late_dropped(output: Output, keys: Sequence[bytes], waited_s: float) -> Prob
 
 
 # Restarts and the end
+
+
+def restarted(ledger: Ledger, output: Output, did: str, without: Iterable[bytes]) -> Problem | None:
+    """Whether every cell is counted right after a restart, but for the keys `without`."""
+    problem = counts(ledger, output, did, without)
+    if problem is None:
+        return None
+    latest = output.latest()
+    if any(latest.get(key, 0) > count for key, count in ledger.counts.items()):
+        likely = "records that are read again are counted again: the saved offsets are older than the counts"
+    else:
+        likely = "counts begin anew: they are not saved with the offsets, or the offsets are newer than the counts"
+    return replace(problem, likely=likely)
 
 
 def resumed(records_in: int | None, sent: int) -> Problem | None:

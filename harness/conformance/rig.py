@@ -29,8 +29,6 @@ from harness.trial import ENGINE_STOP_S
 LATENESS_MS = 5000
 PARALLELISM = 2
 POLL_S = 0.05
-#: How long one step may take altogether; what takes longer hangs.
-STEP_S = 60.0
 #: How long to wait for totals that change no more.
 STEADY_S = 10.0
 #: The guard ends what a program has left behind; what it has to kill stays this much longer than what ends by itself.
@@ -45,17 +43,19 @@ class Patience:
         ready_s: for `ready`.
         first_s: for the first counts of a job, while nothing else is sent.
         quiet_s: an engine that has read everything and has written nothing for so long is done, right or wrong.
+        step_s: for one step altogether; what takes longer hangs.
         checkpoint_interval_ms: how often it is to checkpoint.
     """
 
     ready_s: float = Limits().engine_ready_s
     first_s: float = 30.0
     quiet_s: float = 8.0
+    step_s: float = 60.0
     checkpoint_interval_ms: int = 1000
 
 
 #: For engines that start in a second.
-QUICK = Patience(ready_s=20.0, first_s=4.0, quiet_s=2.0, checkpoint_interval_ms=400)
+QUICK = Patience(ready_s=20.0, first_s=4.0, quiet_s=2.0, step_s=12.0, checkpoint_interval_ms=400)
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,7 @@ class Rig:
             reads: how many records its latest process has to have read before that, if it tells; by default, all.
         """
         quiet_s = quiet_s or self.bench.patience.quiet_s
+        step_s = self.bench.patience.step_s
         sent = len(self.ledger.lines) if reads is None else reads
         began_s = last_s = time.monotonic()
         while True:
@@ -289,8 +290,8 @@ class Rig:
                 return True
             now_s = time.monotonic()
             records = self.records_in()
-            has_read = records is None or records >= sent or now_s - began_s > STEP_S / 2
-            if (has_read and now_s - last_s > quiet_s) or now_s - began_s > STEP_S or not self.child.is_running:
+            has_read = records is None or records >= sent or now_s - began_s > step_s / 2
+            if (has_read and now_s - last_s > quiet_s) or now_s - began_s > step_s or not self.child.is_running:
                 return self.read() and is_done()
 
     def is_right(self, without: Iterable[bytes] = ()) -> bool:

@@ -52,8 +52,8 @@ class Stream:
             )
         )
         self._epoch_ms = self._workload.specification.epoch_s * 1000
-        #: Keys that a record too late counted for: what they hold is looked at by itself.
-        self._too_late: set[bytes] = set()
+        #: Keys whose counts are looked at by themselves: of records that were too late, or are known to be missing.
+        self._left_out: set[bytes] = set()
 
     def run(self) -> list[Rig]:
         """Do all of it, as far as the engine comes along. Returns the job, for what is judged at the end."""
@@ -149,8 +149,8 @@ class Stream:
         found = f"{output.messages:,} upserts of {len(output.history):,} keys"
         self._findings.hold("upserts.key", judge.keys(output), found)
         self._findings.hold("upserts.value", judge.values(output))
-        self._findings.hold("upserts.absolute", judge.absolute(rig.ledger, output))
         self._findings.hold("upserts.partition", judge.partitions(output))
+        self._findings.hold("upserts.absolute", judge.absolute(rig.ledger, output))
         rig.read()
         offsets = end_offset(self._bench.bootstrap_servers, rig.topics.aggregates)
         while output.messages < offsets and rig.read():
@@ -169,16 +169,18 @@ class Stream:
         late = [line(border_ms, "06005"), line(border_ms + 2500, "06005"), line(border_ms + 999, "06005")]
         keys = _keys(late)
         rig.send(zip((2, 0, 3), late, strict=True))
-        rig.settle(lambda: rig.is_right(self._too_late))
+        rig.settle(lambda: rig.is_right(self._left_out))
         self._findings.hold("late.counted", judge.late_counted(rig.ledger, rig.output, keys), f"{len(late)} records")
-        if not self._findings.has_failed("late.counted"):
+        if self._findings.has_failed("late.counted"):
+            self._left_out |= set(keys)
+        else:
             self._too_late_ones(rig, border_ms)
 
     def _advance(self, rig: Rig, county: str) -> None:
         """Send a record of `LATER_S` to every partition, and wait until all are counted."""
         for_each = [(each, line(self._epoch_ms + LATER_S * 1000, county)) for each in range(PARTITIONS)]
         rig.send(for_each)
-        rig.settle(lambda: rig.is_right(self._too_late))
+        rig.settle(lambda: rig.is_right(self._left_out))
 
     def _too_late_ones(self, rig: Rig, border_ms: int) -> None:
         """Records of windows that have ended, of a cell with a count and of cells without; twice if need be."""
@@ -200,7 +202,7 @@ class Stream:
 
     def _send_too_late(self, rig: Rig, lines: Sequence[bytes], county: str) -> None:
         """Send `lines`, and behind them records in time, by which one sees that these have been read too."""
-        self._too_late |= set(_keys(lines))
+        self._left_out |= set(_keys(lines))
         rig.send((1, each) for each in lines)
         self._advance(rig, county)
 
@@ -215,7 +217,7 @@ class Stream:
         )  # the engine's own time, for which there is no event
         first, second, third = (self._recent_records(part) for part in range(3))
         rig.send(first)
-        rig.settle(lambda: rig.is_right(self._too_late))
+        rig.settle(lambda: rig.is_right(self._left_out))
         messages, records_in = rig.output.messages, rig.records_in() or 0
         rig.send(second)
         deadline_s = time.monotonic() + KILL_S
@@ -233,10 +235,11 @@ class Stream:
         except ServiceError as error:
             self._findings.hold("restart.counts", not_ready(error, ready_s, "killed it, and started it anew"))
             return
-        rig.settle(lambda: rig.is_right(self._too_late), reads=0)
+        rig.settle(lambda: rig.is_right(self._left_out), reads=0)
         did = "killed it with SIGKILL while records came, sent more, and started it again with the same job"
-        problem = judge.counts(rig.ledger, rig.output, did, self._too_late)
-        problem = problem or judge.dead_letters(rig.ledger, rig.output, exactly=False, did=did, tombstones=False)
+        problem = judge.restarted(rig.ledger, rig.output, did, self._left_out)
+        if problem is None and not self._findings.has_failed("malformed.dead-letters"):
+            problem = judge.dead_letters(rig.ledger, rig.output, exactly=False, did=did, tombstones=False)
         self._findings.hold("restart.counts", problem, f"{sum(rig.ledger.counts.values()):,} records in all")
         records, sent = rig.steady_records_in(), len(rig.ledger.lines)
         seen = "" if records is None else f"read {records:,} of {sent:,} records after it"
@@ -258,7 +261,7 @@ class Stream:
             return
         rig.signal(signal.SIGINT)
         rig.send([(0, line(self._epoch_ms + LATER_S * 1000 + 2500, "06015"))])
-        rig.settle(lambda: rig.is_right(self._too_late), quiet_s=1.0, reads=0)
+        rig.settle(lambda: rig.is_right(self._left_out), quiet_s=1.0, reads=0)
         before = rig.steady_records_in()
         if not rig.child.is_running:
             self._findings.hold("stop.sigint", _gone(rig, "sent SIGINT to its process, as a terminal does on Ctrl-C"))
@@ -268,7 +271,7 @@ class Stream:
         rig.send(burst)
         wanted = BURST + (before or 0)
         rig.settle(
-            lambda: rig.is_right(self._too_late) if before is None else (rig.records_in() or 0) >= wanted, reads=wanted
+            lambda: rig.is_right(self._left_out) if before is None else (rig.records_in() or 0) >= wanted, reads=wanted
         )
         end_job(rig, self._findings)
         while rig.read():
