@@ -277,7 +277,7 @@ class Stream:
         while rig.read():
             pass
         problem = judge.counts(
-            rig.ledger, rig.output, "sent SIGTERM right after the last record was read", self._too_late
+            rig.ledger, rig.output, "sent SIGTERM right after the last record was read", self._left_out
         )
         self._findings.hold("stop.flushed", problem)
 
