@@ -16,6 +16,8 @@ from harness.workers.jobs import Job, save_job
 
 #: So many events are kept, and then half as many: those of progress from before say nothing that later ones do not.
 MAX_EVENTS = 1000
+#: So many lines that are no events are kept.
+MAX_STRAYS = 100
 
 
 class Child:
@@ -25,13 +27,23 @@ class Child:
         name: for messages.
         process: the process.
         events: what it has sent so far, oldest first; old events of progress are let go of.
+        strays: the first lines on its standard output that were no events.
     """
 
-    def __init__(self, name: str, argv: list[str], *, log_path: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         self.name = name
         self.started_ms = time.time_ns() // 1_000_000
         self.events: list[Event] = []
-        self.process = start_process(name, argv, env=env, log_path=log_path, stdout="pipe")
+        self.strays: list[str] = []
+        self.process = start_process(name, argv, env=env, log_path=log_path, cwd=cwd, stdout="pipe")
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, name=f"events of {name}", daemon=True)
         self._reader.start()
@@ -52,6 +64,8 @@ class Child:
                     self.events.append(event._replace(fields=redact_all(event.fields)))
                     self._let_go()
                     self._changed.notify_all()
+            elif len(self.strays) < MAX_STRAYS:
+                self.strays.append(line.rstrip("\n"))
         with self._changed:
             self._changed.notify_all()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from harness.commands import conformance
 from harness.errors import RingbenchError, UsageError
 from harness.redaction import redact
 
@@ -999,6 +1000,9 @@ def workload_show(
             lines = workload.lines(workload.columns(first, min(first + SHOWN_AT_ONCE, last)))
             sys.stdout.buffer.writelines(line + b"\n" for line in lines)
         sys.stdout.buffer.flush()
+
+
+app.command("conformance", epilog=conformance.EPILOG)(conformance.conformance)
 
 
 def main() -> None:

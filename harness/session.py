@@ -137,7 +137,7 @@ def open_session(
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
-        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work), viewer, profiler)
+        yield Session(run_id, work, java, prepared, backing, watcher, engine_environment(java, work), viewer, profiler)
 
 
 def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:
@@ -175,7 +175,7 @@ def _keep_logs(work: Path, target: Path) -> None:
             kept.writelines(redact(line) for line in lines)
 
 
-def _engine_environment(java: Java, work: Path) -> dict[str, str]:
+def engine_environment(java: Java, work: Path) -> dict[str, str]:
     """What engines' environment has besides this process's: Java, the contract, and a private place for files."""
     scratch = work / "tmp"
     scratch.mkdir(mode=0o700)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification, RedisTarget
-from engines.contract.process import JVM_OPTIONS
 from engines.contract.kafka import OAUTH_URL
+from engines.contract.process import JVM_OPTIONS
 from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
@@ -276,8 +276,7 @@ class TrialRunner:
         return True
 
     def _engine(self, stack: ExitStack, job: Path) -> Child:
-        engine = self._prepared.engine
-        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
+        argv = self._prepared.command(job)
         log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
         return stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
 

@@ -4,6 +4,7 @@ Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
 """
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -143,7 +144,10 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
     for name, value in options.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         builder = builder.config(name, text)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    # PySpark takes SIGINT for itself, and would end the job at Ctrl-C before the harness does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return session
 
 
 def tasks_of(job: JobSpecification, settings: dict[str, Any]) -> int:
