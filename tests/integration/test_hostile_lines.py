@@ -23,7 +23,7 @@ from harness.topics import TIMEOUT_S, Topics, create_topics, delete_topics, read
 from tests.hostile import BOTH, REFUSED, VALID, codec_error, hostile_lines
 from tests.integration.ringbench import Services
 
-ENGINES = ("spark", "flink", "baseline", "kstreams")
+ENGINES = ("spark", "flink", "baseline", "kstreams", "quix")
 LINES = 10_000
 #: Some are drawn twice.
 DRAWS = 12_000

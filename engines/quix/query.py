@@ -1,0 +1,85 @@
+"""Quix's query: counts per second, county, operator and type; malformed lines apart. No Kafka, no clock.
+
+Lines are sorted by partition of the input. What is to be counted goes on by cell, together with where it came from:
+after a restart, records since the last checkpoint come again, and Kafka's own record of how far the input was read does
+not know what had gone on already. A cell's state therefore holds up to which offset of each partition it has the
+records; those of one partition and cell come in the order of their offsets.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from engines.contract.aggregate import Cell, encode_key
+from engines.contract.record import parse
+
+_ORIGIN = struct.Struct(">iq")
+
+
+class Sorted(NamedTuple):
+    """What became of a line that is not late.
+
+    Attributes:
+        is_record: whether it is well formed.
+        value: where it came from and the key of its cell, see `cell_of` and `count_in`; of what is no record, the line.
+    """
+
+    is_record: bool
+    value: bytes
+
+
+class Sorter:
+    """Tells what a line is, and keeps the totals of a ``progress`` event.
+
+    The watermark is each partition's own: its greatest event time less the allowed lateness.
+    """
+
+    def __init__(self, allowed_lateness_ms: int, locations: str) -> None:
+        self._allowed_lateness_ms, self._locations = allowed_lateness_ms, locations
+        self._greatest_ms: dict[int, int] = {}
+        self.records_in = self.malformed = self.late = 0
+
+    def sort(self, line: bytes, partition: int, offset: int, restore: Callable[[], int]) -> Sorted | None:
+        """What became of `line`; None if it is late.
+
+        `restore` tells, at a partition's first line after a start, its greatest event time of before.
+        """
+        self.records_in += 1
+        if partition not in self._greatest_ms:
+            self._greatest_ms[partition] = restore()
+        record = parse(line, self._locations)
+        if record is None:
+            self.malformed += 1
+            return Sorted(False, line)
+        greatest_ms = self._greatest_ms[partition]
+        if record.event_time_ms > greatest_ms:
+            self._greatest_ms[partition] = record.event_time_ms
+        elif (record.window_s + 1) * 1000 <= greatest_ms - self._allowed_lateness_ms:
+            self.late += 1
+            return None
+        cell = Cell(record.window_s, record.location, record.operator, record.type)
+        return Sorted(True, _ORIGIN.pack(partition, offset) + encode_key(cell))
+
+    def greatest_ms(self, partition: int) -> int:
+        """The greatest event time of a partition that was heard of."""
+        return self._greatest_ms[partition]
+
+    def totals(self) -> dict[str, int | None]:
+        """The totals of a ``progress`` event."""
+        return {"records_in": self.records_in, "malformed": self.malformed, "late": self.late}
+
+
+def cell_of(record: bytes) -> bytes:
+    """The key of the cell that a sorted record counts for."""
+    return record[_ORIGIN.size :]
+
+
+def count_in(state: Mapping[str, int], record: bytes) -> dict[str, int] | None:
+    """A cell's `state` with a sorted record in it, too; None if it is in already.
+
+    The state, for JSON: ``n``, the count, and by partition up to which offset, exclusive, its records are in.
+    """
+    partition, offset = _ORIGIN.unpack_from(record)
+    if state.get(str(partition), 0) > offset:
+        return None
+    return {**state, "n": state.get("n", 0) + 1, str(partition): offset + 1}
