@@ -62,7 +62,7 @@ def create_topics(
 def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
     """Delete a trial's topics, and those of the engine's own; that one is gone already is no error.
 
-    What an engine makes for itself has a name that begins with the input topic's and a dot.
+    What an engine makes for itself has the input topic's name, and a dot, in its own.
     """
     admin = _admin(bootstrap_servers)
     for future in admin.delete_topics([*topics.all(), *_engines_topics(admin, topics)]).values():
@@ -71,7 +71,7 @@ def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
 
 def _engines_topics(admin: AdminClient, topics: Topics) -> list[str]:
     try:
-        return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if each.startswith(f"{topics.input}.")]
+        return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
     except KafkaException:
         return []  # the broker is gone, and so are they, as far as one can tell
 

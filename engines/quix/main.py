@@ -91,7 +91,7 @@ def options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
         "broker_address": ConnectionConfig.from_librdkafka_dict(
             job.kafka_properties | {"bootstrap.servers": job.bootstrap_servers}, ignore_extras=True
         ),
-        # Quix's own topics have the group's name in theirs, and so the input topic's with a dot behind it.
+        # Quix's own topics have the group's name in theirs: by the input topic's, and the dot, they are known.
         "consumer_group": f"{job.input_topic}.{job.engine}",
         "auto_offset_reset": "earliest",
         "commit_interval": job.checkpoint_interval_ms / 1000,

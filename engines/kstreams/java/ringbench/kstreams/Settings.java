@@ -37,7 +37,7 @@ final class Settings {
     return found;
   }
 
-  /** Whatever Kafka Streams keeps in Kafka for a job has names that begin with the job's input topic and a dot. */
+  /** What Kafka Streams makes in Kafka for a job has this in its name, by which the harness knows whose it is. */
   private static String applicationId(JsonNode job) {
     return job.get("input_topic").asText() + "." + job.get("engine").asText();
   }

@@ -1,0 +1,66 @@
+"""Quix's query takes lines for what the contract's codec does, and counts none twice that comes again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.contract.record import CALIFORNIA
+from tests.modules import engine_module
+
+query = engine_module("quix", "query")
+
+START_MS = 1_767_225_600_000
+LATENESS_MS = 1500
+#: How far the reading of a partition gets, time after time: it goes back to where it was committed, and on from there.
+READS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 9)), max_size=20)
+
+
+def line(at_ms: int) -> bytes:
+    """A text that ended so long after the start."""
+    end_ms = START_MS + at_ms
+    return f"+12135550100,+12135550101,06037,{end_ms},{end_ms},text,Verizon".encode()
+
+
+def sorter(lateness_ms: int = LATENESS_MS) -> Any:
+    """A new one."""
+    return query.Sorter(lateness_ms, CALIFORNIA)
+
+
+def test_a_record_goes_on_by_its_cell_and_what_is_none_as_it_is() -> None:
+    sorted_ = sorter()
+    record = sorted_.sort(line(0), 1, 7, int)
+    assert record.is_record
+    assert query.cell_of(record.value) == b"1767225600|06037|Verizon|text"
+    assert sorted_.sort(b"nonsense", 1, 8, int) == (False, b"nonsense")
+    assert sorted_.totals() == {"records_in": 2, "malformed": 1, "late": 0}
+
+
+def test_a_record_is_late_by_its_own_partition_from_the_watermark_on() -> None:
+    sorted_ = sorter()
+    assert sorted_.sort(line(2499), 0, 0, int) is not None
+    assert sorted_.sort(line(0), 0, 1, int) is not None, "its window ends after the watermark"
+    assert sorted_.sort(line(2500), 0, 2, int) is not None
+    assert sorted_.sort(line(0), 0, 3, int) is None, "its window ends at the watermark"
+    assert sorted_.sort(line(0), 1, 0, int) is not None, "another partition"
+    assert sorted_.totals()["late"] == 1
+
+
+def test_a_partition_goes_on_from_its_watermark_of_before() -> None:
+    first = sorter()
+    first.sort(line(2500), 0, 0, int)
+    assert sorter().sort(line(0), 0, 1, lambda: first.greatest_ms(0)) is None
+
+
+@given(READS)
+def test_what_comes_again_is_counted_once(reads: list[tuple[int, int, int]]) -> None:
+    state: Mapping[str, int] = {}
+    read: dict[int, int] = {}
+    for partition, back, records in reads:
+        reached = read.get(partition, 0)
+        for offset in range(max(0, reached - back), reached + records):
+            taken = query.count_in(state, sorter().sort(line(0), partition, offset, int).value)
+            state = state if taken is None else taken
+        read[partition] = reached + records
+    assert state.get("n", 0) == sum(read.values())
