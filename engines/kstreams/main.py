@@ -41,6 +41,7 @@ def command(job: JobSpecification, path: Path) -> list[str]:
         f"-Djava.io.tmpdir={scratch}",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
         *("-cp", os.pathsep.join(job.jars)),
         *("ringbench.kstreams.Main", str(path), LOCATIONS[job.locations]),
     ]

@@ -62,6 +62,7 @@ def work(
     engine = Engine(turns.take, **options(job, settings))
     define(engine, job, settings, sorter)
     engine.run()
+    print(f"{sorter.repeated} records came again after a restart, and were not counted again")
     return sorter.totals()
 
 
@@ -126,10 +127,13 @@ def define(engine: Engine, job: JobSpecification, settings: dict[str, Any], sort
 
     def count(record: bytes, _key: Any, _timestamp: int, _headers: Any, state: State) -> bytes:
         cell = state.get("cell", {})
-        if (more := count_in(cell, record)) is not None:
-            state.set("cell", more, ttl=time_to_live)
-        # Told again, too, if it was counted before: whether the count left then is not known.
-        return encode_count((more or cell)["n"])
+        more = count_in(cell, record)
+        if more is None:
+            sorter.repeated += 1
+            # Told again: whether the count left when the record was counted is not known.
+            return encode_count(cell["n"])
+        state.set("cell", more, ttl=time_to_live)
+        return encode_count(more["n"])
 
     lines = engine.topic(job.input_topic, **from_bytes)
     found = engine.dataframe(lines).apply(sort, stateful=True, metadata=True)

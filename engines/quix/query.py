@@ -32,12 +32,15 @@ class Sorter:
     """Tells what a line is, and keeps the totals of a ``progress`` event.
 
     The watermark is each partition's own: its greatest event time less the allowed lateness.
+
+    Attributes:
+        repeated: how many records came again after a restart; whoever counts adds to it.
     """
 
     def __init__(self, allowed_lateness_ms: int, locations: str) -> None:
         self._allowed_lateness_ms, self._locations = allowed_lateness_ms, locations
         self._greatest_ms: dict[int, int] = {}
-        self.records_in = self.malformed = self.late = 0
+        self.records_in = self.malformed = self.late = self.repeated = 0
 
     def sort(self, line: bytes, partition: int, offset: int, restore: Callable[[], int]) -> Sorted | None:
         """What became of `line`; None if it is late.

@@ -21,15 +21,17 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
 
   private final Duration flushInterval;
   private final Duration timeToLive;
+  private final Totals totals;
   private final Set<Bytes> changed = new HashSet<>();
   /** Cells that were counted in since the last cells were forgotten, and those that were in the time before that. */
   private Set<Bytes> young = new HashSet<>();
   private Set<Bytes> old = new HashSet<>();
   private KeyValueStore<Bytes, byte[]> counts;
 
-  Counter(Duration flushInterval, Duration timeToLive) {
+  Counter(Duration flushInterval, Duration timeToLive, Totals totals) {
     this.flushInterval = flushInterval;
     this.timeToLive = timeToLive;
+    this.totals = totals;
   }
 
   @Override
@@ -47,10 +49,12 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
   public void process(Record<byte[], byte[]> record) {
     Bytes cell = Bytes.wrap(record.key());
     byte[] before = counts.get(cell);
-    if (!Count.contains(before, record.value())) {
-      counts.put(cell, Count.plusOne(before, record.value()));
-      touch(cell);
+    if (Count.contains(before, record.value())) {
+      totals.repeated.increment();
+      return;
     }
+    counts.put(cell, Count.plusOne(before, record.value()));
+    touch(cell);
   }
 
   private void touch(Bytes cell) {

@@ -72,7 +72,7 @@ final class Counting {
 
     @Override
     public Processor<byte[], byte[], byte[], byte[]> get() {
-      return new Counter(ms("flush_interval_ms"), ms("state_ttl_ms"));
+      return new Counter(ms("flush_interval_ms"), ms("state_ttl_ms"), totals);
     }
 
     private Duration ms(String setting) {

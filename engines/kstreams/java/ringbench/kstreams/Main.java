@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -98,6 +99,7 @@ public final class Main {
     if (!inTime) {
       fail(events, new IllegalStateException("the threads did not stop within " + STOP_TIMEOUT.toSeconds() + " s"));
     }
+    System.err.println(totals.repeated.sum() + " records came again after a restart, and were not counted again");
     events.send("stopped", totals.read());
     Runtime.getRuntime().halt(0);
   }
@@ -113,7 +115,7 @@ public final class Main {
     var threads = streams.metadataForLocalThreads();
     return Map.of(
         "threads", threads.size(),
-        "tasks", threads.stream().map(ThreadMetadata::activeTasks).mapToInt(java.util.Set::size).sum(),
+        "tasks", threads.stream().map(ThreadMetadata::activeTasks).mapToInt(Set::size).sum(),
         "processing.guarantee", config.getString(StreamsConfig.PROCESSING_GUARANTEE_CONFIG),
         "commit.interval.ms", config.getLong(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG),
         "statestore.cache.max.bytes", config.getLong(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG),
