@@ -1,5 +1,6 @@
 """The Quix engine: Quix Streams in one thread. Python only, but for Kafka's client and RocksDB."""
 
+import os
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 PROGRESS_INTERVAL_S = 1.0
 #: How long the loop may wait for a record, and so how soon it sees that it is to stop.
 POLL_S = 0.1
+DRAIN_TIMEOUT_S = 5.0
 GREATEST = "greatest_ms"
 
 
@@ -57,7 +59,7 @@ def work(
     job: JobSpecification, settings: dict[str, Any], events: EventWriter, stop: threading.Event
 ) -> dict[str, int | None]:
     """Run `job` until `stop` is set; return the totals."""
-    sorter = Sorter(job.allowed_lateness_ms, job.locations)
+    sorter = Sorter(job.allowed_lateness_ms, job.locations, os.getpid())
     turns = Turns(sorter, events, stop)
     engine = Engine(turns.take, **options(job, settings))
     define(engine, job, settings, sorter)
@@ -73,11 +75,15 @@ class Turns:
         self._sorter, self._events, self._stop = sorter, events, stop
         self._is_ready = False
         self._due_s = 0.0
+        self._stop_s = 0.0
 
     def take(self, engine: Engine) -> None:
         """Do it."""
         if self._stop.is_set():
-            engine.stop()
+            # Records on their way to be counted get some time. Those left are counted after a restart.
+            self._stop_s = self._stop_s or time.monotonic() + DRAIN_TIMEOUT_S
+            if self._sorter.on_their_way == 0 or time.monotonic() > self._stop_s:
+                engine.stop()
         if not self._is_ready and (partitions := engine.partitions()):
             self._is_ready = True
             self._events.send("ready", version=quixstreams.__version__, config=effective(engine, partitions))
@@ -127,6 +133,7 @@ def define(engine: Engine, job: JobSpecification, settings: dict[str, Any], sort
 
     def count(record: bytes, _key: Any, _timestamp: int, _headers: Any, state: State) -> bytes:
         cell = state.get("cell", {})
+        sorter.arrived(record)
         more = count_in(cell, record)
         if more is None:
             sorter.repeated += 1

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from engines.contract.aggregate import Cell, encode_key
 from engines.contract.record import parse
 
-_ORIGIN = struct.Struct(">iq")
+#: The process that sorted it, partition and offset.
+_ORIGIN = struct.Struct(">iiq")
 
 
 class Sorted(NamedTuple):
@@ -35,12 +36,14 @@ class Sorter:
 
     Attributes:
         repeated: how many records came again after a restart; whoever counts adds to it.
+        on_their_way: how many records that were sorted here are yet to be counted.
     """
 
-    def __init__(self, allowed_lateness_ms: int, locations: str) -> None:
-        self._allowed_lateness_ms, self._locations = allowed_lateness_ms, locations
+    def __init__(self, allowed_lateness_ms: int, locations: str, process: int) -> None:
+        """Make one for this `process`, which a number tells from those before it."""
+        self._allowed_lateness_ms, self._locations, self._process = allowed_lateness_ms, locations, process
         self._greatest_ms: dict[int, int] = {}
-        self.records_in = self.malformed = self.late = self.repeated = 0
+        self.records_in = self.malformed = self.late = self.repeated = self.on_their_way = 0
 
     def sort(self, line: bytes, partition: int, offset: int, restore: Callable[[], int]) -> Sorted | None:
         """What became of `line`; None if it is late.
@@ -61,7 +64,12 @@ class Sorter:
             self.late += 1
             return None
         cell = Cell(record.window_s, record.location, record.operator, record.type)
-        return Sorted(True, _ORIGIN.pack(partition, offset) + encode_key(cell))
+        self.on_their_way += 1
+        return Sorted(True, _ORIGIN.pack(self._process, partition, offset) + encode_key(cell))
+
+    def arrived(self, record: bytes) -> None:
+        """Note that a sorted record is about to be counted: it may be a former process's."""
+        self.on_their_way -= _ORIGIN.unpack_from(record)[0] == self._process
 
     def greatest_ms(self, partition: int) -> int:
         """The greatest event time of a partition that was heard of."""
@@ -82,7 +90,7 @@ def count_in(state: Mapping[str, int], record: bytes) -> dict[str, int] | None:
 
     The state, for JSON: ``n``, the count, and by partition up to which offset, exclusive, its records are in.
     """
-    partition, offset = _ORIGIN.unpack_from(record)
+    _, partition, offset = _ORIGIN.unpack_from(record)
     if state.get(str(partition), 0) > offset:
         return None
     return {**state, "n": state.get("n", 0) + 1, str(partition): offset + 1}

@@ -23,9 +23,9 @@ def line(at_ms: int) -> bytes:
     return f"+12135550100,+12135550101,06037,{end_ms},{end_ms},text,Verizon".encode()
 
 
-def sorter(lateness_ms: int = LATENESS_MS) -> Any:
+def sorter(process: int = 1) -> Any:
     """A new one."""
-    return query.Sorter(lateness_ms, CALIFORNIA)
+    return query.Sorter(LATENESS_MS, CALIFORNIA, process)
 
 
 def test_a_record_goes_on_by_its_cell_and_what_is_none_as_it_is() -> None:
@@ -51,6 +51,16 @@ def test_a_partition_goes_on_from_its_watermark_of_before() -> None:
     first = sorter()
     first.sort(line(2500), 0, 0, int)
     assert sorter().sort(line(0), 0, 1, lambda: first.greatest_ms(0)) is None
+
+
+def test_records_of_a_former_process_are_not_waited_for() -> None:
+    former, now = sorter(1), sorter(2)
+    records = [each.sort(line(0), 0, 0, int).value for each in (former, now)]
+    assert now.on_their_way == 1
+    now.arrived(records[0])
+    assert now.on_their_way == 1
+    now.arrived(records[1])
+    assert now.on_their_way == 0
 
 
 @given(READS)

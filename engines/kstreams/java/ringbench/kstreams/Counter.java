@@ -27,6 +27,8 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
   private Set<Bytes> young = new HashSet<>();
   private Set<Bytes> old = new HashSet<>();
   private KeyValueStore<Bytes, byte[]> counts;
+  /** Records of this process that were counted since counts were published. */
+  private int counted;
 
   Counter(Duration flushInterval, Duration timeToLive, Totals totals) {
     this.flushInterval = flushInterval;
@@ -47,6 +49,9 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
 
   @Override
   public void process(Record<byte[], byte[]> record) {
+    if (record.timestamp() >= totals.startMs) {
+      counted++;
+    }
     Bytes cell = Bytes.wrap(record.key());
     byte[] before = counts.get(cell);
     if (Count.contains(before, record.value())) {
@@ -67,6 +72,8 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
       context().forward(new Record<>(cell.get(), Count.decimal(counts.get(cell)), nowMs));
     }
     changed.clear();
+    totals.published.add(counted);
+    counted = 0;
   }
 
   private void forget() {

@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.AppInfoParser;
 import org.apache.kafka.streams.CloseOptions;
@@ -32,7 +33,9 @@ import ringbench.RecordReader;
  */
 public final class Main {
   private static final long PROGRESS_INTERVAL_MS = 1000;
-  private static final Duration STOP_TIMEOUT = Duration.ofSeconds(15);
+  private static final Duration STOP_TIMEOUT = Duration.ofSeconds(12);
+  private static final Duration DRAIN_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration DRAIN_POLL = Duration.ofMillis(5);
 
   private final Events events;
   private final JsonNode job;
@@ -93,6 +96,7 @@ public final class Main {
     if (!ending.compareAndSet(false, true)) {
       return;
     }
+    publishWhatWasRead();
     boolean inTime =
         streams.close(
             CloseOptions.timeout(STOP_TIMEOUT).withGroupMembershipOperation(GroupMembershipOperation.LEAVE_GROUP));
@@ -102,6 +106,15 @@ public final class Main {
     System.err.println(totals.repeated.sum() + " records came again after a restart, and were not counted again");
     events.send("stopped", totals.read());
     Runtime.getRuntime().halt(0);
+  }
+
+  /** Gives records that are on their way to be counted some time to get there. Those left are counted after a restart. */
+  private void publishWhatWasRead() {
+    long read = totals.sorted.sum();
+    long deadlineNs = System.nanoTime() + DRAIN_TIMEOUT.toNanos();
+    while (streams.state() == State.RUNNING && totals.published.sum() < read && System.nanoTime() < deadlineNs) {
+      LockSupport.parkNanos(DRAIN_POLL.toNanos());
+    }
   }
 
   private static void fail(Events events, Throwable error) {

@@ -36,6 +36,7 @@ final class Sorter extends ContextualProcessor<byte[], byte[], byte[], byte[]> {
     } else if (isLate(RecordReader.eventTimeMs(line))) {
       totals.late.increment();
     } else {
+      totals.sorted.increment();
       RecordMetadata metadata = context().recordMetadata().orElseThrow();
       forward(RecordReader.key(line), Count.origin(metadata.partition(), metadata.offset()));
     }
