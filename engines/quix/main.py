@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import quixstreams
-from query import Sorted, Sorter, cell_of, count_in
+from query import Sorted, Sorter, count_in
 from quixstreams import Application, State, message_context
 from quixstreams.kafka import ConnectionConfig
+from quixstreams.models import Serializer, Topic, TopicConfig
 
 from engines.contract.aggregate import encode_count
 from engines.contract.events import EventWriter
@@ -98,7 +99,7 @@ def options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
         "broker_address": ConnectionConfig.from_librdkafka_dict(
             job.kafka_properties | {"bootstrap.servers": job.bootstrap_servers}, ignore_extras=True
         ),
-        # Quix's own topics have the group's name in theirs: by the input topic's, and the dot, they are known.
+        # What is made in Kafka has the group's name in its own: by the input topic's, and the dot, it is known.
         "consumer_group": f"{job.input_topic}.{job.engine}",
         "auto_offset_reset": "earliest",
         "commit_interval": job.checkpoint_interval_ms / 1000,
@@ -119,22 +120,40 @@ def options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class Value(Serializer):
+    """Takes a sorted line's value, while its key is the message's."""
+
+    def __call__(self, value: Sorted, *_: Any, **__: Any) -> bytes:
+        """The bytes to send."""
+        return value.value
+
+
 def define(engine: Engine, job: JobSpecification, settings: dict[str, Any], sorter: Sorter) -> None:
     """Define what `engine` does with its topics."""
-    as_bytes = {"key_serializer": "bytes", "value_serializer": "bytes"}
     from_bytes = {"key_deserializer": "bytes", "value_deserializer": "bytes"}
+    lines = engine.topic(job.input_topic, **from_bytes)
+    cells = engine.topic(
+        f"{engine.config.consumer_group}.cells",
+        key_serializer="bytes",
+        value_serializer=Value(),
+        config=like(lines),
+        **from_bytes,
+    )
+    dead_letters = engine.topic(job.dead_letter_topic, key_serializer="bytes", value_serializer=Value())
+    upserts = engine.topic(job.output_topic, key_serializer="bytes", value_serializer="bytes")
     time_to_live = timedelta(milliseconds=job.allowed_lateness_ms + settings["state_ttl_ms"])
 
     def sort(line: bytes | None, _key: Any, _timestamp: int, _headers: Any, state: State) -> Sorted | None:
         origin = message_context()
         found = sorter.sort(line or b"", origin.partition, origin.offset, lambda: state.get(GREATEST, 0))
-        state.set(GREATEST, sorter.greatest_ms(origin.partition))
+        if (greatest_ms := sorter.to_keep(origin.partition)) is not None:
+            state.set(GREATEST, greatest_ms)
         return found
 
-    def count(record: bytes, _key: Any, _timestamp: int, _headers: Any, state: State) -> bytes:
+    def count(origin: bytes, _key: Any, _timestamp: int, _headers: Any, state: State) -> bytes:
         cell = state.get("cell", {})
-        sorter.arrived(record)
-        more = count_in(cell, record)
+        sorter.arrived(origin)
+        more = count_in(cell, origin)
         if more is None:
             sorter.repeated += 1
             # Told again: whether the count left when the record was counted is not known.
@@ -142,13 +161,22 @@ def define(engine: Engine, job: JobSpecification, settings: dict[str, Any], sort
         state.set("cell", more, ttl=time_to_live)
         return encode_count(more["n"])
 
-    lines = engine.topic(job.input_topic, **from_bytes)
-    found = engine.dataframe(lines).apply(sort, stateful=True, metadata=True)
-    malformed = found.filter(lambda each: each is not None and not each.is_record).apply(lambda each: each.value)
-    malformed.to_topic(engine.topic(job.dead_letter_topic, **as_bytes))
-    records = found.filter(lambda each: each is not None and each.is_record).apply(lambda each: each.value)
-    cells = records.group_by(cell_of, name="cells", **from_bytes, **as_bytes)
-    cells.apply(count, stateful=True, metadata=True).to_topic(engine.topic(job.output_topic, **as_bytes))
+    # One way for both: each branch would get a deep copy of each line, and `group_by` makes one.
+    found = engine.dataframe(lines).apply(sort, stateful=True, metadata=True).filter(lambda each: each is not None)
+    found.to_topic(
+        lambda each, _key, _timestamp, _headers: dead_letters if each.key is None else cells, key=lambda each: each.key
+    )
+    engine.dataframe(cells).apply(count, stateful=True, metadata=True).to_topic(upserts)
+
+
+def like(topic: Topic) -> TopicConfig:
+    """The configuration of a new topic with as many partitions and replicas, kept for as long."""
+    found = topic.broker_config
+    return TopicConfig(
+        num_partitions=found.num_partitions,
+        replication_factor=found.replication_factor,
+        extra_config={name: found.extra_config[name] for name in ("retention.ms", "retention.bytes")},
+    )
 
 
 def effective(engine: Engine, partitions: int) -> dict[str, Any]:

@@ -21,11 +21,11 @@ class Sorted(NamedTuple):
     """What became of a line that is not late.
 
     Attributes:
-        is_record: whether it is well formed.
-        value: where it came from and the key of its cell, see `cell_of` and `count_in`; of what is no record, the line.
+        key: of the cell that it counts for; None if it is no record.
+        value: where it came from, see `count_in`; of what is no record, the line.
     """
 
-    is_record: bool
+    key: bytes | None
     value: bytes
 
 
@@ -43,6 +43,7 @@ class Sorter:
         """Make one for this `process`, which a number tells from those before it."""
         self._allowed_lateness_ms, self._locations, self._process = allowed_lateness_ms, locations, process
         self._greatest_ms: dict[int, int] = {}
+        self._kept_ms: dict[int, int] = {}
         self.records_in = self.malformed = self.late = self.repeated = self.on_their_way = 0
 
     def sort(self, line: bytes, partition: int, offset: int, restore: Callable[[], int]) -> Sorted | None:
@@ -52,11 +53,11 @@ class Sorter:
         """
         self.records_in += 1
         if partition not in self._greatest_ms:
-            self._greatest_ms[partition] = restore()
+            self._greatest_ms[partition] = self._kept_ms[partition] = restore()
         record = parse(line, self._locations)
         if record is None:
             self.malformed += 1
-            return Sorted(False, line)
+            return Sorted(None, line)
         greatest_ms = self._greatest_ms[partition]
         if record.event_time_ms > greatest_ms:
             self._greatest_ms[partition] = record.event_time_ms
@@ -65,32 +66,31 @@ class Sorter:
             return None
         cell = Cell(record.window_s, record.location, record.operator, record.type)
         self.on_their_way += 1
-        return Sorted(True, _ORIGIN.pack(self._process, partition, offset) + encode_key(cell))
+        return Sorted(encode_key(cell), _ORIGIN.pack(self._process, partition, offset))
 
-    def arrived(self, record: bytes) -> None:
-        """Note that a sorted record is about to be counted: it may be a former process's."""
-        self.on_their_way -= _ORIGIN.unpack_from(record)[0] == self._process
+    def arrived(self, origin: bytes) -> None:
+        """Note that the record from there is about to be counted: it may be a former process's."""
+        self.on_their_way -= _ORIGIN.unpack(origin)[0] == self._process
 
-    def greatest_ms(self, partition: int) -> int:
-        """The greatest event time of a partition that was heard of."""
-        return self._greatest_ms[partition]
+    def to_keep(self, partition: int) -> int | None:
+        """What to `restore` after a restart, where that has changed: whole seconds, so that it seldom does."""
+        greatest_ms = self._greatest_ms[partition] // 1000 * 1000
+        if greatest_ms <= self._kept_ms[partition]:
+            return None
+        self._kept_ms[partition] = greatest_ms
+        return greatest_ms
 
     def totals(self) -> dict[str, int | None]:
         """The totals of a ``progress`` event."""
         return {"records_in": self.records_in, "malformed": self.malformed, "late": self.late}
 
 
-def cell_of(record: bytes) -> bytes:
-    """The key of the cell that a sorted record counts for."""
-    return record[_ORIGIN.size :]
-
-
-def count_in(state: Mapping[str, int], record: bytes) -> dict[str, int] | None:
-    """A cell's `state` with a sorted record in it, too; None if it is in already.
+def count_in(state: Mapping[str, int], origin: bytes) -> dict[str, int] | None:
+    """A cell's `state` with the record from there in it, too; None if it is in already.
 
     The state, for JSON: ``n``, the count, and by partition up to which offset, exclusive, its records are in.
     """
-    _, partition, offset = _ORIGIN.unpack_from(record)
+    _, partition, offset = _ORIGIN.unpack(origin)
     if state.get(str(partition), 0) > offset:
         return None
     return {**state, "n": state.get("n", 0) + 1, str(partition): offset + 1}

@@ -30,10 +30,8 @@ def sorter(process: int = 1) -> Any:
 
 def test_a_record_goes_on_by_its_cell_and_what_is_none_as_it_is() -> None:
     sorted_ = sorter()
-    record = sorted_.sort(line(0), 1, 7, int)
-    assert record.is_record
-    assert query.cell_of(record.value) == b"1767225600|06037|Verizon|text"
-    assert sorted_.sort(b"nonsense", 1, 8, int) == (False, b"nonsense")
+    assert sorted_.sort(line(0), 1, 7, int).key == b"1767225600|06037|Verizon|text"
+    assert sorted_.sort(b"nonsense", 1, 8, int) == (None, b"nonsense")
     assert sorted_.totals() == {"records_in": 2, "malformed": 1, "late": 0}
 
 
@@ -49,8 +47,15 @@ def test_a_record_is_late_by_its_own_partition_from_the_watermark_on() -> None:
 
 def test_a_partition_goes_on_from_its_watermark_of_before() -> None:
     first = sorter()
-    first.sort(line(2500), 0, 0, int)
-    assert sorter().sort(line(0), 0, 1, lambda: first.greatest_ms(0)) is None
+    first.sort(line(2700), 0, 0, int)
+    kept_ms = first.to_keep(0)
+    assert kept_ms == START_MS + 2000, "in whole seconds"
+    first.sort(line(2900), 0, 1, int)
+    assert first.to_keep(0) is None, "nothing to keep anew"
+    again = sorter()
+    again.sort(b"", 0, 2, lambda: kept_ms)
+    assert again.sort(line(-1000), 0, 3, int) is None
+    assert again.sort(line(0), 0, 4, int) is not None
 
 
 def test_records_of_a_former_process_are_not_waited_for() -> None:
