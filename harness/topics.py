@@ -65,10 +65,20 @@ def create_topics(
 
 
 def delete_topics(client: Client, topics: Topics) -> None:
-    """Delete a trial's topics; that one is gone already is no error."""
+    """Delete a trial's topics, and those of the engine's own; that one is gone already is no error.
+
+    What an engine makes for itself has the input topic's name, and a dot, in its own.
+    """
     admin = _admin(client)
-    for future in admin.delete_topics(topics.all()).values():
+    for future in admin.delete_topics([*topics.all(), *_engines_topics(admin, topics)]).values():
         future.exception(TIMEOUT_S)
+
+
+def _engines_topics(admin: AdminClient, topics: Topics) -> list[str]:
+    try:
+        return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
+    except KafkaException:
+        return []  # the broker is gone, and so are they, as far as one can tell
 
 
 def end_offset(client: Client, topic: str) -> int:

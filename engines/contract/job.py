@@ -58,7 +58,8 @@ class JobSpecification:
         bootstrap_servers: Kafka's address, ``host:port[,host:port]``.
         kafka_properties: how Kafka is to be reached, in Kafka's own (Java) names, such as ``security.protocol``: those
             of `engines.contract.kafka`. They may hold a password; empty for brokers that let everybody in.
-        input_topic: where the records come from, read from its beginning.
+        input_topic: where the records come from, read from its beginning. Topics that an engine makes for itself have
+            this name, and a dot, in their own, and are deleted together with it.
         route: how counts get to Redis, one of `ROUTES`; an engine is given those only that its descriptor names.
         output_topic: where upserts go; empty in the direct route, which has no such topic.
         redis: where the engine writes counts in the direct route; None in the other.

@@ -15,7 +15,7 @@ from tests.integration.ringbench import Services
 from tests.oracle import codec_error
 from workloads.hostile import BOTH, REFUSED, VALID, drawn_lines, without_late_ones
 
-ENGINES = ("spark", "flink", "baseline")
+ENGINES = ("spark", "flink", "baseline", "kstreams", "quix")
 LINES = 10_000
 #: Some are drawn twice.
 DRAWS = 12_000

@@ -16,7 +16,12 @@ from harness.scenario import Limits, Scenario, SurgeSection, built_in_scenarios
 from harness.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 #: A table's row that describes a key; its third column is the default.
 ROW = re.compile(r"^\| `([a-z0-9_]+)` \|", re.MULTILINE)
