@@ -52,6 +52,13 @@ Route = Annotated[
         "Redis by itself); the scenario's own if not given."
     ),
 ]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="What engines are asked: counts, distinct-callers, distinct-callers-hll, top-counties, sessions or pairs "
+        "(see docs/queries.md); the scenario's own if not given."
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -75,6 +82,7 @@ class _Settings:
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
+    "`ringbench run queries --query sessions` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
@@ -111,6 +119,7 @@ def run(
     ] = 1,
     tuning: Tuning = None,
     route: Route = None,
+    query: Query = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -144,7 +153,7 @@ def run(
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
-    overrides["route"] = route
+    overrides |= {"route": route, "query": query}
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning
