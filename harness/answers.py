@@ -48,7 +48,7 @@ def truth_of(scenario: Scenario, workload: Workload) -> ExpectedAnswers:
     """
     if may_be_late(workload):
         raise UsageError(
-            f"scenario {scenario.name}: `query` is {scenario.query}, whose answers are known only if no record is late, "
+            f"scenario {scenario.name}: the answers to {scenario.query} are known only if no record is late, "
             f"and with `allowed_lateness_ms` {scenario.allowed_lateness_ms} some may be",
             fix="raise `allowed_lateness_ms`, or lessen `disorder`",
         )

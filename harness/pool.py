@@ -75,9 +75,8 @@ def _mean(values: Sequence[float]) -> float:
 
 def _totals(parts: Sequence[BaseModel], skip: Container[str] = ()) -> dict[str, int]:
     """The sums of the parts' fields, but for those to `skip`."""
-    return {
-        name: sum(getattr(part, name) for part in parts) for name in type(parts[0]).model_fields if name not in skip
-    }
+    names = [name for name in type(parts[0]).model_fields if name not in skip]
+    return {name: sum(getattr(part, name) for part in parts) for name in names}
 
 
 def _examples(parts: Sequence[Correctness] | Sequence[Answers]) -> dict[str, Any]:

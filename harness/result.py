@@ -108,9 +108,7 @@ class Answers(_Part):
     version: int = Field(description="of the query's definition")
     parameters: dict[str, int]
     expected: int = Field(description="answers that must have been given by the end")
-    open: int = Field(
-        description="further answers of the truth, of windows still open at the end; they need not be given"
-    )
+    open: int = Field(description="further answers of the truth, still open at the end; they need not be given")
     observed: int = Field(description="answers found in Redis")
     missing: int = Field(description="of those expected, answers that Redis lacks")
     extra: int = Field(description="answers in Redis that the truth does not have")
@@ -134,7 +132,7 @@ class Spread(_Part):
 
 
 class Emission(_Part):
-    """When answers to a query other than counts were final in Redis: those of the measured time that had to be given."""
+    """When answers to a query other than counts were final in Redis: those of the measured time that were due."""
 
     freshness_ms: Spread = Field(description="since the last record that the answer tells of was due")
     delay_ms: Spread = Field(description="since the record was due whose event time let the watermark close the answer")

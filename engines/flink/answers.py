@@ -1,4 +1,4 @@
-"""The queries other than counts (docs/queries.md): window functions, whose rows leave when the watermark closes a window.
+"""The queries other than counts (docs/queries.md): window functions, whose rows leave when a window closes.
 
 They read the view `RECORDS`, which has the well-formed records only: a malformed line has no event time of its own.
 """
@@ -53,10 +53,8 @@ def _top_counties(parameters: dict[str, int]) -> str:
         "(PARTITION BY window_start, window_end ORDER BY number DESC, location ASC) AS place "
         f"FROM ({counted})"
     )
-    answer = _key(_start_s(), "place")
-    return (
-        f"SELECT {answer} AS answer, CAST(location AS INT) AS number FROM ({ranked}) WHERE place <= {parameters['k']}"
-    )
+    answer, number = _key(_start_s(), "place"), "CAST(location AS INT) AS number"
+    return f"SELECT {answer} AS answer, {number} FROM ({ranked}) WHERE place <= {parameters['k']}"
 
 
 def _sessions(parameters: dict[str, int]) -> str:
@@ -90,7 +88,8 @@ def _contacts(within_s: int) -> str:
 def _of_kind(kind: str) -> str:
     """The records of a kind with their two numbers in order."""
     lower, higher = (f"CASE WHEN caller {order} callee THEN caller ELSE callee END" for order in ("<=", ">"))
-    return f"SELECT event_time, {lower} AS lower_number, {higher} AS higher_number FROM {RECORDS} WHERE kind = '{kind}'"
+    columns = f"event_time, {lower} AS lower_number, {higher} AS higher_number"
+    return f"SELECT {columns} FROM {RECORDS} WHERE kind = '{kind}'"
 
 
 def _tumble(table: str, parameters: dict[str, int]) -> str:

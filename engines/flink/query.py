@@ -1,4 +1,4 @@
-"""Flink's queries: by default, counts per second, county, operator and type; malformed lines apart. SQL, all in the JVM.
+"""Flink's queries: by default, counts per second, county, operator and type; malformed lines apart. SQL only.
 
 A plain GROUP BY on the computed cell, not a window function: window aggregates emit when the window closes, this one
 whenever a count changes. Since it knows no lateness, a filter on the watermark drops late records as Spark does.

@@ -58,7 +58,8 @@ class ArchiverJob:
 class RedisWriterJob:
     """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
 
-    Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS KEY=COUNT...``; empty for none.
+    Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS
+    KEY=COUNT...``; empty for none.
     """
 
     bootstrap_servers: str
