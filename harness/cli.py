@@ -90,7 +90,7 @@ def run(
         str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, sweep, scale, chaos, soak) or a "
+            "flash-crowd, dirty, queries, sweep, scale, chaos, soak) or a "
             "YAML file; main by default."
         ),
     ] = None,

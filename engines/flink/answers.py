@@ -29,10 +29,11 @@ def preparations(job: JobSpecification, source: str) -> list[str]:
 
 def select_answers(job: JobSpecification) -> str:
     """The SELECT of the answers to the job's query: `answer`, the key, and `number`."""
-    return _QUERIES[job.query](job.query_parameters)
+    return QUERIES[job.query](job.query_parameters)
 
 
-def _distinct_callers(parameters: dict[str, int], count: str = "COUNT(DISTINCT caller)") -> str:
+def distinct_callers(parameters: dict[str, int], count: str = "COUNT(DISTINCT caller)") -> str:
+    """The callers of each window and county, counted by the expression `count`."""
     return (
         f"SELECT {_key(_start_s(), 'location')} AS answer, {count} AS number "
         f"FROM {_tumble(RECORDS, parameters)} GROUP BY window_start, window_end, location"
@@ -40,7 +41,7 @@ def _distinct_callers(parameters: dict[str, int], count: str = "COUNT(DISTINCT c
 
 
 def _distinct_callers_hll(parameters: dict[str, int]) -> str:
-    return _distinct_callers(parameters, f"{ESTIMATE}(caller)")
+    return distinct_callers(parameters, f"{ESTIMATE}(caller)")
 
 
 def _top_counties(parameters: dict[str, int]) -> str:
@@ -110,8 +111,9 @@ def _key(*parts: str) -> str:
     return " || '|' || ".join(f"CAST({part} AS STRING)" for part in parts)
 
 
-_QUERIES: dict[str, Callable[[dict[str, int]], str]] = {
-    DISTINCT_CALLERS: _distinct_callers,
+#: By query, what makes the SELECT of its answers from its parameters.
+QUERIES: dict[str, Callable[[dict[str, int]], str]] = {
+    DISTINCT_CALLERS: distinct_callers,
     DISTINCT_CALLERS_HLL: _distinct_callers_hll,
     TOP_COUNTIES: _top_counties,
     SESSIONS: _sessions,
