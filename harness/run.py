@@ -71,6 +71,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         watcher.phase(f"reading {scenario.input.path}")
     with replayed(scenario, watcher.note) as (effective, used):
         # Before anything starts: it may turn out that the query has no answer.
+        watcher.phase("working out what has to be answered")
         expected = _expected(effective)
         return _run(effective, used, names, trials, expected, options, watcher)
 

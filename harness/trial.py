@@ -65,7 +65,10 @@ class Watcher(Protocol):
         """Something within a phase."""
 
     def metrics(self, **values: Any) -> None:
-        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
+        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
+
+        The last two are None if they are not known.
+        """
 
 
 @dataclass(frozen=True)
@@ -541,7 +544,7 @@ class TrialRunner:
             t_s=view.t_s,
             sent_records=view.sent_records,
             acked_records=view.acked_records,
-            visible_records=view.visible_records,
+            visible_records=view.visible_records if self._scenario.asks_for_counts else None,
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
