@@ -273,7 +273,7 @@ class Scenario(Section):
         if not self.asks_for_counts:
             raise UsageError(
                 f"scenario {self.name}: `query` is {self.query}, and {what} {why}",
-                fix=f"set `query` to {COUNTS}, or leave out {what}: other queries are for `ringbench run` as it is",
+                fix=f"set `query` to {COUNTS}: other queries are for a plain `ringbench run`",
             )
 
     def workload(self) -> WorkloadSpecification:
