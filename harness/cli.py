@@ -61,6 +61,13 @@ RedisProperties = Annotated[
         "RINGBENCH_REDIS_PASSWORD."
     ),
 ]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="What engines are asked: counts, distinct-callers, distinct-callers-hll, top-counties, sessions or pairs "
+        "(see docs/queries.md); the scenario's own if not given."
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -84,6 +91,7 @@ class _Settings:
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
+    "`ringbench run queries --query sessions` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
@@ -91,7 +99,7 @@ def run(
         str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, sweep, scale, chaos, soak) or a "
+            "flash-crowd, dirty, queries, sweep, scale, chaos, soak) or a "
             "YAML file; main by default."
         ),
     ] = None,
@@ -120,6 +128,7 @@ def run(
     ] = 1,
     tuning: Tuning = None,
     route: Route = None,
+    query: Query = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -160,7 +169,7 @@ def run(
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
-    overrides["route"] = route
+    overrides |= {"route": route, "query": query}
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning

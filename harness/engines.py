@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.contract.job import KAFKA, ROUTES
+from engines.contract.queries import COUNTS, QUERIES
 from harness.errors import ConfigurationError
 from harness.plugins import plugin_directories
 from harness.provision.cache import cache_dir
@@ -50,6 +51,7 @@ class Engine:
             below the environment's ``site-packages``; empty for none.
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
+        queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
 
@@ -66,6 +68,7 @@ class Engine:
     java_classpath: str = ""
     task_kill: bool = False
     routes: list[str] = field(default_factory=lambda: [KAFKA])
+    queries: list[str] = field(default_factory=lambda: [COUNTS])
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tuned(self, tuning: str) -> dict[str, Any]:
@@ -131,6 +134,22 @@ def check_route(names: list[str], route: str, extra: list[Path]) -> None:
             )
 
 
+def check_query(names: list[str], query: str, extra: list[Path]) -> None:
+    """Make sure that the engines called `names` can be asked `query`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+    """
+    for engine in find_engines(names, extra):
+        if query not in engine.queries:
+            able = [each.name for each in all_engines(extra) if query in each.queries]
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the query {query!r}, only {', '.join(engine.queries)} "
+                f"(`queries` in {engine.directory / DESCRIPTOR})",
+                fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
+            )
+
+
 def all_engines(extra: list[Path]) -> list[Engine]:
     """Every engine in Ringbench's own folder, in the folders `extra`, and in packages that bring one.
 
@@ -189,6 +208,9 @@ def load_engine(directory: Path) -> Engine:
     routes = found.get("routes", [KAFKA])
     if not isinstance(routes, list) or not routes or not set(map(str, routes)) <= set(ROUTES):
         raise ConfigurationError(f"{path}: routes: expected a list of {' and '.join(ROUTES)}, found {routes!r}")
+    queries = found.get("queries", [COUNTS])
+    if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
+        raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
     try:
         return Engine(directory=directory, **found)
     except TypeError as error:

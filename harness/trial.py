@@ -32,7 +32,7 @@ from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
 from harness.services.ports import HOST
-from harness.store import clear, read_counts
+from harness.store import clear, read_answers, read_counts
 from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
 from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
@@ -67,7 +67,10 @@ class Watcher(Protocol):
         """Something within a phase."""
 
     def metrics(self, **values: Any) -> None:
-        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
+        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
+
+        The last two are None if they are not known.
+        """
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class TrialOptions:
         record: have the probe keep all updates, for a replay.
         engine_settings: on top of the scenario's.
         meddle: see `Meddler`.
+        answers: of a query other than counts, how many answers there have to be in the end.
         companions: further processes, by name, whose cost is measured; they are not the trial's to end.
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
@@ -117,6 +121,7 @@ class TrialOptions:
     record: bool = False
     engine_settings: dict[str, Any] = field(default_factory=dict)
     meddle: Meddler = lambda _view: ""
+    answers: int = 0
     companions: Mapping[str, Child] = field(default_factory=dict)
     faults: Sequence[Planned] = ()
     proxied: bool = False
@@ -167,6 +172,7 @@ class Trial:
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`
     observed: dict[Cell, int] | None = None
+    answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None
     pauses: list[Pauses] = field(default_factory=list)
@@ -352,6 +358,8 @@ class TrialRunner:
             output_topic=self._topics.aggregates,
             redis=self._redis_target() if self._scenario.is_direct else None,
             dead_letter_topic=self._topics.dead_letter,
+            query=self._scenario.query,
+            query_parameters=self._scenario.parameters,
             locations=self._scenario.locations,
             allowed_lateness_ms=self._scenario.allowed_lateness_ms,
             parallelism=self._scenario.parallelism,
@@ -402,6 +410,7 @@ class TrialRunner:
             namespace=self._backing.namespace,
             expire_s=self._expire_s(),
             journal=self._output(JOURNAL) if self._options.journal else "",
+            query=self._scenario.query,
         )
 
     def _writers_redis_url(self) -> str:
@@ -439,6 +448,7 @@ class TrialRunner:
             namespace=self._backing.namespace,
             output=self._output("probe.json"),
             recording=str(self._trial.recording) if self._options.record else "",
+            query=self._scenario.query,
         )
 
     # Watching
@@ -518,7 +528,6 @@ class TrialRunner:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
         self._watcher.phase(f"{self._options.label}: drain")
         limits, probe = self._scenario.limits, self._children["probe"]
-        expected = self._trial.generator["acked_records"] - self._malformed_records
         updates, changed_s = -1, time.monotonic()
         while True:
             if not self._watch_once():
@@ -526,9 +535,18 @@ class TrialRunner:
             if updates != (now := probe.latest("updates", 0)):
                 updates, changed_s = now, time.monotonic()
             quiet_s = time.monotonic() - changed_s
-            all_visible = probe.latest("visible_records", 0) >= expected
-            if quiet_s > limits.quiet_s or (quiet_s > limits.settle_s and all_visible and self._has_dead_letters()):
+            if quiet_s > limits.quiet_s:
                 return True
+            if quiet_s > limits.settle_s and self._all_visible() and self._has_dead_letters():
+                return True
+
+    def _all_visible(self) -> bool:
+        """Whether as much is visible as there is to be: which it is, the verifier sees."""
+        probe = self._children["probe"]
+        if not self._scenario.asks_for_counts:
+            return bool(probe.latest("answers", 0) >= self._options.answers)
+        expected = self._trial.generator["acked_records"] - self._malformed_records
+        return bool(probe.latest("visible_records", 0) >= expected)
 
     def _has_dead_letters(self) -> bool:
         return end_offset(self._backing.kafka_client, self._topics.dead_letter) >= self._malformed_records
@@ -546,7 +564,7 @@ class TrialRunner:
             t_s=view.t_s,
             sent_records=view.sent_records,
             acked_records=view.acked_records,
-            visible_records=view.visible_records,
+            visible_records=view.visible_records if self._scenario.asks_for_counts else None,
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
@@ -627,12 +645,16 @@ class TrialRunner:
         if self._options.archive:
             self._await_archiver()
         self._collect_measurements()
-        trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
+        counts = self._scenario.asks_for_counts
+        if counts:
+            trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
+        else:
+            trial.answers = read_answers(self._backing.redis_url, self._backing.namespace)
         letters = read_topic(self._backing.kafka_client, self._topics.dead_letter)
         trial.dead_letters = [message.value() or b"" for message in letters]
         trial.is_complete = not trial.invalid_reasons
         # When the broker took a message is known only if the broker stamped it.
-        if self._options.archive and trial.is_complete and not self._options.producers_stamps:
+        if counts and self._options.archive and trial.is_complete and not self._options.producers_stamps:
             trial.waterfall = self._waterfall()
 
     def _collect_what_there_is(self) -> None:

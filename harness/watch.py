@@ -73,12 +73,12 @@ class ConsoleWatcher:
     def _cells(self, values: dict[str, Any], now_s: float) -> dict[str, str]:
         sent, acked = values["sent_records"], values["acked_records"]
         offered_rate, acked_rate = self._rates(now_s, sent, acked)
-        p99_ms = values["latency_ms_p99"]
+        p99_ms, visible = values["latency_ms_p99"], values["visible_records"]
         return {
             "t": f"{values['t_s']:+.0f} s",
             "offered": f"{offered_rate:,.0f}/s",
             "acked": f"{acked_rate:,.0f}/s",
-            "lag": f"{max(0, acked - values['visible_records']):,}",
+            "lag": "-" if visible is None else f"{max(0, acked - visible):,}",
             "p99": "-" if p99_ms is None else f"{p99_ms:,.0f} ms",
         }
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import transaction
+from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA, LOCATIONS
 
 SCHEMA_VERSION = 1
@@ -64,6 +65,9 @@ class JobSpecification:
         output_topic: where upserts go; empty in the direct route, which has no such topic.
         redis: where the engine writes counts in the direct route; None in the other.
         dead_letter_topic: where malformed lines go, byte for byte.
+        query: what to ask of the records, in `engines.contract.queries.QUERIES`; an engine is given those only that its
+            descriptor names.
+        query_parameters: all of the query's parameters.
         locations: the set, in `engines.contract.record.LOCATIONS`, whose locations are well formed.
         allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
         parallelism: how many tasks to run side by side.
@@ -85,6 +89,8 @@ class JobSpecification:
     output_topic: str = ""
     redis: RedisTarget | None = None
     dead_letter_topic: str
+    query: str = COUNTS
+    query_parameters: dict[str, int] = field(default_factory=dict)
     locations: str = CALIFORNIA
     allowed_lateness_ms: int
     parallelism: int
@@ -100,7 +106,8 @@ class JobSpecification:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations.
+            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations or
+                query.
         """
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         known = {each.name for each in fields(cls)}
@@ -110,6 +117,8 @@ class JobSpecification:
             raise ValueError(f"job specification: schema_version {found.get('schema_version')}, not {SCHEMA_VERSION}")
         if (locations := found.get("locations", CALIFORNIA)) not in LOCATIONS:
             raise ValueError(f"job specification: unknown locations {locations!r}; known: {', '.join(LOCATIONS)}")
+        if (query := found.get("query", COUNTS)) not in QUERIES:
+            raise ValueError(f"job specification: unknown query {query!r}; known: {', '.join(QUERIES)}")
         try:
             target = found.pop("redis", None)
             return cls(**found, redis=RedisTarget(**target) if target else None)

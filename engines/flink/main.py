@@ -90,7 +90,10 @@ def work(
 
 
 class Totals:
-    """Totals since the start, from the metrics of operators. Null until Flink has told them once."""
+    """Totals since the start, from the metrics of operators. Null until Flink has told them once.
+
+    How many were late is known of counts only: windows tell of it nowhere.
+    """
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -188,7 +191,7 @@ def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[
     for statement in table_statements(job, settings):
         environment.execute_sql(statement)
     inserts = environment.create_statement_set()
-    for statement in insert_statements():
+    for statement in insert_statements(job):
         inserts.add_insert_sql(statement)
     client = inserts.execute().get_job_client()
     assert client is not None, "an INSERT always has a job"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engines.contract.events import EventWriter, stop_on_sigterm
+from engines.contract.queries import COUNTS
 from workloads.workload import WorkloadSpecification
 
 ANCHOR_POLL_S = 0.01
@@ -62,7 +63,8 @@ class ArchiverJob:
 class RedisWriterJob:
     """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
 
-    `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS KEY=COUNT...``; empty for none.
+    Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS
+    KEY=COUNT...``; empty for none.
     """
 
     bootstrap_servers: str
@@ -72,13 +74,14 @@ class RedisWriterJob:
     namespace: str
     expire_s: int
     journal: str = ""
+    query: str = COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
 
-    `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
+    They are answers to `query`. `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
     """
 
     workload: WorkloadSpecification
@@ -87,6 +90,7 @@ class ProbeJob:
     namespace: str
     output: str
     recording: str = ""
+    query: str = COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)
