@@ -52,6 +52,13 @@ Route = Annotated[
         "Redis by itself); the scenario's own if not given."
     ),
 ]
+Cluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="Start three brokers, and for Spark and Flink a cluster each, of two workers; see docs/cluster.md.",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -111,6 +118,7 @@ def run(
     ] = 1,
     tuning: Tuning = None,
     route: Route = None,
+    cluster: Cluster = False,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -148,6 +156,8 @@ def run(
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning
+    if cluster:
+        chosen["cluster"] = True
     if engine:
         chosen["engines"] = engine
     external = External(
@@ -661,6 +671,7 @@ def chaos(
     per_trial: Annotated[int, typer.Option(min=1, help="Faults in a trial at the most, one after the other.")] = 4,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    cluster: Cluster = False,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     runs_dir: RunsDir = Path("runs"),
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
@@ -669,7 +680,7 @@ def chaos(
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
     from harness.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
     from harness.chaos import chaos as inject
-    from harness.faults import FAULTS
+    from harness.faults import FAULTS, possible
     from harness.scenario import load_scenario
     from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
@@ -681,11 +692,11 @@ def chaos(
         raise UsageError("--all and --fault exclude each other", fix="give one of them")
     names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
     check_names(names)
-    chosen = ChaosOptions(names, seed, per_trial)
-    overrides = {"rate_records_per_s": _number(rate), "engines": engine}
+    overrides = {"rate_records_per_s": _number(rate), "engines": engine, "cluster": cluster}
     options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
     load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
     load = _tuned(load, options.engine_paths)
+    chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial)
     if plan:
         from pydantic import TypeAdapter
 

@@ -130,6 +130,7 @@ class Scenario(Section):
     route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()
     input: InputSection | None = Field(None, description="a user's own records, in place of made ones")
