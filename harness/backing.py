@@ -15,7 +15,7 @@ from harness.errors import ServiceError, UsageError
 from harness.processes import Process
 from harness.provision.cache import Progress
 from harness.services.kafka import KafkaService, check_kafka, start_brokers, start_kafka
-from harness.services.redis import RedisService, check_redis, start_redis
+from harness.services.redis import RedisService, check_redis, start_redis, start_with_replica
 from harness.services.s3 import S3Service, check_s3, start_s3
 
 BUCKET = "ringbench"
@@ -112,6 +112,12 @@ class Backing:
         return found
 
     @property
+    def replica_url(self) -> str:
+        """The address of the replica of the Redis that was started here; empty if there is none."""
+        found = self.services.get("redis 2")
+        return found.url if isinstance(found, RedisService) else ""
+
+    @property
     def s3(self) -> S3Service:
         """The S3 store that was started here."""
         found = self.services["s3"]
@@ -148,7 +154,7 @@ def start_backing(
             for number, each in enumerate(service if isinstance(service, list) else [service], start=1):
                 stack.callback(each.stop)
                 services[name if number == 1 else f"{name} {number}"] = each
-                versions[name] = each.version if number == 1 else f"{each.version}, {number} brokers"
+                versions[name] = each.version if number == 1 else f"{each.version}, {number} of them"
 
         bucket = _bucket(external.s3) if external.s3 else None
         if external.kafka:
@@ -164,7 +170,9 @@ def start_backing(
             "kafka": (lambda: start_brokers(directory, port=ports.get("kafka"), progress=progress))
             if cluster
             else lambda: start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress),
-            "redis": lambda: start_redis(directory, port=ports.get("redis"), progress=progress),
+            "redis": lambda: (start_with_replica if cluster else start_redis)(
+                directory, port=ports.get("redis"), progress=progress
+            ),
             "s3": lambda: start_s3(directory, port=ports.get("s3"), progress=progress),
         }
         _start_side_by_side({name: start for name, start in starters.items() if not getattr(external, name)}, keep)

@@ -26,6 +26,7 @@ from harness.outcomes import (
     went_back,
     wrong_in,
 )
+from harness.placement import check_clusters
 from harness.pool import pool
 from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.result import EngineResult, Result, TrialResult
@@ -96,6 +97,7 @@ def chaos(
     refuse_disorder(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
+    check_clusters(scenario, options.external, options.engine_paths)
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})

@@ -82,6 +82,7 @@ class _Settings:
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
+    "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
@@ -89,7 +90,7 @@ def run(
         str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, sweep, scale, chaos, soak) or a "
+            "flash-crowd, dirty, sweep, scale, chaos, soak, cluster) or a "
             "YAML file; main by default."
         ),
     ] = None,
@@ -119,6 +120,18 @@ def run(
     tuning: Tuning = None,
     route: Route = None,
     cluster: Cluster = False,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Your own Spark cluster: spark://HOST:PORT, yarn, k8s://https://HOST:PORT.")
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Spark, KEY=VALUE; can be repeated.")
+    ] = None,
+    flink_jobmanager: Annotated[
+        str | None, typer.Option(help="Your own Flink session cluster, HOST:PORT of its REST interface.")
+    ] = None,
+    flink_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Flink for its job, KEY=VALUE; can be repeated.")
+    ] = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -141,6 +154,7 @@ def run(
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
     from harness.backing import External
+    from harness.placement import Placement, placed
     from harness.profiling import SUFFIX as FLAME_GRAPH
     from harness.run import exit_code
     from harness.run import run as run_scenario
@@ -172,10 +186,16 @@ def run(
         view=view,
         profile=profile,
     )
+    placement = Placement(
+        spark_master=spark_master,
+        spark_conf=spark_conf or (),
+        flink_jobmanager=flink_jobmanager,
+        flink_conf=flink_conf or (),
+    )
     input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
-        plan = _tuned(load_scenario(name, chosen, input_options), options.engine_paths)
+        plan = placed(_tuned(load_scenario(name, chosen, input_options), options.engine_paths), placement)
         result, directory = run_scenario(plan, trials, options, watcher)
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
@@ -838,12 +858,21 @@ def doctor() -> None:
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)
 
 
-@services_app.command("up", epilog="Example: `ringbench services up`, and Ctrl-C or `ringbench services down` to end")
-def services_up() -> None:
+@services_app.command(
+    "up",
+    epilog="Examples: `ringbench services up`, and Ctrl-C or `ringbench services down` to end | "
+    "`ringbench services up --cluster`",
+)
+def services_up(
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Three brokers, a replica of Redis, and clusters for Spark and Flink, too."),
+    ] = False,
+) -> None:
     """Start Kafka, Redis and S3, print how to reach them, and keep them until Ctrl-C or `services down`."""
     from harness.interactive import keep_up
 
-    keep_up(console)
+    keep_up(console, cluster=cluster)
 
 
 @services_app.command("down")

@@ -21,6 +21,7 @@ from harness.outcomes import (
     trial_options,
     wrong_in,
 )
+from harness.placement import check_clusters
 from harness.pool import pool
 from harness.recording import keep_files
 from harness.resilience_result import Resilience
@@ -61,6 +62,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     _check_faults(scenario, options)
     if options.view:
         scenario.refuse_other_locations("--view")
+    check_clusters(scenario, options.external, options.engine_paths)
     check_route(scenario.engines, scenario.route, options.engine_paths)
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:

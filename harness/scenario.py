@@ -215,6 +215,18 @@ class Scenario(Section):
         """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
         return self.route == DIRECT
 
+    def refuse_cluster(self, command: str) -> None:
+        """Make sure that engines run in processes of their own.
+
+        Raises:
+            UsageError: they are to have clusters.
+        """
+        if self.cluster:
+            raise UsageError(
+                f"scenario {self.name}: `cluster`: `ringbench {command}` starts no clusters",
+                fix="leave `cluster` out, or use `ringbench run` or `ringbench chaos`",
+            )
+
     def refuse_direct(self, command: str, why: str) -> None:
         """Make sure that counts go through Kafka.
 

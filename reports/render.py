@@ -96,6 +96,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "route": summary.route_text(result),
         "unsettled": summary.unsettled_notes(result),
         "notes": [
+            *summary.cost_notes(result),
             *summary.baseline_notes(result),
             summary.QUANTILES_NOTE,
             summary.CLOCK_NOTE,

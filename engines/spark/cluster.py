@@ -25,9 +25,11 @@ def master_of(job: JobSpecification, settings: dict[str, Any]) -> str:
 
 def options_of(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
     """What the session has to know of the place where tasks run."""
+    # Not by `spark.jars` alone: what reads that needs them itself.
+    driver = {"spark.driver.extraClassPath": ":".join(job.jars)}
     if not is_cluster(settings["master"]):
-        return _on_loopback() | {"spark.driver.extraClassPath": ":".join(job.jars)}
-    options = {
+        return _on_loopback() | driver
+    options = driver | {
         # Executors fetch them from the driver.
         "spark.jars": ",".join(job.jars),
         "spark.executor.memory": settings["executor_memory"],

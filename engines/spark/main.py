@@ -144,7 +144,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
-        **LOCAL_FILES,
+        **({} if settings["checkpoint_dir"] else LOCAL_FILES),
         **functions_catalog(job),
         **options_of(job, settings),
         **settings["conf"],
