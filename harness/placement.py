@@ -17,7 +17,7 @@ from harness.scenario import Scenario
 
 _CONNECT_TIMEOUT_S = 5.0
 #: What such an option holds would stand in the result.
-_SECRET = re.compile(r"secret|password|token|credential", re.IGNORECASE)
+_SECRET = re.compile(r"(secret|password|passphrase|token|secret[._-]?key)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s:/]+:[0-9]+")
 _MASTERS = ("spark://", "k8s://", "yarn", "local")
 

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 TIMEOUT_S = 5.0
-CANCEL_TIMEOUT_S = 30.0
+CANCEL_TIMEOUT_S = 15.0
 POLL_S = 0.1
 #: A cluster cancels a job whose client has not been heard of for so long.
 LEASE_S = 30.0
