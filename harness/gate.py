@@ -121,9 +121,9 @@ def check_comparable(
     """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
 
     The workload is every key of the scenario but its name, description, engines, route, cluster, engine settings and
-    limits; of an input, where its files are does not matter, but what is in them. Engines may differ in their settings, in the
-    route of their counts, and in whether they run on clusters, since to compare these is a use of this. The host is its identity, its CPU model,
-    the number of its CPUs and, to 1 %, its memory.
+    limits; of an input, where its files are does not matter, but what is in them. Engines may differ in their settings,
+    in the route of their counts and in whether they run on clusters, since to compare these is a use of this. The host
+    is its identity, its CPU model, the number of its CPUs and, to 1 %, its memory.
 
     Raises:
         UsageError: workload or host differ, and that is not allowed. The message names every key with both values.

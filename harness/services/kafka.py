@@ -150,8 +150,8 @@ def start_kafka(directory: Path, *, port: int | None = None, detour: bool = Fals
         alone = _ALONE.format(voters=f"{HOST}:{controller}") + _REPLICATION.format(replicas=1, in_sync=1)
         way = Detour(free_port(), reserve_port()) if detour else None
         progress(kit.announcement(picked))
-        broker = _prepare(kit, _Place("", 1, picked, controller, _HEAP_MB, way), alone, ["--standalone"])
-        return _await([broker])[0]
+        place = _Place("", 1, picked, controller, _HEAP_MB, way)
+        return _launch([_prepare(kit, place, alone, ["--standalone"])])[0]
 
     return on_port("Kafka", port, start)
 
@@ -174,7 +174,8 @@ def start_brokers(directory: Path, *, port: int | None = None, progress: Progres
             for node, (own, controller) in enumerate(zip(ports, controllers, strict=True), start=1)
         ]
         with ThreadPoolExecutor(BROKERS) as pool:
-            return _await(list(pool.map(lambda place: _prepare(kit, place, others, []), places)))
+            prepared = list(pool.map(lambda place: _prepare(kit, place, others, []), places))
+        return _launch(prepared)
 
     return on_port("Kafka", port, start)
 
@@ -218,8 +219,8 @@ def kafka_version() -> str:
     return next(artifact.version for artifact in read_lock(JARS_LOCK) if artifact.name.startswith("kafka_"))
 
 
-def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) -> KafkaService:
-    """Prepare a broker's files, and start it. Does not wait until it answers.
+def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) -> Callable[[], KafkaService]:
+    """Prepare a broker's files. Returns what starts it, and does not wait until it answers.
 
     `further` are properties besides those that every broker has, `format_options` those of the storage tool.
     """
@@ -245,12 +246,14 @@ def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) 
         return start_process("Kafka", argv, log_path=log_path, cwd=home)
 
     address = f"{HOST}:{place.port}"
-    return KafkaService(address, kafka_version(), launch(), home / "data", log_path.parent, launch, detour)
+    return lambda: KafkaService(address, kafka_version(), launch(), home / "data", log_path.parent, launch, detour)
 
 
-def _await(brokers: list[KafkaService]) -> list[KafkaService]:
-    """Wait until all `brokers`, which have been started, answer; end them if one does not."""
+def _launch(prepared: list[Callable[[], KafkaService]]) -> list[KafkaService]:
+    """Start brokers and wait until all of them answer; end them if one does not."""
+    brokers: list[KafkaService] = []
     try:
+        brokers += [start() for start in prepared]
         for broker in brokers:
             broker.wait_until_ready()
     except BaseException:
