@@ -253,7 +253,7 @@ def _launch(prepared: list[Callable[[], KafkaService]]) -> list[KafkaService]:
     """Start brokers and wait until all of them answer; end them if one does not."""
     brokers: list[KafkaService] = []
     try:
-        brokers += [start() for start in prepared]
+        brokers.extend(start() for start in prepared)
         for broker in brokers:
             broker.wait_until_ready()
     except BaseException:
