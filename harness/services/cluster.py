@@ -93,13 +93,13 @@ class Launcher:
     environment: Mapping[str, str]
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def start(self, name: str, arguments: list[str], answers: Callable[[], bool], cwd: Path | None = None) -> Node:
+    def start(self, name: str, arguments: list[str], answers: Callable[[], bool]) -> Node:
         """Start a node. Does not wait until it serves."""
         log = self.directory / f"{name.replace(' ', '-')}.log"
 
         def launch() -> Process:
             argv = [*self.command, *arguments]
-            return start_process(name, argv, log_path=log, env=self.environment, cwd=cwd or self.directory)
+            return start_process(name, argv, log_path=log, env=self.environment, cwd=self.directory)
 
         node = Node(name, self.version, launch(), launch, answers)
         self._stack.callback(node.stop)

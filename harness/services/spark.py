@@ -15,10 +15,8 @@ _MEMORY = "4g"
 _PROPERTIES = (
     # Without it, a port that is taken is passed over, and nobody would know which one was taken instead.
     "-Dspark.port.maxRetries=0",
+    # A second way to submit jobs, of which there is no use here.
     "-Dspark.master.rest.enabled=false",
-    # Their web pages; looked at by people only.
-    "-Dspark.worker.ui.retainedExecutors=20",
-    "-Dspark.ui.reverseProxy=false",
 )
 
 
