@@ -1,5 +1,6 @@
 """CPU time and memory of process groups, from the kernel's own accounting."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -103,6 +104,19 @@ class Readings:
             cpu_system_s=self._used([usage.cpu_system_s for usage in self.usages], start_s, end_s),
             rss_bytes=max(peak_bytes, default=0),
         )
+
+    @classmethod
+    def together(cls, groups: Sequence["Readings"]) -> "Readings":
+        """The usage of several groups, read at the same times, as that of one."""
+        usages = [
+            Usage(
+                sum(each.cpu_user_s for each in now),
+                sum(each.cpu_system_s for each in now),
+                sum(each.rss_bytes for each in now),
+            )
+            for now in zip(*(group.usages for group in groups), strict=True)
+        ]
+        return cls(groups[0].t_s, usages)
 
     def _used(self, totals: list[float], start_s: float, end_s: float) -> float:
         return float(np.interp(end_s, self.t_s, totals) - np.interp(start_s, self.t_s, totals))

@@ -63,6 +63,7 @@ def trial_result(
         # Of another query than counts, nobody knows which records an answer tells of.
         throughput_records_per_s=None if expected.answers else _throughput(trial, workload),
         cost=_cost(trial, workload),
+        cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
         clock_step_ms=trial.clock_step_ms,
         updates=trial.measured.get("updates", 0),
@@ -218,9 +219,9 @@ def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
 
 
 def _cost(trial: Trial, workload: Workload) -> Cost | None:
-    if not trial.measured or trial.broken_off:
+    if not trial.measured or trial.broken_off or trial.cost_unknown:
         return None
-    usage = trial.readings["engine"].between(0, workload.specification.duration_s)
+    usage = trial.engine_readings.between(0, workload.specification.duration_s)
     records = _measured_records(workload)
     return Cost(
         records=records,
@@ -234,11 +235,11 @@ def _cost(trial: Trial, workload: Workload) -> Cost | None:
 def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
     duration_s = workload.specification.duration_s
     for name, readings in trial.readings.items():
-        if name != "engine" and readings.t_s:
+        if name not in ("engine", *trial.cluster) and readings.t_s:
             usage = readings.between(0, duration_s)
             yield ProcessCost(
                 name=name.replace("_", " "),
-                role="pipeline" if name in PIPELINE else "load" if name in LOAD else "measuring",
+                role="pipeline" if name.rstrip(" 0123456789") in PIPELINE else "load" if name in LOAD else "measuring",
                 cpu_cores=usage.cpu_s / duration_s,
                 cpu_user_s=usage.cpu_user_s,
                 cpu_system_s=usage.cpu_system_s,
@@ -258,7 +259,7 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
     warmup_s = workload.specification.warmup_s
     schedule_ms, sent, acked = np.array(trial.generator_progress).T
     sent_at_s = schedule_ms / 1000
-    readings = trial.readings["engine"]
+    readings = trial.engine_readings
     usage_at_s = np.array(readings.t_s) + warmup_s
     cpu_s = [usage.cpu_s for usage in readings.usages]
     rss_bytes = [usage.rss_bytes for usage in readings.usages]
@@ -278,6 +279,8 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
             lag_records=max(0, acked_now - hidden - visible),
             latency_ms_p50=p50,
             latency_ms_p99=p99,
-            cpu_cores=float(np.interp(end_s, usage_at_s, cpu_s) - np.interp(second, usage_at_s, cpu_s)),
-            rss_bytes=int(np.interp(end_s, usage_at_s, rss_bytes)),
+            cpu_cores=None
+            if trial.cost_unknown
+            else float(np.interp(end_s, usage_at_s, cpu_s) - np.interp(second, usage_at_s, cpu_s)),
+            rss_bytes=None if trial.cost_unknown else int(np.interp(end_s, usage_at_s, rss_bytes)),
         )

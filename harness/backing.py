@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from confluent_kafka.admin import AdminClient
+
 from engines.contract.kafka import librdkafka_properties
 from harness.archive import Bucket
 from harness.errors import ServiceError, UsageError
 from harness.processes import Process
 from harness.provision.cache import Progress
-from harness.services.kafka import KafkaService, check_kafka, start_kafka
-from harness.services.redis import RedisService, check_redis, start_redis
+from harness.services.kafka import KafkaService, check_kafka, start_brokers, start_kafka
+from harness.services.redis import RedisService, check_redis, start_redis, start_with_replica
 from harness.services.s3 import S3Service, check_s3, start_s3
 
 BUCKET = "ringbench"
 NAMESPACE = "cdr"
+_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,7 @@ class Backing:
         versions: by service.
         services: those that were started here, by name.
         kafka_data, kafka_gc_logs: folders of the broker that was started here, see `KafkaService`; else None.
+            Of several, those of the first, which has a replica of every partition, and the folder that all log to.
         kafka_properties: what else a client needs to be let in, in Java's names.
     """
 
@@ -99,11 +103,29 @@ class Backing:
         return found
 
     @property
+    def brokers(self) -> dict[str, KafkaService]:
+        """The brokers that were started here, by name."""
+        return {name: each for name, each in self.services.items() if isinstance(each, KafkaService)}
+
+    def leader(self, topic: str) -> str:
+        """The name of the broker that leads the first partition of `topic`."""
+        found = AdminClient({"bootstrap.servers": self.bootstrap_servers}).list_topics(topic, timeout=_TIMEOUT_S)
+        leader = found.brokers[found.topics[topic].partitions[0].leader]
+        address = f"{leader.host}:{leader.port}"
+        return next(name for name, each in self.brokers.items() if each.bootstrap_servers == address)
+
+    @property
     def redis(self) -> RedisService:
         """The Redis that was started here."""
         found = self.services["redis"]
         assert isinstance(found, RedisService)
         return found
+
+    @property
+    def replica_url(self) -> str:
+        """The address of the replica of the Redis that was started here; empty if there is none."""
+        found = self.services.get("redis 2")
+        return found.url if isinstance(found, RedisService) else ""
 
     @property
     def s3(self) -> S3Service:
@@ -115,12 +137,19 @@ class Backing:
 
 @contextmanager
 def start_backing(
-    external: External, run_id: str, directory: Path, progress: Progress, *, kafka_detour: bool = False
+    external: External,
+    run_id: str,
+    directory: Path,
+    progress: Progress,
+    *,
+    kafka_detour: bool = False,
+    cluster: bool = False,
 ) -> Iterator[Backing]:
     """Check the user's own services, start the others, and stop those at the end.
 
     Keys in the user's own Redis carry the run's id, so that they can neither meet others nor stay behind unnoticed.
-    With `kafka_detour`, a Kafka that is started here has a second way to it, through a proxy.
+    With `kafka_detour`, a Kafka that is started here has a second way to it, through a proxy. With `cluster`, it has
+    several brokers, and Redis a replica.
 
     Raises:
         UsageError: an address makes no sense.
@@ -131,9 +160,11 @@ def start_backing(
         versions: dict[str, str] = {}
 
         def keep(name: str, service: Any) -> Any:
-            stack.callback(service.stop)
-            services[name], versions[name] = service, service.version
-            return service
+            # Of several, the first has the name, and the others a number.
+            for number, each in enumerate(service if isinstance(service, list) else [service], start=1):
+                stack.callback(each.stop)
+                services[name if number == 1 else f"{name} {number}"] = each
+                versions[name] = each.version if number == 1 else f"{each.version}, {number} of them"
 
         bucket = _bucket(external.s3) if external.s3 else None
         if external.kafka:
@@ -146,18 +177,23 @@ def start_backing(
             versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
         ports = external.ports
         starters: dict[str, Callable[[], Any]] = {
-            "kafka": lambda: start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress),
-            "redis": lambda: start_redis(directory, port=ports.get("redis"), progress=progress),
+            "kafka": (lambda: start_brokers(directory, port=ports.get("kafka"), progress=progress))
+            if cluster
+            else lambda: start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress),
+            "redis": lambda: (start_with_replica if cluster else start_redis)(
+                directory, port=ports.get("redis"), progress=progress
+            ),
             "s3": lambda: start_s3(directory, port=ports.get("s3"), progress=progress),
         }
         _start_side_by_side({name: start for name, start in starters.items() if not getattr(external, name)}, keep)
-        kafka, redis = external.kafka or services["kafka"], external.redis or services["redis"]
+        kafka, redis = services.get("kafka"), external.redis or services["redis"]
+        brokers = [each.bootstrap_servers for each in services.values() if isinstance(each, KafkaService)]
         if not bucket:
             s3 = services["s3"]
             assert isinstance(s3, S3Service)
             bucket = _make_bucket(Bucket(s3.endpoint, BUCKET, s3.credentials))
         yield Backing(
-            bootstrap_servers=kafka.bootstrap_servers if isinstance(kafka, KafkaService) else str(kafka),
+            bootstrap_servers=external.kafka or ",".join(brokers),
             redis_url=redis.url if isinstance(redis, RedisService) else str(redis),
             namespace=f"{NAMESPACE}:{run_id}" if external.redis else NAMESPACE,
             bucket=bucket,

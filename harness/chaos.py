@@ -10,7 +10,7 @@ from harness.archive import fingerprint_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.engines import Engine, find_engines
 from harness.errors import InvalidRun, UsageError
-from harness.faults import BY_NAME, FAULTS, Planned, make_plan, trial_s
+from harness.faults import BY_NAME, FAULTS, Planned, check_place, make_plan, trial_s
 from harness.outcomes import (
     Done,
     control_band,
@@ -26,6 +26,7 @@ from harness.outcomes import (
     went_back,
     wrong_in,
 )
+from harness.placement import check_clusters
 from harness.pool import pool
 from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.result import EngineResult, Result, TrialResult
@@ -97,11 +98,15 @@ def chaos(
     refuse_disorder(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
+    check_clusters(scenario, options.external, options.engine_paths)
+    check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     detour = needs_detour(each for planned in plan for each in planned)
-    with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
+    with open_session(
+        run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
+    ) as session:
         done = list(_trials(session, scenario, plan))
         result = _assemble(session, started_at, scenario, chosen, options, done)
         return result, session.save(result, options, went_wrong=exit_code(result) != 0)

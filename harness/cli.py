@@ -68,6 +68,13 @@ Query = Annotated[
         "(see docs/queries.md); the scenario's own if not given."
     ),
 ]
+Cluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="Start three brokers, and for Spark and Flink a cluster each, of two workers; see docs/cluster.md.",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
@@ -92,6 +99,7 @@ class _Settings:
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
     "`ringbench run queries --query sessions` | "
+    "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
 def run(
@@ -99,7 +107,7 @@ def run(
         str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, queries, sweep, scale, chaos, soak) or a "
+            "flash-crowd, dirty, queries, sweep, scale, chaos, soak, cluster) or a "
             "YAML file; main by default."
         ),
     ] = None,
@@ -129,6 +137,19 @@ def run(
     tuning: Tuning = None,
     route: Route = None,
     query: Query = None,
+    cluster: Cluster = False,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Your own Spark cluster: spark://HOST:PORT, yarn, k8s://https://HOST:PORT.")
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Spark, KEY=VALUE; can be repeated.")
+    ] = None,
+    flink_jobmanager: Annotated[
+        str | None, typer.Option(help="Your own Flink session cluster, HOST:PORT of its REST interface.")
+    ] = None,
+    flink_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Flink for its job, KEY=VALUE; can be repeated.")
+    ] = None,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -158,6 +179,7 @@ def run(
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
     from harness.backing import External
+    from harness.placement import Placement, placed
     from harness.profiling import SUFFIX as FLAME_GRAPH
     from harness.run import exit_code
     from harness.run import run as run_scenario
@@ -173,6 +195,8 @@ def run(
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning
+    if cluster:
+        chosen["cluster"] = True
     if engine:
         chosen["engines"] = engine
     external = External(
@@ -191,10 +215,16 @@ def run(
         view=view,
         profile=profile,
     )
+    placement = Placement(
+        spark_master=spark_master,
+        spark_conf=spark_conf or (),
+        flink_jobmanager=flink_jobmanager,
+        flink_conf=flink_conf or (),
+    )
     input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
-        plan = _tuned(load_scenario(name, chosen, input_options), options.engine_paths)
+        plan = placed(_tuned(load_scenario(name, chosen, input_options), options.engine_paths), placement)
         result, directory = run_scenario(plan, trials, options, watcher)
         watcher.phase("writing the report")
         reports = write_reports(result, directory)
@@ -716,6 +746,7 @@ def chaos(
     per_trial: Annotated[int, typer.Option(min=1, help="Faults in a trial at the most, one after the other.")] = 4,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    cluster: Cluster = False,
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     runs_dir: RunsDir = Path("runs"),
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
@@ -724,7 +755,7 @@ def chaos(
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
     from harness.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
     from harness.chaos import chaos as inject
-    from harness.faults import FAULTS
+    from harness.faults import FAULTS, possible
     from harness.scenario import load_scenario
     from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
@@ -736,11 +767,11 @@ def chaos(
         raise UsageError("--all and --fault exclude each other", fix="give one of them")
     names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
     check_names(names)
-    chosen = ChaosOptions(names, seed, per_trial)
-    overrides = {"rate_records_per_s": _number(rate), "engines": engine}
+    overrides = {"rate_records_per_s": _number(rate), "engines": engine, "cluster": cluster}
     options = SessionOptions(runs_dir=runs_dir, engine_paths=engine_path or [], command=_command(), keep_logs=keep_logs)
     load = load_scenario(scenario, {key: value for key, value in overrides.items() if value})
     load = _tuned(load, options.engine_paths)
+    chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial)
     if plan:
         from pydantic import TypeAdapter
 
@@ -882,12 +913,21 @@ def doctor() -> None:
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)
 
 
-@services_app.command("up", epilog="Example: `ringbench services up`, and Ctrl-C or `ringbench services down` to end")
-def services_up() -> None:
+@services_app.command(
+    "up",
+    epilog="Examples: `ringbench services up`, and Ctrl-C or `ringbench services down` to end | "
+    "`ringbench services up --cluster`",
+)
+def services_up(
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Three brokers, a replica of Redis, and clusters for Spark and Flink, too."),
+    ] = False,
+) -> None:
     """Start Kafka, Redis and S3, print how to reach them, and keep them until Ctrl-C or `services down`."""
     from harness.interactive import keep_up
 
-    keep_up(console)
+    keep_up(console, cluster=cluster)
 
 
 @services_app.command("down")

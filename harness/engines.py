@@ -50,6 +50,7 @@ class Engine:
         java_classpath: which jars that its Python packages bring the sources need besides `jars`, as a glob pattern
             below the environment's ``site-packages``; empty for none.
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
+        cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
@@ -67,6 +68,7 @@ class Engine:
     java_sources: str = ""
     java_classpath: str = ""
     task_kill: bool = False
+    cluster: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
     queries: list[str] = field(default_factory=lambda: [COUNTS])
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)

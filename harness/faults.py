@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 
 from harness.backing import Backing
+from harness.errors import UsageError
+from harness.services.cluster import Cluster, Node
 from harness.supervisor import Supervisor
 from harness.workers.orders import ClockOrders
 from harness.workers.proxy import ProxyOrders
@@ -23,6 +25,7 @@ SPREAD_SHARE = 0.2
 #: The proxies, among a trial's children: between the writer and Redis, and between the engine and Kafka.
 REDIS_PROXY, KAFKA_PROXY = "proxy", "kafka_proxy"
 GENERATOR = "generator"
+KAFKA = "kafka"
 #: Far beyond any lateness that is allowed, and far below what brokers refuse (an hour).
 CLOCK_STEP_MS = 300_000
 
@@ -36,12 +39,16 @@ class Stage:
         supervisor: what starts dead children again.
         backing: the services, all of them started here.
         orders: the file that tells a worker, by its name, what to do.
+        input_topic: the trial's.
+        cluster: the engine's own, if it has one.
     """
 
     pid_of: Callable[[str], int]
     supervisor: Supervisor
     backing: Backing
     orders: Callable[[str], Path]
+    input_topic: str
+    cluster: Cluster | None = None
 
     def processes(self, group: str) -> list[psutil.Process]:
         """The processes below the guard of a group; the guard itself must go on to watch."""
@@ -80,6 +87,8 @@ class Fault:
         jvm: whether it is for engines with a JVM only.
         task: whether it harms a task within the engine: for engines that say that they can do that only.
         archive: whether the trial must archive its input.
+        cluster: whose cluster it harms: that of an engine, by its name, or ``kafka``; empty if it needs none.
+        single: whether it takes the engine for one process, or Kafka for one broker: not for clusters.
         evidence: the child, and the total in its progress, that rises if the fault does something; None if a signal or
             a limit cannot but do it.
         start, heal: what to do. `heal` is called once, whatever happens, and may raise nothing.
@@ -94,7 +103,14 @@ class Fault:
     jvm: bool = False
     task: bool = False
     archive: bool = False
+    cluster: str = ""
+    single: bool = False
     evidence: tuple[str, str] | None = None
+
+    @property
+    def fails_tasks(self) -> bool:
+        """Whether tasks fail of it that the engine is to run again by its own means."""
+        return self.task or self.cluster not in ("", KAFKA)
 
     @property
     def harms_sink(self) -> bool:
@@ -135,6 +151,7 @@ def _network(name: str, description: str, orders: ProxyOrders, duration_s: float
         recovery_s,
         lambda stage: orders.give(stage.orders(proxy)),
         lambda stage: ProxyOrders(resets=orders.resets).give(stage.orders(proxy)),
+        single=proxy == KAFKA_PROXY,
         evidence=(proxy, "harmed"),
     )
 
@@ -175,6 +192,35 @@ def _empty_disk(stage: Stage) -> None:
     stage.supervisor.release("engine")
 
 
+def _worker(stage: Stage) -> Node:
+    assert stage.cluster, "there is a cluster, or the fault was refused"
+    return stage.cluster.workers[0]
+
+
+def _worker_kill(name: str, description: str, engine: str, evidence: str) -> Fault:
+    """One of the two workers of the engine's cluster dies, with all it does, and is started again at the end."""
+    return Fault(
+        name,
+        description,
+        4.0,
+        24.0,
+        lambda stage: stage.signal(_worker(stage).name, signal.SIGKILL),
+        lambda stage: _worker(stage).start_again(),
+        cluster=engine,
+        evidence=("engine", evidence),
+    )
+
+
+def _kill_leader(stage: Stage) -> None:
+    stage.signal(stage.backing.leader(stage.input_topic), signal.SIGKILL)
+
+
+def _start_brokers(stage: Stage) -> None:
+    for broker in stage.backing.brokers.values():
+        if broker.process.poll() is not None:
+            broker.start_again()
+
+
 FAULTS = (
     _kill("engine", "the engine, with all its processes, is killed, and started again from its checkpoint", 26.0),
     Fault(
@@ -194,6 +240,7 @@ FAULTS = (
         _kill_task,
         lambda _stage: None,
         task=True,
+        single=True,
         evidence=("engine", "task_restarts"),
     ),
     _stop("engine", "the engine is stopped, and goes on: a long pause of the JVM, or a frozen host"),
@@ -204,6 +251,7 @@ FAULTS = (
         26.0,
         _fill_disk,
         _empty_disk,
+        single=True,
     ),
     Fault(
         "kafka-kill",
@@ -268,6 +316,29 @@ FAULTS = (
         lambda stage: ClockOrders().give(stage.orders(GENERATOR)),
         evidence=(GENERATOR, "clock_steps"),
     ),
+    _worker_kill(
+        "worker-kill",
+        "a worker of Spark's cluster is killed with its executor; the other one takes over, and it is started again",
+        "spark",
+        "executors_lost",
+    ),
+    _worker_kill(
+        "taskmanager-kill",
+        "a task manager of Flink's cluster is killed; the other one takes over from the last checkpoint, and it is "
+        "started again",
+        "flink",
+        "task_restarts",
+    ),
+    Fault(
+        "broker-leader-kill",
+        "the broker that leads a partition of the input is killed; another one takes over, and it is started again",
+        # Longer than the others need to miss it.
+        8.0,
+        20.0,
+        _kill_leader,
+        _start_brokers,
+        cluster=KAFKA,
+    ),
 )
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
@@ -310,12 +381,37 @@ def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
     return planned
 
 
+def possible(names: Iterable[str], *, cluster: bool) -> list[str]:
+    """Those of the faults called `names` that go with clusters, or without."""
+    return [name for name in names if not (BY_NAME[name].single if cluster else BY_NAME[name].cluster)]
+
+
+def check_place(names: Iterable[str], *, cluster: bool) -> None:
+    """Make sure that all the faults called `names` go with clusters, or without.
+
+    Raises:
+        UsageError: one does not.
+    """
+    names = list(names)
+    for name in sorted(set(names) - set(possible(names, cluster=cluster))):
+        if cluster:
+            raise UsageError(
+                f"the fault {name} takes the engine for one process, or Kafka for one broker, and there is a cluster",
+                fix=f"leave {name} out, or --cluster; {', '.join(possible(BY_NAME, cluster=True))} go with clusters",
+            )
+        raise UsageError(f"the fault {name} harms a cluster, and there is none", fix="give --cluster, too")
+
+
 def anywhere(*, archive: bool) -> list[str]:
     """Names of the faults that any engine can have, in a trial that does `archive` its input or does not.
 
     A clock that steps is left out: the way of records is not taken apart into hops then.
     """
-    special = {fault.name for fault in FAULTS if fault.jvm or fault.task or needs(GENERATOR, [fault.name])}
+    special = {
+        fault.name
+        for fault in FAULTS
+        if fault.jvm or fault.fails_tasks or fault.cluster or needs(GENERATOR, [fault.name])
+    }
     return [fault.name for fault in FAULTS if fault.name not in special and (archive or not fault.archive)]
 
 

@@ -36,7 +36,7 @@ ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
 ALLOW_DIFFERENT_HOST = "--allow-different-host"
 
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
-_NOT_WORKLOAD = {"name", "description", "engines", "route", "tuning", "engine_settings", "limits"}
+_NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits"}
 # A run from before there was a key was driven as the key's default says.
 _DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()}
 _HOST = ("host", "cpu_model", "cpu_count")
@@ -120,10 +120,10 @@ def check_comparable(
 ) -> list[str]:
     """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
 
-    The workload is every key of the scenario but its name, description, engines, route, engine settings and limits; of
-    an input, where its files are does not matter, but what is in them. Engines may differ in their settings and in the
-    route of their counts, since to compare these is a use of this. The host is its identity, its CPU model,
-    the number of its CPUs and, to 1 %, its memory.
+    The workload is every key of the scenario but its name, description, engines, route, cluster, engine settings and
+    limits; of an input, where its files are does not matter, but what is in them. Engines may differ in their settings,
+    in the route of their counts and in whether they run on clusters, since to compare these is a use of this. The host
+    is its identity, its CPU model, the number of its CPUs and, to 1 %, its memory.
 
     Raises:
         UsageError: workload or host differ, and that is not allowed. The message names every key with both values.
@@ -171,6 +171,7 @@ def _other_differences(old: Result, new: Result) -> Iterator[str]:
     yield from _differences(one.model_dump(), other.model_dump(), _SOFTWARE)
     yield from _differences(one.services, other.services, {**one.services, **other.services})
     yield from _differences({"route": route_of(old)}, {"route": route_of(new)}, ["route"])
+    yield from _differences(_DEFAULTS | old.scenario, _DEFAULTS | new.scenario, ["cluster"])
     yield from _differences(_flat(old.scenario), _flat(new.scenario), _limits(old, new))
     archives = {run.truth.archive_sha256 for run in (old, new) if run.truth}
     if len(archives) > 1 and not _workload_differences(old, new):

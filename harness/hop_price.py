@@ -72,7 +72,11 @@ def _services_cpu(engine: EngineResult) -> float | None:
 
 def _used_s(trials: list[TrialResult]) -> Iterator[float | None]:
     for trial in trials:
-        costs = {cost.name: cost.cpu_user_s + cost.cpu_system_s for cost in trial.other_costs}
+        costs: dict[str, float] = {}
+        for cost in trial.other_costs:
+            # Of several brokers, all but the first have numbers.
+            name = cost.name.rstrip(" 0123456789")
+            costs[name] = costs.get(name, 0.0) + cost.cpu_user_s + cost.cpu_system_s
         # The user's own services cannot be measured.
         yield sum(costs.get(name, 0.0) for name in _SERVICES) if {"kafka", "redis"} <= costs.keys() else None
 

@@ -6,15 +6,22 @@ import shutil
 import signal
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 
 from harness.backing import Backing, External, start_backing
+from harness.cluster import has_cluster, start_cluster
+from harness.engines import all_engines, prepare
 from harness.errors import UsageError
-from harness.provision.cache import cache_dir
+from harness.provision.cache import Progress, cache_dir
+from harness.provision.java import ensure_java
+from harness.services.cluster import Cluster
 
+#: Tasks that each worker of a cluster can run side by side.
+SLOTS = 2
 DOWN_DEADLINE_S = 30
 
 
@@ -22,8 +29,10 @@ def _state_path() -> Path:
     return cache_dir() / "services.json"
 
 
-def keep_up(console: Console) -> None:
+def keep_up(console: Console, *, cluster: bool = False) -> None:
     """Start the services, print how to reach them, and keep them until SIGINT or SIGTERM.
+
+    With `cluster`, Kafka has several brokers and Redis a replica, and there is a cluster for each engine that has one.
 
     Raises:
         UsageError: they are up already.
@@ -32,17 +41,35 @@ def keep_up(console: Console) -> None:
     if running := _running():
         raise UsageError(f"services are up already, kept by process {running.pid}", fix="ringbench services down")
     work = Path(tempfile.mkdtemp(prefix="ringbench-services-"))
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False)
+
     state = _state_path()
     try:
-        with start_backing(External(), "services", work, lambda text: console.print(text, highlight=False)) as backing:
+        with ExitStack() as stack:
+            backing = stack.enter_context(start_backing(External(), "services", work, tell, cluster=cluster))
+            clusters = _start_clusters(stack, work, tell) if cluster else {}
             _save(state)
-            _show(console, backing)
+            _show(console, backing, clusters)
             signal.pause()
     except KeyboardInterrupt:
         console.print("stopped")
     finally:
         state.unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _start_clusters(stack: ExitStack, work: Path, progress: Progress) -> dict[str, Cluster]:
+    """A cluster for each engine of Ringbench's own that has one, by the engine's name."""
+    environment = {"JAVA_HOME": str(ensure_java(progress).home)}
+    engines = [prepare(engine, progress) for engine in all_engines([]) if has_cluster(engine)]
+    return {
+        each.engine.name: stack.enter_context(
+            start_cluster(each, work / each.engine.name, SLOTS, environment, progress)
+        )
+        for each in engines
+    }
 
 
 def take_down(console: Console) -> None:
@@ -78,7 +105,7 @@ def _running() -> psutil.Process | None:
     return process if process.create_time() == found["created"] else None
 
 
-def _show(console: Console, backing: Backing) -> None:
+def _show(console: Console, backing: Backing, clusters: dict[str, Cluster]) -> None:
     bucket = backing.bucket
     lines = {
         "Kafka": backing.bootstrap_servers,
@@ -86,6 +113,16 @@ def _show(console: Console, backing: Backing) -> None:
         "S3": f"{bucket.endpoint}/{bucket.name}",
         **bucket.environment(),
     }
+    if backing.replica_url:
+        lines["Redis, replica"] = backing.replica_url
+    for name, cluster in clusters.items():
+        lines |= {name.title(): cluster.address, f"{name.title()}, web": cluster.web}
     for name, value in lines.items():
         console.print(f"  {name:<22} {value}", highlight=False, soft_wrap=True)
+    if clusters:
+        console.print("To run jobs on them (their cost is not measured then), with the AWS variables above set:")
+        where = f"--kafka {backing.bootstrap_servers} --redis {backing.redis_url} --s3 {bucket.endpoint}/{bucket.name}"
+        for name, option in (("spark", "--spark-master"), ("flink", "--flink-jobmanager")):
+            command = f"ringbench run smoke --engine {name} {option} {clusters[name].address} {where}"
+            console.print(f"  {command}", highlight=False, soft_wrap=True)
     console.print("  Ctrl-C or `ringbench services down` ends them.", highlight=False)

@@ -270,6 +270,7 @@ def _refuse(scenario: Scenario) -> None:
     scenario.refuse_direct("loadtest", "a load test measures what users cost the pipeline as it usually is")
     scenario.refuse_input("loadtest")
     scenario.refuse_query("`ringbench loadtest`", "measures counts only")
+    scenario.refuse_cluster("loadtest")
 
 
 def _trial(setting: _Setting, planned: Planned, total: int) -> _Done:

@@ -10,7 +10,7 @@ import numpy as np
 from engines.contract.aggregate import Cell
 from harness.engines import Engine
 from harness.errors import UsageError
-from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, needs
+from harness.faults import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, needs
 from harness.resilience import (
     STEP_MS,
     STEP_S,
@@ -81,6 +81,8 @@ def why_not(fault: Fault, engine: Engine) -> str:
         return "the engine has no JVM"
     if fault.task and not engine.task_kill:
         return "the engine has no task that could fail by itself (`task_kill` in its engine.toml)"
+    if fault.cluster not in ("", KAFKA, engine.name):
+        return f"only a cluster of {fault.cluster} has such a process"
     return ""
 
 
@@ -106,7 +108,7 @@ def trial_options(label: str, everything: Iterable[Planned], fit: Sequence[Plann
         proxied=needs(REDIS_PROXY, names),
         kafka_proxied=needs(KAFKA_PROXY, names),
         producers_stamps=needs(GENERATOR, own),
-        restarts_tasks=any(BY_NAME[name].task for name in own),
+        restarts_tasks=any(BY_NAME[name].fails_tasks for name in own),
         **further,
     )
 
@@ -140,7 +142,7 @@ def not_applicable(plan: Iterable[PlannedFault], engine: Engine, label: Callable
 def went_back(trial: Trial) -> bool:
     """Whether the engine, or a task of it, was started again in the trial."""
     died = any(each.name == "engine" for each in trial.restarts)
-    return died or any(BY_NAME[each.planned.fault].task and each.did_something for each in trial.injected)
+    return died or any(BY_NAME[each.planned.fault].fails_tasks and each.did_something for each in trial.injected)
 
 
 def forgive_repeats(done: Done) -> int:

@@ -261,8 +261,10 @@ class Sample(_Part):
     lag_records: int = Field(description="acknowledged but not yet visible (or known malformed)")
     latency_ms_p50: float | None = Field(description="of the records that became visible in this second")
     latency_ms_p99: float | None
-    cpu_cores: float = Field(description="CPU-seconds the engine used in this second, per second")
-    rss_bytes: int
+    cpu_cores: float | None = Field(
+        description="CPU-seconds the engine used in this second, per second; null if out of reach"
+    )
+    rss_bytes: int | None
 
 
 class SteadyState(_Part):
@@ -296,6 +298,7 @@ class TrialResult(_Outcome):
     number: int = Field(description="place in the run, from 1")
     block: int = Field(description="the round of all engines that it belongs to, from 1")
     steady: SteadyState | None
+    cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
     clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
     other_costs: list[ProcessCost] = []
     pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")

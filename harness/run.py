@@ -10,7 +10,7 @@ from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
 from harness.engines import check_query, check_route, find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
-from harness.faults import BY_NAME
+from harness.faults import BY_NAME, check_place
 from harness.input.prepare import replayed
 from harness.outcomes import (
     Done,
@@ -22,6 +22,7 @@ from harness.outcomes import (
     trial_options,
     wrong_in,
 )
+from harness.placement import check_clusters
 from harness.pool import pool
 from harness.recording import keep_files
 from harness.resilience_result import Resilience
@@ -62,6 +63,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     _check_faults(scenario, options)
     if options.view:
         scenario.refuse_other_locations("--view")
+    check_clusters(scenario, options.external, options.engine_paths)
     check_route(scenario.engines, scenario.route, options.engine_paths)
     check_query(scenario.engines, scenario.query, options.engine_paths)
     refuse_untested(scenario, view=options.view)
@@ -98,7 +100,7 @@ def _run(
 ) -> tuple[Result, Path]:
     started_at, run_id = datetime.now(UTC), new_run_id()
     detour = needs_detour(scenario.fault_plan())
-    with open_session(run_id, names, options, watcher, kafka_detour=detour) as session:
+    with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
         if trials > 1:
             rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
@@ -117,6 +119,7 @@ def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
     if not scenario.faults:
         return
     refuse_disorder(scenario)
+    check_place((each.fault for each in scenario.fault_plan()), cluster=scenario.cluster)
     external = options.external
     for name, address in (("kafka", external.kafka), ("redis", external.redis), ("s3", external.s3)):
         if address:
@@ -151,7 +154,16 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     """
     engine = scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
-    kept = {"rate_records_per_s", "partitions", "generators", "parallelism", "route", "engine_settings", "limits"}
+    kept = {
+        "rate_records_per_s",
+        "partitions",
+        "generators",
+        "parallelism",
+        "route",
+        "cluster",
+        "engine_settings",
+        "limits",
+    }
     duration_s = min(REHEARSAL_S, scenario.warmup_s + scenario.duration_s)
     load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}

@@ -71,6 +71,7 @@ def scale(
     """
     scenario.refuse_input("scale")
     scenario.refuse_query("`ringbench scale`", "measures counts only")
+    scenario.refuse_cluster("scale")
     scenario.refuse_varying_rate("a scaling has one constant rate in each trial")
     scenario.refuse_faults("scale", "what they cost could not be told from what the load does")
     if scenario.hot_partition and min(options.partitions) == 1:

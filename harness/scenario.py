@@ -137,6 +137,7 @@ class Scenario(Section):
     route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()
     input: InputSection | None = Field(None, description="a user's own records, in place of made ones")
@@ -241,6 +242,18 @@ class Scenario(Section):
     def is_direct(self) -> bool:
         """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
         return self.route == DIRECT
+
+    def refuse_cluster(self, command: str) -> None:
+        """Make sure that engines run in processes of their own.
+
+        Raises:
+            UsageError: they are to have clusters.
+        """
+        if self.cluster:
+            raise UsageError(
+                f"scenario {self.name}: `cluster`: `ringbench {command}` starts no clusters",
+                fix="leave `cluster` out, or use `ringbench run` or `ringbench chaos`",
+            )
 
     def refuse_direct(self, command: str, why: str) -> None:
         """Make sure that counts go through Kafka.

@@ -114,11 +114,12 @@ def open_session(
     watcher: ConsoleWatcher,
     *,
     kafka_detour: bool = False,
+    cluster: bool = False,
 ) -> Iterator[Session]:
     """Put everything in place that trials of `engines` need; take it away at the end.
 
     If that end is an error, the logs stay in the run's directory. With `kafka_detour`, engines can be made to reach
-    Kafka through a proxy.
+    Kafka through a proxy. With `cluster`, Kafka has several brokers.
 
     Raises:
         RingbenchError: something is wrong with the engines, or could not be started.
@@ -132,7 +133,7 @@ def open_session(
         profiler = ensure_profiler(watcher.note) if options.profile else None
         watcher.phase("starting Kafka, Redis and S3")
         backing = stack.enter_context(
-            start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour)
+            start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour, cluster=cluster)
         )
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:

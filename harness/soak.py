@@ -140,6 +140,7 @@ def _check(scenario: Scenario) -> None:
     refuse_disorder(scenario)
     scenario.refuse_input("soak")
     scenario.refuse_query("`ringbench soak`", "measures counts only")
+    scenario.refuse_cluster("soak")
     scenario.refuse_faults("soak", "a soak test draws its own by --faults-per-hour")
     scenario.refuse_direct("soak", "its faults harm Redis and the writer, and an engine need not survive a lost Redis")
     if scenario.duplicates_per_million:

@@ -63,6 +63,7 @@ def sweep(
     """
     scenario.refuse_input("sweep")
     scenario.refuse_query("`ringbench sweep`", "measures counts only")
+    scenario.refuse_cluster("sweep")
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
             f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "

@@ -21,6 +21,7 @@ from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
 from harness.clock import ClockWatch
+from harness.cluster import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
 from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
@@ -31,6 +32,7 @@ from harness.profiling import Profiling
 from harness.recording import SUFFIX
 from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
+from harness.services.cluster import Cluster
 from harness.services.ports import HOST
 from harness.store import clear, read_answers, read_counts
 from harness.supervisor import Restart, Supervisor
@@ -153,7 +155,11 @@ class Injected:
 
 @dataclass
 class Trial:
-    """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`)."""
+    """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
+
+    `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `cost_unknown`
+    says why it is not known what the engine used.
+    """
 
     name: str
     label: str
@@ -182,7 +188,14 @@ class Trial:
     restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
+    cluster: list[str] = field(default_factory=list)
+    cost_unknown: str = ""
     flame_graphs: list[Path] = field(default_factory=list)
+
+    @property
+    def engine_readings(self) -> Readings:
+        """The usage of the engine, with its cluster."""
+        return Readings.together([self.readings[name] for name in ("engine", *self.cluster)])
 
     @property
     def recording(self) -> Path:
@@ -218,6 +231,7 @@ class TrialRunner:
         self._name = prepared.engine.name
         self._topics = Topics.of(run_id, options.label, aggregates=not scenario.is_direct)
         self._trial = Trial(self._name, options.label, f"{run_id}/{options.label}/archive", directory)
+        self._cluster: Cluster | None = None
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter | OwnMeter] = {}
         self._reading_due_s = 0.0
@@ -258,6 +272,8 @@ class TrialRunner:
     def _start_engine(self, stack: ExitStack) -> None:
         """Start the engine, and what is to be there before it."""
         self._watcher.phase(f"{self._options.label}: starting the engine")
+        if self._scenario.cluster and has_cluster(self._prepared.engine):
+            self._start_cluster(stack)
         for name, job_of_proxy in self._proxy_jobs().items():
             self._children[name] = stack.enter_context(start_worker("proxy", job_of_proxy, self._directory, name=name))
             self._children[name].wait_for("ready", WORKER_READY_S)
@@ -280,6 +296,15 @@ class TrialRunner:
         self._trial.version, self._trial.config = ready.fields.get("version"), ready.fields.get("config", {})
         self._trial.startup_s = (ready.at_ms - child.started_ms) / 1000
         return True
+
+    def _start_cluster(self, stack: ExitStack) -> None:
+        """Start a cluster for the engine; each of its workers can do all of the work, if the other one is lost."""
+        environment = self._environment | self._jvm_options()
+        slots = self._scenario.parallelism
+        self._cluster = stack.enter_context(
+            start_cluster(self._prepared, self._directory, slots, environment, self._watcher.note)
+        )
+        self._trial.cluster += self._cluster.nodes
 
     def _engine(self, stack: ExitStack, job: Path) -> Child:
         argv = self._prepared.command(job)
@@ -336,7 +361,9 @@ class TrialRunner:
         self._children[name] = stack.enter_context(start_worker(module, job, self._directory, env, name=name))
 
     def _pids(self) -> dict[str, int]:
-        return {name: child.process.pid for name, child in self._children.items()} | self._backing.pids
+        children = {name: child.process.pid for name, child in self._children.items()}
+        nodes = {name: node.process.pid for name, node in (self._cluster.nodes if self._cluster else {}).items()}
+        return children | nodes | self._backing.pids
 
     def _metered_pids(self) -> dict[str, int]:
         return self._pids() | {name: child.process.pid for name, child in self._options.companions.items()}
@@ -367,8 +394,17 @@ class TrialRunner:
             checkpoint_interval_ms=self._scenario.checkpoint_interval_ms,
             restarts_tasks=self._options.restarts_tasks,
             jars=[str(jar) for jar in self._prepared.jars],
-            settings=self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings,
+            settings=self._engine_settings(),
         )
+
+    def _engine_settings(self) -> dict[str, Any]:
+        engine = self._prepared.engine
+        settings = self._scenario.engine_settings.get(self._name, {}) | self._options.engine_settings
+        if self._cluster:
+            return settings | {engine.cluster: self._cluster.address}
+        if cluster_of(engine, settings):
+            self._trial.cost_unknown = ELSEWHERE
+        return settings
 
     def _redis_target(self) -> RedisTarget:
         return RedisTarget(url=self._backing.redis_url, namespace=self._backing.namespace, expire_s=self._expire_s())
@@ -496,7 +532,7 @@ class TrialRunner:
             return True
         self._heal_all()
         try:
-            for service in self._backing.services.values():
+            for service in (*self._backing.services.values(), *(self._cluster.nodes if self._cluster else {}).values()):
                 service.wait_until_ready()
         except ServiceError as error:
             self._trial.invalid_reasons.append(f"a service did not come back after a fault: {error.message}")
@@ -511,7 +547,14 @@ class TrialRunner:
         return True
 
     def _stage(self) -> Stage:
-        return Stage(lambda name: self._pids()[name], self._supervisor, self._backing, self._orders)
+        return Stage(
+            lambda name: self._pids()[name],
+            self._supervisor,
+            self._backing,
+            self._orders,
+            self._topics.input,
+            self._cluster,
+        )
 
     def _evidence(self, injected: Injected) -> int:
         """The total that rises if the fault does something."""

@@ -96,6 +96,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "route": f"{summary.query_text(result)} {summary.route_text(result)}".strip(),
         "unsettled": summary.unsettled_notes(result),
         "notes": [
+            *summary.cost_notes(result),
             *summary.baseline_notes(result),
             *summary.measure_notes(result),
             *([summary.RATIO_NOTE] if summary.asks_for_counts(result) else []),

@@ -185,6 +185,12 @@ def unsettled_notes(result: Result) -> list[str]:
     return notes
 
 
+def cost_notes(result: Result) -> list[str]:
+    """Of which engines it is not known what they used, and why."""
+    unknown = {engine.name: {trial.cost_unknown for trial in engine.trials} - {""} for engine in result.engines}
+    return [f"{name}: the cost is not measured: {why}" for name, reasons in unknown.items() for why in sorted(reasons)]
+
+
 def calibration_text(result: Result) -> str:
     """What the last calibration of the harness on this host found."""
     found = result.environment.calibration

@@ -35,7 +35,7 @@ def final_table(result: Result) -> Group:
     notes = [Text(note, style="dim") for note in summary.measure_notes(result)]
     unsettled = [Text(note, style="yellow") for note in summary.unsettled_notes(result)]
     winners = [Text(line) for line in headline.short_winners]
-    baseline = [Text(note) for note in summary.baseline_notes(result)]
+    baseline = [Text(note) for note in (*summary.cost_notes(result), *summary.baseline_notes(result))]
     return Group(*lines, _table(result), *reasons, *unsettled, *winners, *baseline, *notes)
 
 

@@ -1,9 +1,13 @@
-"""The Flink engine: a SQL job in a mini cluster of its own, in one JVM. Python submits it and watches."""
+"""The Flink engine: a SQL job in a mini cluster of its own, in one JVM, or on a session cluster that is there.
+
+Python submits it and watches.
+"""
 
 import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
-from rest import Rest
+from rest import ENDED, LEASE_S, Rest
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
@@ -39,13 +43,18 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "state_ttl_ms": 300_000,
     # "hashmap": on the heap. The state is small, and RocksDB would serialise at every access.
     "state_backend": "hashmap",
-    # The JVM's heap: job manager and task manager together.
+    # The JVM's heap: job manager and task manager together. With a cluster, it submits the job, and no more.
     "heap": "1536m",
+    # The REST address, HOST:PORT, of a session cluster; empty: a mini cluster of its own.
+    "jobmanager": "",
+    # On a cluster of several machines: a folder that all of them reach, such as hdfs://HOST/ringbench.
+    "checkpoint_dir": "",
+    # Further options of Flink for the job, which go before all others.
+    "conf": {},
 }
 
 PROGRESS_INTERVAL_S = 1.0
 READY_POLL_S = 0.05
-ENDED = ("FAILED", "FINISHED", "CANCELED", "SUSPENDED")
 
 #: Operator (the beginning of its name among the metrics) and metric that hold a total.
 RECORDS_IN = (f"Source__{SOURCE}", "numRecordsIn")
@@ -72,21 +81,44 @@ def work(
     Raises:
         RuntimeError: the job ended by itself.
     """
-    rest_port = free_port()
-    environment = start_environment(job, settings, rest_port)
+    on_cluster = bool(settings["jobmanager"])
+    address = settings["jobmanager"] or f"127.0.0.1:{free_port()}"
+    checkpoint = take_over(address, job) if on_cluster else latest_checkpoint(Path(job.checkpoint_dir))
+    environment = start_environment(job, settings, address, checkpoint)
     client = submit(environment, job, settings)
-    rest = Rest(rest_port, str(client.get_job_id()))
+    rest = Rest(address, str(client.get_job_id()))
     totals = Totals(rest)
-    wait_until_ready(client, rest, stop)
+    wait_until_ready(client, rest, stop, on_cluster=on_cluster)
     act_on_sigusr1(kill_task)
     if not stop.is_set():
         events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(client)
+        if on_cluster:
+            # Of a cluster that is away, the job's state is told by the client above.
+            with suppress(OSError):
+                rest.renew_lease()
         events.send("progress", **totals.read())
     final = totals.read()
-    client.cancel().result()
+    if on_cluster:
+        rest.cancel()
+    else:
+        client.cancel().result()
     return final
+
+
+def job_name(job: JobSpecification) -> str:
+    """What a cluster calls the job: the same if it is started again, and for no other trial."""
+    return f"ringbench {job.input_topic}"
+
+
+def take_over(address: str, job: JobSpecification) -> str | None:
+    """Cancel the job that an engine that has died left on the cluster. Returns its last checkpoint, None for none."""
+    left = Rest.of_last_job(address, job_name(job))
+    if left is None:
+        return None
+    left.cancel()
+    return left.last_checkpoint()
 
 
 class Totals:
@@ -100,7 +132,7 @@ class Totals:
         self._last: dict[str, int | None] = {"records_in": None, "malformed": None, "late": None, "task_restarts": 0}
 
     def read(self) -> dict[str, int | None]:
-        """The totals now, or the last known ones while the mini cluster does not answer."""
+        """The totals now, or the last known ones while the cluster does not answer."""
         try:
             records_in = self._rest.sum_metric(*RECORDS_IN)
             malformed = self._rest.sum_metric(*MALFORMED)
@@ -123,8 +155,13 @@ class Totals:
         return now
 
 
-def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port: int) -> TableEnvironment:
-    """The table environment, in a new JVM; its mini cluster starts with the job."""
+def start_environment(
+    job: JobSpecification, settings: dict[str, Any], address: str, checkpoint: str | None
+) -> TableEnvironment:
+    """The table environment, in a new JVM; its mini cluster, if it has one, starts with the job.
+
+    `address` is that of the REST interface, `checkpoint` what to go on from, if there is something.
+    """
     scratch = Path(job.checkpoint_dir).resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     archive = os.environ.get(JVM_OPTIONS, "").split()
@@ -135,7 +172,8 @@ def start_environment(job: JobSpecification, settings: dict[str, Any], rest_port
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
     configuration = Configuration()
-    for name, value in flink_options(job, settings, scratch, rest_port).items():
+    resumed = {"execution.state-recovery.path": checkpoint} if checkpoint else {}
+    for name, value in (flink_options(job, settings, scratch, address) | resumed).items():
         configuration.set_string(name, value)
     return TableEnvironment.create(
         EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
@@ -148,11 +186,20 @@ def oauth_options(job: JobSpecification) -> list[str]:
     return [f"-D{SHADED}.org.apache.kafka.sasl.oauthbearer.allowed.urls={url}"] if url else []
 
 
-def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, rest_port: int) -> dict[str, str]:
+def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, address: str) -> dict[str, str]:
     """Flink's configuration."""
-    options = {
+    place = cluster_options(address) if settings["jobmanager"] else mini_cluster_options(job, address, scratch)
+    own = {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in settings["conf"].items()
+    }
+    return job_options(job, settings) | place | own
+
+
+def job_options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, str]:
+    """What the job is to be like, wherever it runs."""
+    return {
+        "pipeline.name": job_name(job),
         "parallelism.default": str(job.parallelism),
-        "taskmanager.numberOfTaskSlots": str(job.parallelism),
         "pipeline.jars": ";".join(Path(jar).resolve().as_uri() for jar in job.jars),
         "pipeline.auto-watermark-interval": f"{settings['watermark_interval_ms']} ms",
         "execution.buffer-timeout.interval": f"{settings['buffer_timeout_ms']} ms",
@@ -161,29 +208,56 @@ def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path
         "pipeline.object-reuse": str(settings["object_reuse"]).lower(),
         "table.exec.state.ttl": f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms",
         "state.backend.type": settings["state_backend"],
-        "execution.checkpointing.dir": Path(job.checkpoint_dir).resolve().as_uri(),
+        "execution.checkpointing.dir": checkpoint_location(job, settings),
         "execution.checkpointing.interval": f"{settings['checkpoint_interval_ms'] or job.checkpoint_interval_ms} ms",
         # Of the state; upserts may be written twice. At-least-once here would count twice after a restart.
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         # A job that fails is a finding for the harness, not something to hide by a restart, unless that is the finding.
         "restart-strategy.type": "exponential-delay" if job.restarts_tasks else "disable",
-        "rest.bind-address": "127.0.0.1",
-        "rest.address": "127.0.0.1",
-        "rest.bind-port": str(rest_port),
-        "rest.port": str(rest_port),
+    }
+
+
+def mini_cluster_options(job: JobSpecification, address: str, scratch: Path) -> dict[str, str]:
+    """Job manager and task manager in this engine's own JVM, on loopback."""
+    host, _, port = address.rpartition(":")
+    return {
+        "taskmanager.numberOfTaskSlots": str(job.parallelism),
+        "rest.bind-address": host,
+        "rest.address": host,
+        "rest.bind-port": port,
+        "rest.port": port,
         "metrics.fetcher.update-interval": "500 ms",
         "io.tmp.dirs": str(scratch),
     }
-    if checkpoint := latest_checkpoint(Path(job.checkpoint_dir)):
-        options["execution.state-recovery.path"] = checkpoint.resolve().as_uri()
-    return options
 
 
-def latest_checkpoint(directory: Path) -> Path | None:
+def cluster_options(address: str) -> dict[str, str]:
+    """A session cluster that is there. It cancels the job when this engine is not heard of any more."""
+    host, _, port = address.rpartition(":")
+    return {
+        "execution.target": "remote",
+        "rest.address": host,
+        "rest.port": port,
+        "execution.attached": "true",
+        "execution.shutdown-on-attached-exit": "true",
+        "client.heartbeat.timeout": f"{LEASE_S:g} s",
+    }
+
+
+def checkpoint_location(job: JobSpecification, settings: dict[str, Any]) -> str:
+    """Where checkpoints go: below the setting, if there is one, in a folder of the trial's own."""
+    if settings["checkpoint_dir"]:
+        return f"{settings['checkpoint_dir'].rstrip('/')}/{job.input_topic}"
+    return Path(job.checkpoint_dir).resolve().as_uri()
+
+
+def latest_checkpoint(directory: Path) -> str | None:
     """The last complete checkpoint that a job left in `directory`."""
-    complete = directory.glob("*/chk-*/_metadata")
-    return max((path.parent for path in complete), key=lambda path: path.stat().st_mtime_ns, default=None)
+    complete = [path.parent for path in directory.glob("*/chk-*/_metadata")]
+    if not complete:
+        return None
+    return max(complete, key=lambda path: path.stat().st_mtime_ns).resolve().as_uri()
 
 
 def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[str, Any]) -> JobClient:
@@ -198,11 +272,13 @@ def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[
     return client
 
 
-def wait_until_ready(client: JobClient, rest: Rest, stop: threading.Event) -> None:
+def wait_until_ready(client: JobClient, rest: Rest, stop: threading.Event, *, on_cluster: bool) -> None:
     """Wait until every task runs."""
     while not stop.wait(READY_POLL_S):
         raise_if_dead(client)
         try:
+            if on_cluster:
+                rest.renew_lease()
             if rest.is_running():
                 return
         except OSError:

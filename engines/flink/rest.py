@@ -1,19 +1,55 @@
 """Flink's REST interface, as far as this engine asks it: is the job running, and how much has it done?"""
 
 import json
+import time
 import urllib.parse
 import urllib.request
 from typing import Any
 
 TIMEOUT_S = 5.0
+CANCEL_TIMEOUT_S = 15.0
+POLL_S = 0.1
+#: A cluster cancels a job whose client has not been heard of for so long.
+LEASE_S = 30.0
+ENDED = ("FAILED", "FINISHED", "CANCELED", "SUSPENDED")
 
 
 class Rest:
-    """The REST interface at `port` of the loopback address."""
+    """The REST interface at `address`, ``HOST:PORT``, asked about one job."""
 
-    def __init__(self, port: int, job_id: str) -> None:
-        self._base = f"http://127.0.0.1:{port}"
+    def __init__(self, address: str, job_id: str) -> None:
+        self._base = f"http://{address}"
         self._job = f"/jobs/{job_id}"
+
+    @classmethod
+    def of_last_job(cls, address: str, name: str) -> "Rest | None":
+        """The job that was submitted last under `name`, running or not; None if there is none."""
+        jobs = cls(address, "")._get("/jobs/overview")["jobs"]
+        own = sorted((job for job in jobs if job["name"] == name), key=lambda job: job["start-time"])
+        return cls(address, own[-1]["jid"]) if own else None
+
+    def renew_lease(self) -> None:
+        """Tell the cluster that the job's client is still there."""
+        self._patch(f"{self._job}/clientHeartbeat", {"expiredTimestamp": int((time.time() + LEASE_S) * 1000)})
+
+    def cancel(self) -> None:
+        """Cancel the job, if it has not ended, and wait for its end.
+
+        Raises:
+            TimeoutError: it does not end.
+        """
+        deadline_s = time.monotonic() + CANCEL_TIMEOUT_S
+        if self._get(self._job)["state"] not in ENDED:
+            self._patch(f"{self._job}?mode=cancel")
+        while self._get(self._job)["state"] not in ENDED:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"the job did not end within {CANCEL_TIMEOUT_S:g} s of being cancelled")
+            time.sleep(POLL_S)
+
+    def last_checkpoint(self) -> str | None:
+        """Where the last complete checkpoint of the job is; None if there is none."""
+        found = self._get(f"{self._job}/checkpoints")["latest"]["completed"]
+        return str(found["external_path"]) if found else None
 
     def is_running(self) -> bool:
         """Whether the job and every one of its tasks are running."""
@@ -51,6 +87,15 @@ class Rest:
         """The checkpoint whose state the tasks have begun with; None if they have begun with none."""
         found = self._get(f"{self._job}/checkpoints")["latest"]["restored"]
         return int(found["id"]) if found else None
+
+    def _patch(self, path: str, body: dict[str, Any] | None = None) -> None:
+        request = urllib.request.Request(  # noqa: S310
+            self._base + path,
+            json.dumps(body).encode() if body else None,
+            {"Content-Type": "application/json"},
+            method="PATCH",
+        )
+        urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self._base + path, timeout=TIMEOUT_S) as response:  # noqa: S310

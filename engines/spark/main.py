@@ -1,4 +1,4 @@
-"""The Spark engine: Structured Streaming in local mode, micro-batches back to back.
+"""The Spark engine: Structured Streaming in local mode or on a cluster, micro-batches back to back.
 
 Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
 """
@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cluster import await_executors, checkpoint_location, executors_lost, is_cluster, master_of, options_of
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from query import TOTALS, functions_catalog, output_mode, output_rows
@@ -43,6 +44,14 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "driver_memory": "2g",
     # Further options of the JVM.
     "jvm_options": "",
+    # Spark's master URL, such as spark://HOST:PORT, yarn or k8s://https://HOST:PORT; empty: local mode.
+    "master": "",
+    # On a cluster: the heap of each executor's JVM.
+    "executor_memory": "1g",
+    # On a cluster of several machines: a folder that all of them reach, such as hdfs://HOST/ringbench.
+    "checkpoint_dir": "",
+    # Further options of Spark, which go before all others.
+    "conf": {},
 }
 
 STATE_STORES = {
@@ -99,6 +108,9 @@ def work(
         StreamingQueryException: the query died.
     """
     spark = start_session(job, settings)
+    on_cluster = is_cluster(settings["master"])
+    if on_cluster:
+        await_executors(spark, job.parallelism)
     totals = Totals(spark)
     query = start_query(spark, job, settings)
     wait_until_ready(query, stop)
@@ -107,7 +119,8 @@ def work(
     events.send("ready", version=spark.version, config=effective_configuration(spark, job, settings))
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(query)
-        events.send("progress", **totals.read(), task_restarts=killer.restarts)
+        lost = {"executors_lost": executors_lost(spark)} if on_cluster else {}
+        events.send("progress", **totals.read(), task_restarts=killer.restarts, **lost)
     query.stop()
     # What is told of the last micro-batch comes by a queue.
     spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
@@ -117,15 +130,12 @@ def work(
 
 
 def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:
-    """A session on loopback, without a web page, with its own scratch folder."""
+    """A session without a web page, with its own scratch folder; on loopback, unless its cluster is elsewhere."""
     scratch = Path(job.checkpoint_dir) / "scratch"
     options = {
         "spark.driver.memory": settings["driver_memory"],
         "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
         "spark.driver.extraJavaOptions": settings["jvm_options"],
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraClassPath": ":".join(job.jars),
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
         "spark.local.dir": scratch,
@@ -138,10 +148,12 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"] or job.query != COUNTS,
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
-        **LOCAL_FILES,
+        **({} if settings["checkpoint_dir"] else LOCAL_FILES),
         **functions_catalog(job),
+        **options_of(job, settings),
+        **settings["conf"],
     }
-    builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(f"local[{job.parallelism}]")
+    builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(master_of(job, settings))
     for name, value in options.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         builder = builder.config(name, text)
@@ -163,7 +175,7 @@ def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, 
     writer = (
         output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
         .writeStream.outputMode(output_mode(job))
-        .option("checkpointLocation", str(Path(job.checkpoint_dir) / "query"))
+        .option("checkpointLocation", checkpoint_location(job, settings))
         .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
     )
     producer = kafka | {"kafka.acks": "all", "kafka.enable.idempotence": "true"}

@@ -1,4 +1,4 @@
-"""Kafka: one broker in KRaft mode, which is its own controller."""
+"""Kafka in KRaft mode: one broker, which is its own controller, or several, which are all controllers, too."""
 
 import base64
 import os
@@ -6,6 +6,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from harness.services.ports import HOST, free_port, on_port, reserve_port
 
 JARS_LOCK = Path(__file__).parent / "kafka.jars.lock"
 
-_HEAP_MB = 768
+#: Of one broker, and of each of several.
+_HEAP_MB, _HEAP_MB_OF_SEVERAL = 768, 384
+#: How many brokers a cluster has: one can be lost, and what is acknowledged is on two.
+BROKERS = 3
 _FORMAT_DEADLINE_S = 60.0
 _START_DEADLINE_S = 60.0
 _STOP_TIMEOUT_S = 10.0
@@ -31,12 +35,11 @@ _CHECK_TIMEOUT_S = 5.0
 _PROBE_TIMEOUT_S = 1.0
 _POLL_S = 0.1
 #: SerialGC has no helper threads to compete with the engines for the cores.
-_JVM_OPTIONS = [f"-Xms{_HEAP_MB}m", f"-Xmx{_HEAP_MB}m", "-XX:+UseSerialGC", "-Xshare:auto", "-Dlog4j2.level=WARN"]
+_JVM_OPTIONS = ["-XX:+UseSerialGC", "-Xshare:auto", "-Dlog4j2.level=WARN"]
 
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers={host}:{controller_port}
+node.id={node}
 listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}{detour}
 advertised.listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}{advertised_detour}
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT
@@ -47,17 +50,28 @@ log.dirs=data
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 share.coordinator.state.topic.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
 log.retention.ms=-1
 log.retention.bytes=-1
 # Only topics that say so lose anything; but those soon, where a run is long and its disk is to stay small.
 log.retention.check.interval.ms=30000
+"""
+_REPLICATION = """\
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+"""
+_ALONE = "controller.quorum.bootstrap.servers={voters}\n"
+#: A broker that is killed is missed within seconds; Kafka's default is nine.
+_AMONG_OTHERS = """\
+controller.quorum.voters={voters}
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=4000
 """
 
 
@@ -134,9 +148,75 @@ def start_kafka(directory: Path, *, port: int | None = None, detour: bool = Fals
         ConfigurationError: no suitable Java.
         ServiceError: the broker cannot be obtained, the port is taken, or it does not answer; with its log's end.
     """
-    java = ensure_java(progress)
-    jars = ensure_jars(JARS_LOCK, progress=progress)
-    return on_port("Kafka", port, lambda picked: _start(directory, picked, detour, java, jars, progress))
+    kit = _kit(directory, progress)
+
+    def start(picked: int) -> KafkaService:
+        controller = free_port()
+        alone = _ALONE.format(voters=f"{HOST}:{controller}") + _REPLICATION.format(replicas=1, in_sync=1)
+        way = Detour(free_port(), reserve_port()) if detour else None
+        progress(kit.announcement(picked))
+        place = _Place("", 1, picked, controller, _HEAP_MB, way)
+        return _launch([_prepare(kit, place, alone, ["--standalone"])])[0]
+
+    return on_port("Kafka", port, start)
+
+
+def start_brokers(directory: Path, *, port: int | None = None, progress: Progress) -> list[KafkaService]:
+    """Start a cluster of `BROKERS` brokers with no topics; every partition will be on all of them.
+
+    Args, and what is raised: see `start_kafka`; `port` is the first one's.
+    """
+    kit = _kit(directory, progress)
+
+    def start(picked: int) -> list[KafkaService]:
+        controllers = [free_port() for _ in range(BROKERS)]
+        voters = ",".join(f"{node}@{HOST}:{controller}" for node, controller in enumerate(controllers, start=1))
+        others = _AMONG_OTHERS.format(voters=voters) + _REPLICATION.format(replicas=BROKERS, in_sync=BROKERS - 1)
+        ports = [picked, *(free_port() for _ in controllers[1:])]
+        progress(kit.announcement(*ports))
+        places = [
+            _Place(f"-{node}", node, own, controller, _HEAP_MB_OF_SEVERAL)
+            for node, (own, controller) in enumerate(zip(ports, controllers, strict=True), start=1)
+        ]
+        with ThreadPoolExecutor(BROKERS) as pool:
+            prepared = list(pool.map(lambda place: _prepare(kit, place, others, []), places))
+        return _launch(prepared)
+
+    return on_port("Kafka", port, start)
+
+
+@dataclass(frozen=True)
+class _Kit:
+    """What brokers are made of: where they go, Java, its class path, and the identifier that they share."""
+
+    directory: Path
+    java: Java
+    class_path: list[str]
+    cluster: str
+
+    def announcement(self, *ports: int) -> str:
+        """What is told of brokers that are to be on `ports`."""
+        where = f"port {ports[0]}" if len(ports) == 1 else f"ports {', '.join(map(str, ports))}"
+        return f"starting Kafka {kafka_version()} on {where} (Java {self.java.version} from {self.java.source})"
+
+
+def _kit(directory: Path, progress: Progress) -> _Kit:
+    java, jars = ensure_java(progress), ensure_jars(JARS_LOCK, progress=progress)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    return _Kit(directory, java, ["-cp", os.pathsep.join(map(str, jars))], cluster)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A broker among its like: what is added to its log's name, its number, ports, heap, and a way by a proxy."""
+
+    suffix: str
+    node: int
+    port: int
+    controller_port: int
+    heap_mb: int
+    detour: Detour | None = None
 
 
 def kafka_version() -> str:
@@ -144,45 +224,54 @@ def kafka_version() -> str:
     return next(artifact.version for artifact in read_lock(JARS_LOCK) if artifact.name.startswith("kafka_"))
 
 
-def _start(
-    directory: Path, port: int, with_detour: bool, java: Java, jars: list[Path], progress: Progress
-) -> KafkaService:
-    progress(f"starting Kafka {kafka_version()} on port {port} (Java {java.version} from {java.source})")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home = Path(tempfile.mkdtemp(dir=directory, prefix="kafka-"))
-    detour = Detour(free_port(), reserve_port()) if with_detour else None
-    properties = _PROPERTIES.format(
+def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) -> Callable[[], KafkaService]:
+    """Prepare a broker's files. Returns what starts it, and does not wait until it answers.
+
+    `further` are properties besides those that every broker has, `format_options` those of the storage tool.
+    """
+    home = Path(tempfile.mkdtemp(dir=kit.directory, prefix="kafka-"))
+    detour = place.detour
+    properties = further + _PROPERTIES.format(
         host=HOST,
-        port=port,
-        controller_port=free_port(),
+        node=place.node,
+        port=place.port,
+        controller_port=place.controller_port,
         detour=f",DETOUR://{HOST}:{detour.broker_port}" if detour else "",
         advertised_detour=f",DETOUR://{HOST}:{detour.proxy_port}" if detour else "",
     )
     (home / "server.properties").write_text(properties, encoding="ascii")
-    log_path = directory / "logs" / "kafka.log"
-    java_command, class_path = [str(java.executable), *_JVM_OPTIONS], ["-cp", os.pathsep.join(map(str, jars))]
-    _format([*java_command, *class_path], home, log_path)
-    argv = [*java_command, logging_option(log_path.parent, "kafka"), *class_path, "kafka.Kafka", "server.properties"]
+    log_path = kit.directory / "logs" / f"kafka{place.suffix}.log"
+    heap = [f"-Xms{place.heap_mb}m", f"-Xmx{place.heap_mb}m"]
+    java_command = [str(kit.java.executable), *heap, *_JVM_OPTIONS]
+    _format([*java_command, *kit.class_path], [f"--cluster-id={kit.cluster}", *format_options], home, log_path)
+    gc_log = logging_option(log_path.parent, "kafka")
+    argv = [*java_command, gc_log, *kit.class_path, "kafka.Kafka", "server.properties"]
 
     def launch() -> Process:
         return start_process("Kafka", argv, log_path=log_path, cwd=home)
 
-    process, address = launch(), f"{HOST}:{port}"
+    address = f"{HOST}:{place.port}"
+    return lambda: KafkaService(address, kafka_version(), launch(), home / "data", log_path.parent, launch, detour)
+
+
+def _launch(prepared: list[Callable[[], KafkaService]]) -> list[KafkaService]:
+    """Start brokers and wait until all of them answer; end them if one does not."""
+    brokers: list[KafkaService] = []
     try:
-        _wait_until_ready(address, process)
+        brokers.extend(start() for start in prepared)
+        for broker in brokers:
+            broker.wait_until_ready()
     except BaseException:
-        process.kill()
-        if detour:
-            detour.holder.close()
+        for broker in brokers:
+            broker.process.kill()
+            broker.stop()
         raise
-    return KafkaService(address, kafka_version(), process, home / "data", log_path.parent, launch, detour)
+    return brokers
 
 
-def _format(command: list[str], home: Path, log_path: Path) -> None:
+def _format(command: list[str], options: list[str], home: Path, log_path: Path) -> None:
     """Prepare the data directory, as Kafka wants it before its first start."""
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "--config"]
-    argv = [*command, *tool, "server.properties"]
+    argv = [*command, "kafka.tools.StorageTool", "format", *options, "--config", "server.properties"]
     with start_process("Kafka's storage tool", argv, log_path=log_path, cwd=home) as process:
         wait_until(lambda: process.poll() is not None, deadline_s=_FORMAT_DEADLINE_S, what="storage is formatted")
         if (code := process.poll()) != 0:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -62,31 +63,48 @@ class RedisService:
         self.process.stop()
 
 
-def start_redis(directory: Path, *, port: int | None = None, progress: Progress) -> RedisService:
+def start_with_replica(directory: Path, *, port: int | None = None, progress: Progress) -> list[RedisService]:
+    """Start a Redis server as `start_redis` does, and another one that follows it: the first, and its replica."""
+    first = start_redis(directory, port=port, progress=progress)
+    try:
+        return [first, start_redis(directory, replica_of=first, progress=progress)]
+    except BaseException:
+        first.stop()
+        raise
+
+
+def start_redis(
+    directory: Path, *, port: int | None = None, replica_of: RedisService | None = None, progress: Progress
+) -> RedisService:
     """Start a Redis server that writes nothing to disk by itself.
 
     Args:
         directory: where its log goes, in ``logs``, and what it is told to keep, in ``redis-*``.
         port: the port on 127.0.0.1; by default, a free one.
+        replica_of: the server whose replica it is, if it is one.
         progress: told what happens.
 
     Raises:
         ServiceError: there is no server to start, the port is taken, or it does not answer; with its log's end.
     """
-    return on_port("Redis", port, lambda picked: _start(directory, picked, progress))
+    primary = urlsplit(replica_of.url).port if replica_of else None
+    return on_port("Redis", port, lambda picked: _start(directory, picked, primary, progress))
 
 
-def _start(directory: Path, port: int, progress: Progress) -> RedisService:
+def _start(directory: Path, port: int, primary: int | None, progress: Progress) -> RedisService:
     server = ensure_redis_server()
-    progress(f"starting Redis ({server.version}) on port {port}")
+    progress(f"starting {'a replica of ' if primary else ''}Redis ({server.version}) on port {port}")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A folder of its own: in another one, it would load a file that it takes for its own.
     home = Path(tempfile.mkdtemp(dir=directory, prefix="redis-"))
     argv = [str(server.executable), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
     argv += ["--dir", str(home), "--dbfilename", _DUMP]
+    log = "redis.log"
+    if primary:
+        argv, log = [*argv, "--replicaof", HOST, str(primary)], "redis-replica.log"
 
     def launch() -> Process:
-        return start_process("Redis", argv, log_path=directory / "logs" / "redis.log")
+        return start_process("Redis", argv, log_path=directory / "logs" / log)
 
     process, url = launch(), f"redis://{HOST}:{port}/0"
     try:

@@ -73,7 +73,9 @@ def test_every_key_of_a_scenario_is_described_and_no_other(heading: str, model: 
 def test_described_defaults_are_those_of_the_code(heading: str, model: type[BaseModel]) -> None:
     rows = dict(ROW_WITH_DEFAULT.findall(_section(heading)))
     for name, field in model.model_fields.items():
-        if isinstance(field.default, int | float):
+        if isinstance(field.default, bool):
+            assert rows[name] == str(field.default).lower(), name
+        elif isinstance(field.default, int | float):
             assert rows[name] in (f"{field.default:g}", f"{field.default:,}"), name
 
 
