@@ -1,0 +1,1 @@
+"""Commands of `ringbench` that have a module of their own; `harness.cli` registers them."""
