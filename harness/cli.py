@@ -13,6 +13,7 @@ from rich.console import Console
 
 from harness.commands.generate import generate
 from harness.commands.merge_shards import merge_shards
+from harness.commands.plan import plan
 from harness.errors import RingbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -999,6 +1000,10 @@ app.command(
     epilog="Examples: `ringbench merge-shards shards/*.json` | "
     "`ringbench merge-shards shards/*.json --clock-limit-ms 20 --out merged --json`"
 )(merge_shards)
+app.command(
+    epilog="Examples: `ringbench plan --per-day 1e9 --from runs/RUN_ID` | "
+    "`ringbench plan --rate 10000000 --profile flat --from runs/RUN_ID --engine flink --md`"
+)(plan)
 
 if __name__ == "__main__":
     main()

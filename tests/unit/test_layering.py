@@ -68,6 +68,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "headline",
         "hop_price",
         "calibration",
+        "capacity",
         "gate",
         "scale_result",
         "sweep_result",
