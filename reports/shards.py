@@ -23,8 +23,8 @@ def merged_table(merged: MergedShards) -> Group:
     for each in merged.clocks:
         clocks.add_row(str(each.shard), f"{each.low_ms:+.2f}", f"{each.high_ms:+.2f}")
     apart = f"Two shards' clocks were apart by {merged.clocks_apart_ms_max:.2f} ms at the most."
-    parts = [_sent_table(merged.sent), clocks, Text(apart)]
-    return Group(*_head(title, merged.valid, merged.invalid_reasons), *parts)
+    head = _head(title, merged.valid, merged.invalid_reasons)
+    return Group(*head, _sent_table(merged.sent), clocks, Text(apart))
 
 
 def _validity(valid: bool) -> str:
