@@ -12,6 +12,9 @@ import typer
 from rich.console import Console
 
 from harness.commands import conformance
+from harness.commands.generate import generate
+from harness.commands.merge_shards import merge_shards
+from harness.commands.plan import plan
 from harness.errors import RingbenchError, UsageError
 from harness.redaction import redact
 
@@ -1086,6 +1089,19 @@ def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(143)
 
+
+app.command(
+    epilog="Examples: `ringbench generate smoke --kafka 127.0.0.1:9092 --topic cdr --create-topic` | "
+    "`ringbench generate my.yaml --kafka kafka:9092 --topic cdr --shard 2/8 --start-at 2026-05-01T12:00:00Z --json`"
+)(generate)
+app.command(
+    epilog="Examples: `ringbench merge-shards shards/*.json` | "
+    "`ringbench merge-shards shards/*.json --clock-limit-ms 20 --out merged --json`"
+)(merge_shards)
+app.command(
+    epilog="Examples: `ringbench plan --per-day 1e9 --from runs/RUN_ID` | "
+    "`ringbench plan --rate 10000000 --profile flat --from runs/RUN_ID --engine flink --md`"
+)(plan)
 
 if __name__ == "__main__":
     main()

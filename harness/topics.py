@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from harness.errors import ServiceError
+from harness.errors import ServiceError, UsageError
+from harness.processes import wait_until
 
 TIMEOUT_S = 30
 
@@ -81,13 +82,52 @@ def _engines_topics(admin: AdminClient, topics: Topics) -> list[str]:
         return []  # the broker is gone, and so are they, as far as one can tell
 
 
-def end_offset(client: Client, topic: str) -> int:
-    """How many messages `topic` holds, as its partitions' end offsets tell."""
+def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -> str:
+    """Make sure that there is a `topic` of so many partitions; if it is to be made, the broker stamps its messages.
+
+    Several may do so at once: the first one makes it.
+
+    Returns: the cluster's own identifier.
+
+    Raises:
+        UsageError: there is none and it is not to be made, or it has another number of partitions.
+        ServiceError: the broker refused, or did not answer in time.
+    """
+    admin = _admin(client)
+    if create and topic not in admin.list_topics(timeout=TIMEOUT_S).topics:
+        wanted = NewTopic(topic, num_partitions=partitions, config={"message.timestamp.type": "LogAppendTime"})
+        error = admin.create_topics([wanted])[topic].exception(TIMEOUT_S)
+        if error and not _is_there(error):
+            raise ServiceError(f"cannot create the topic {topic}: {error}")
+        what = f"the brokers know the topic {topic}"
+        wait_until(lambda: topic in admin.list_topics(timeout=TIMEOUT_S).topics, deadline_s=TIMEOUT_S, what=what)
+    metadata = admin.list_topics(timeout=TIMEOUT_S)
+    if topic not in metadata.topics:
+        raise UsageError(f"there is no topic {topic}", fix="make it, or give --create-topic")
+    if (found := len(metadata.topics[topic].partitions)) != partitions:
+        raise UsageError(
+            f"the topic {topic} has {found} partitions, and the scenario {partitions}",
+            fix="give another topic, or set the scenario's `partitions` to that of the topic",
+        )
+    return str(metadata.cluster_id)
+
+
+def _is_there(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+
+
+def partition_bounds(client: Client, topic: str) -> dict[int, tuple[int, int]]:
+    """The first offset of each partition of `topic`, and the one after its last."""
     consumer = Consumer({**client, "group.id": f"{topic}-end"})
     try:
-        return sum(end for _, end in _bounds(consumer, topic).values())
+        return _bounds(consumer, topic)
     finally:
         consumer.close()
+
+
+def end_offset(client: Client, topic: str) -> int:
+    """How many messages `topic` holds, as its partitions' end offsets tell."""
+    return sum(end for _, end in partition_bounds(client, topic).values())
 
 
 def read_topic(client: Client, topic: str) -> Iterator[Message]:

@@ -422,6 +422,7 @@ class TrialRunner:
             output=self._output("generator.npz"),
             orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
             shards=self._scenario.generators,
+            processes=self._scenario.generators,
         )
 
     def _archiver_job(self) -> ArchiverJob:

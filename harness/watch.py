@@ -54,6 +54,15 @@ class ConsoleWatcher:
         """Progress within a phase, such as a download's."""
         self._console.print(f"             [dim]{escape(redact(text))}[/dim]", highlight=False, soft_wrap=True)
 
+    def status(self, text: str) -> None:
+        """How far the phase is: in place on a terminal, else a line from time to time."""
+        now_s = time.monotonic()
+        if self._console.is_terminal:
+            self._live.update(Spinner("dots", escape(f"{self._phase}: {text}")))
+        elif now_s >= self._line_due_s:
+            self._line_due_s = now_s + LINE_INTERVAL_S
+            self.note(text)
+
     def metrics(self, **values: Any) -> None:
         """See `harness.trial.Watcher`."""
         now_s = time.monotonic()

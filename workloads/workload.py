@@ -6,7 +6,7 @@ any order. Only raw 64-bit words are drawn and everything else is integer arithm
 promises to keep its bit generators' streams, but not its distributions', from version to version.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
@@ -136,6 +136,16 @@ class Columns:
         """The `chosen` ones of the records, shape (number of records,); `first` stays."""
         arrays = {each.name: getattr(self, each.name)[chosen] for each in fields(self) if each.name != "first"}
         return Columns(first=self.first, **arrays)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The records of `parts`, one or more, one after the other; `first` is that of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [each.name for each in fields(Columns) if each.name != "first"]
+    return Columns(
+        first=parts[0].first, **{name: np.concatenate([getattr(each, name) for each in parts]) for name in names}
+    )
 
 
 class Workload:

@@ -27,7 +27,8 @@ class GeneratorJob:
 
     `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
     a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none. Of `shards`
-    processes, which share the load by its partitions, this is number `shard`, from 0.
+    processes, which share the load by its partitions, these are `processes`, from number `shard` on, counted from 0.
+    Where it `may_be_late`, a load whose start has passed is sent all the same, what was due meanwhile at once.
     """
 
     workload: WorkloadSpecification
@@ -39,6 +40,8 @@ class GeneratorJob:
     orders: str = ""
     shard: int = 0
     shards: int = 1
+    processes: int = 1
+    may_be_late: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,7 @@ def test_every_partition_has_its_lines_in_order_and_all_is_accounted_for(
         topic=topics.input,
         output=str(output),
         shards=shards,
+        processes=shards,
     )
     try:
         with start_worker("generators" if shards > 1 else "generator", job, tmp_path) as child:
