@@ -92,10 +92,10 @@ def start_load(
     path.write_text(json.dumps(job), encoding="utf-8")
     # gevent has to be in place before anything else is imported.
     argv = module_command("gevent.monkey", "--module", "loadtest.main", str(path), python=str(python))
-    return Child(NAME, argv, log_path=directory / "load.log", env={"PYTHONPATH": str(_search_path(directory))})
+    return Child(NAME, argv, log_path=directory / "load.log", env={"PYTHONPATH": str(search_path(directory))})
 
 
-def _search_path(directory: Path) -> Path:
+def search_path(directory: Path) -> Path:
     """A folder in `directory` with `PACKAGES` alone: where Ringbench is installed, others stand beside them."""
     path = directory / "packages"
     path.mkdir(exist_ok=True)

@@ -67,8 +67,8 @@ def schema_page() -> str:
     parts = [
         "# The result's schema",
         "",
-        "Made from [result.schema.json](result.schema.json), which programs can validate `result.json` with. What is in",
-        "bold is always there. Names end in their units; what was not measured is null.",
+        "Made from [result.schema.json](result.schema.json), with which programs can validate `result.json`. What is",
+        "in bold is always there. Names end in their units; what was not measured is null.",
         "",
         "## Result",
         "",
