@@ -1,10 +1,12 @@
 """What goes out with a release agrees with the locks, and with the one place that has the version."""
 
+import ast
 import json
 import re
+import sys
 import tomllib
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,11 @@ from release.sbom import sbom_text
 
 ROOT = Path(__file__).parents[2]
 HARNESS_LOCK = ROOT / "requirements" / "harness.lock"
+#: What runs in the environment that the wheel is installed in.
+IMPORTING = ("harness", "reports", "viewer", "workloads")
+#: What declared packages are made of, and have in their own interfaces; and what the type checker alone sees.
+UNDECLARED = {"botocore", "markupsafe", "pydantic_core", "mypy_boto3_s3"}
+OURS = {*IMPORTING, "engines", "loadtest"}
 BUILT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -50,6 +57,26 @@ def test_the_locked_versions_are_within_the_declared_ranges(project: dict[str, A
         found = [str(each.specifier).removeprefix("==") for name, each in locked if name == declared.name]
         assert found, declared
         assert all(declared.specifier.contains(each) for each in found), (str(declared), found)
+
+
+def test_what_the_packages_import_is_declared(project: dict[str, Any]) -> None:
+    declared = {Requirement(each).name for each in project["dependencies"]}
+    owners = packages_distributions()
+    paths = [path for package in IMPORTING for path in (ROOT / package).rglob("*.py")]
+    foreign = set().union(*map(_imported, paths)) - sys.stdlib_module_names - OURS
+    found = {name: {canonicalize_name(each) for each in owners.get(name, [name])} for name in foreign}
+    assert {name for name, packages in found.items() if not packages & declared} == UNDECLARED
+
+
+def _imported(path: Path) -> set[str]:
+    """The top-level names of what a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def test_a_run_says_which_version_of_each_dependency_it_has(project: dict[str, Any]) -> None:
