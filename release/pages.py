@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -29,6 +30,7 @@ API_PACKAGES = ("engines/contract", "workloads")
 API_MODULES = ("harness/result.py",)
 #: The beginning of a link to a file at the top, from there or from docs/.
 _TOP_LINK = re.compile(rf"\]\((?:\.\./)?({'|'.join(map(re.escape, TOP_PAGES))})")
+_FETCHED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?(?:https?:)?//[^>]*>")
 _REFERENCE = "#/$defs/"
 
 
@@ -46,6 +48,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - a hook's
     """Lead links to files at the top to their pages."""
     return _TOP_LINK.sub(lambda link: f"]({TOP_PAGES[link[1]]}", markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001 - a hook's
+    """Hold each page to what ``mkdocs.yml`` promises: it needs nothing from elsewhere."""
+    if fetched := _FETCHED.search(output):
+        raise PluginError(f"{page.file.src_uri} fetches from elsewhere: {fetched[0]}")
+    return output
 
 
 def api_modules() -> list[str]:
