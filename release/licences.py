@@ -98,7 +98,7 @@ def _of_distribution(distribution: Distribution) -> list[str]:
     """As the metadata say it: an expression, else a name, else classifiers. A whole text is no name."""
     metadata = distribution.metadata
     for field in ("License-Expression", "License"):
-        name = (metadata.get(field) or "").strip()
+        name = (metadata.get_all(field) or [""])[0].strip()
         if name and len(name) <= _LONGEST_NAME and "\n" not in name:
             return [name]
     classifiers = metadata.get_all("Classifier") or []
