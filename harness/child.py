@@ -119,6 +119,11 @@ class Child:
         self._reader.join(timeout_s)
 
 
+def module_command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
+    """The command line that runs `module`. It is not looked for in the working directory, which is the user's own."""
+    return [python, "-P", "-m", module, *arguments]
+
+
 def start_worker(
     module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None, *, name: str = ""
 ) -> Child:
@@ -126,5 +131,5 @@ def start_worker(
     name = name or module
     path = directory / f"{name}.job.json"
     save_job(job, path)
-    argv = [sys.executable, "-m", f"harness.workers.{module}", str(path)]
+    argv = module_command(f"harness.workers.{module}", str(path))
     return Child(name.replace("_", " "), argv, log_path=directory / f"{name}.log", env=env)

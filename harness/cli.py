@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,12 +82,21 @@ Cluster = Annotated[
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ringbench {version('ringbench')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     cache_dir: Annotated[
         Path | None, typer.Option("--cache-dir", help="Where environments and downloads are kept.")
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
 ) -> None:
     _Settings.debug = debug
     if cache_dir:

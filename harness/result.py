@@ -452,6 +452,7 @@ class Environment(_Part):
     java: str
     ringbench: str
     commit: str | None
+    packages: dict[str, str] | None = Field(None, description="what Ringbench depends on: Python package to version")
     services: dict[str, str] = Field(description="service name to version")
     calibration: CalibrationSummary | None = Field(description="null if `ringbench calibrate` has not been run here")
 

@@ -91,14 +91,16 @@ class Services:
 class Ringbench:
     """One invocation of ``ringbench``. All that it starts has `temp` as TMPDIR, and is found by that."""
 
-    def __init__(self, directory: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *arguments: str, env: dict[str, str] | None = None, executable: str = EXECUTABLE
+    ) -> None:
         self.temp, self.runs = directory / "temp", directory / "runs"
         self.temp.mkdir(parents=True)
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         own = {"TMPDIR": str(self.temp), "RINGBENCH_RUNS_DIR": str(self.runs), "COLUMNS": "1000", "NO_COLOR": "1"}
         self._output = (directory / "output").open("w+", encoding="utf-8")
         self._popen = subprocess.Popen(
-            [EXECUTABLE, *arguments],
+            [executable, *arguments],
             cwd=directory,
             env=inherited | own | (env or {}),
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"engines", "harness", "loadtest", "reports", "viewer", "workloads"}
+OURS = {"engines", "harness", "loadtest", "release", "reports", "viewer", "workloads"}
 #: The command line: its own module, and those of single commands.
 COMMANDS = re.compile(r"cli\.py$|commands/")
 ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
@@ -104,3 +104,12 @@ def test_the_load_test_imports_the_contract_and_what_it_can_import_without_the_h
     for module in ("dashboard", "search"):
         foreign = {name for file, name in _imports("harness") if file == f"{module}.py"}
         assert {name for name in foreign if name.split(".")[0] not in sys.stdlib_module_names} == set()
+
+
+def test_nothing_imports_what_is_not_in_the_wheel() -> None:
+    importing = {
+        file for folder in OURS - {"release"} for file, name in _ours(folder) if name.split(".")[0] == "release"
+    }
+    assert importing == set()
+    allowed = ("release", "harness.engines", "harness.errors", "harness.provision")
+    assert {name for _, name in _ours("release") if not name.startswith(allowed)} == set()
