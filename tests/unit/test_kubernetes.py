@@ -108,7 +108,7 @@ def test_the_shell_counts_shards_from_one() -> None:
 def test_the_redis_writers_job_has_the_keys_that_it_takes() -> None:
     job = json.loads((BASE / "redis-writer.job.json").read_text(encoding="utf-8"))
     RedisWriterJob(**job)
-    assert set(job) | {"journal"} == {each.name for each in fields(RedisWriterJob)}
+    assert set(job) | {"journal", "query", "kafka_properties"} == {each.name for each in fields(RedisWriterJob)}
 
 
 def test_the_containerfile_passes_its_linter_and_copies_what_is_there() -> None:
