@@ -141,7 +141,8 @@ def test_a_wrong_password_is_one_clear_error(
         chosen = replace(secured, kafka_properties=properties)
     with Ringbench(tmp_path / "run", "run", write_scenario(tmp_path), *chosen.arguments(), env=environment) as run:
         assert run.end() == 4, run.stderr
-        assert run.stderr.count("error:") == 1 and "Traceback" not in run.stderr
+        assert [line.partition(" ")[0] for line in run.stderr.splitlines()][-2:] == ["error:", "fix:"], run.stderr
+        assert "Traceback" not in run.stderr
         assert [word for word in words if word not in run.stderr] == [], run.stderr
         assert traces([wrong, *secured.passwords.all()], run.temp, run.stderr) == []
         run.wait_until_gone()
