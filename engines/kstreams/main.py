@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.contract.job import JobSpecification
-from engines.contract.process import become
+from engines.contract.process import JVM_OPTIONS, become
 from engines.contract.record import LOCATIONS
 
 DEFAULT_SETTINGS: dict[str, Any] = {
@@ -37,6 +37,7 @@ def command(job: JobSpecification, path: Path) -> list[str]:
     return [
         str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if "JAVA_HOME" in os.environ else "java",
         f"-Xmx{job.settings['heap']}",
+        *os.environ.get(JVM_OPTIONS, "").split(),
         # Native parts of RocksDB and of compression are unpacked there.
         f"-Djava.io.tmpdir={scratch}",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
