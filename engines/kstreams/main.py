@@ -37,6 +37,7 @@ def command(job: JobSpecification, path: Path) -> list[str]:
     return [
         str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if "JAVA_HOME" in os.environ else "java",
         f"-Xmx{job.settings['heap']}",
+        *os.environ.get(JVM_OPTIONS, "").split(),
         # Native parts of RocksDB and of compression are unpacked there.
         f"-Djava.io.tmpdir={scratch}",
         *os.environ.get(JVM_OPTIONS, "").split(),
