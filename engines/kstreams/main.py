@@ -40,7 +40,6 @@ def command(job: JobSpecification, path: Path) -> list[str]:
         *os.environ.get(JVM_OPTIONS, "").split(),
         # Native parts of RocksDB and of compression are unpacked there.
         f"-Djava.io.tmpdir={scratch}",
-        *os.environ.get(JVM_OPTIONS, "").split(),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
