@@ -3,6 +3,7 @@
 The harness never imports an engine; it starts its entry with a job file and listens to its events.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -11,9 +12,12 @@ from typing import Any
 
 from engines.contract.job import KAFKA, ROUTES
 from harness.errors import ConfigurationError
+from harness.provision.cache import cache_dir
+from harness.provision.class_archive import ClassArchive
 from harness.provision.classes import ensure_classes
 from harness.provision.environments import ensure_environment
 from harness.provision.jars import ensure_jars
+from harness.provision.java import ensure_java
 
 ENGINES = Path(__file__).parent.parent / "engines"
 DESCRIPTOR = "engine.toml"
@@ -80,11 +84,13 @@ class Engine:
 
 @dataclass(frozen=True)
 class PreparedEngine:
-    """An engine whose environment is in place: its Python executable, and its jars, its own classes first."""
+    """An engine whose environment is in place: its Python executable, its jars, its own classes first, and, if it has a
+    JVM, the archive of that one's classes."""
 
     engine: Engine
     python: Path
     jars: list[Path]
+    class_archive: ClassArchive | None = None
 
 
 def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engine]:
@@ -164,7 +170,8 @@ def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
     if engine.java_sources:
         jars.insert(0, _classes(engine, python, jars, progress))
-    return PreparedEngine(engine, python, jars)
+    archive = _class_archive(engine, python, jars, progress) if engine.java else None
+    return PreparedEngine(engine, python, jars, archive)
 
 
 def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> Path:
@@ -173,6 +180,16 @@ def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress)
     brought = sorted(home.glob(f"lib/python*/site-packages/{engine.java_classpath}")) if engine.java_classpath else []
     folders = [engine.directory / engine.java_sources, CONTRACT_JAVA]
     return ensure_classes(folders, [*jars, *brought], engine.name, progress=progress)
+
+
+def _class_archive(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> ClassArchive:
+    """The archive of the engine's classes, made if a run has listed them."""
+    java = ensure_java(progress)
+    told = "\0".join(map(str, (java.home, java.version, python, *jars)))
+    name = f"{engine.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    archive = ClassArchive(cache_dir() / "classes" / name, java.executable)
+    archive.ensure(progress)
+    return archive
 
 
 def contract_path(directory: Path) -> Path:

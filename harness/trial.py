@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification, RedisTarget
+from engines.contract.process import JVM_OPTIONS
 from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
 from harness.child import Child, start_worker
@@ -246,9 +247,11 @@ class TrialRunner:
         try:
             with ExitStack() as stack:
                 stack.callback(self._profiling.stop)
-                if self._start_engine(stack):
-                    self._start_workers(stack)
+                self._start_engine(stack)
+                self._start_workers(stack)
+                if self._await_engine():
                     self._watch_over(stack)
+                    self._start_load()
                     if self._watch_load() and self._watch_drain():
                         self._collect()
                     elif self._trial.broken_off:
@@ -259,8 +262,8 @@ class TrialRunner:
 
     # Starting
 
-    def _start_engine(self, stack: ExitStack) -> bool:
-        """Start the engine and wait until it is ready. Returns whether it is: if not, the next engine gets its turn."""
+    def _start_engine(self, stack: ExitStack) -> None:
+        """Start the engine, and what is to be there before it."""
         self._watcher.phase(f"{self._options.label}: starting the engine")
         if self._scenario.cluster and has_cluster(self._prepared.engine):
             self._start_cluster(stack)
@@ -271,9 +274,13 @@ class TrialRunner:
             self._start_worker(stack, "redis_writer", self._writer_job())
         job = self._directory / "engine.job.json"
         self._engine_job().save(job)
-        child = self._children["engine"] = self._engine(stack, job)
+        self._children["engine"] = self._engine(stack, job)
         if writer := self._children.get("redis_writer"):
             writer.wait_for("ready", WORKER_READY_S)
+
+    def _await_engine(self) -> bool:
+        """Wait until the engine is ready. Returns whether it is: if not, the next engine gets its turn."""
+        child = self._children["engine"]
         try:
             ready = child.wait_for("ready", self._scenario.limits.engine_ready_s)
         except ServiceError as error:
@@ -312,15 +319,17 @@ class TrialRunner:
         stack.callback(self._heal_all)
 
     def _jvm_options(self) -> dict[str, str]:
-        """The variable that any JVM of the engine's heeds, the user's own value kept."""
-        if not self._prepared.engine.java:
+        """Variables with options: for any JVM of the engine's, the user's own kept, and for the one that counts."""
+        archive = self._prepared.class_archive
+        if not archive:
             return {}
         own = os.environ.get("JDK_JAVA_OPTIONS", "")
         # Quoted, for the sake of a folder's name with a blank in it.
-        return {"JDK_JAVA_OPTIONS": f'{own} "{logging_option(self._directory, "engine")}"'.strip()}
+        every = f'{own} "{logging_option(self._directory, "engine")}"'.strip()
+        return {"JDK_JAVA_OPTIONS": every, JVM_OPTIONS: " ".join(archive.options(self._directory))}
 
     def _start_workers(self, stack: ExitStack) -> None:
-        """Start what sends and measures, and, once all of it is ready, the load."""
+        """Start what sends and measures, while the engine is starting: most of that is waiting."""
         jobs = {"probe": self._probe_job(), "generator": self._generator_job()}
         if self._options.archive:
             jobs["archiver"] = self._archiver_job()
@@ -328,6 +337,9 @@ class TrialRunner:
             self._start_worker(stack, name, job, self._backing.bucket.environment() if name == "archiver" else None)
         for name in jobs:
             self._children[name].wait_for("ready", WORKER_READY_S)
+
+    def _start_load(self) -> None:
+        """Tell everything that is ready when the load starts."""
         self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in self._metered_pids().items()}
         self._trial.readings = {name: Readings() for name in self._meters}
         self._clock.look()
@@ -639,6 +651,9 @@ class TrialRunner:
         self._watcher.phase(f"{self._options.label}: collecting the counts")
         trial, children = self._trial, self._children
         trial.flame_graphs += self._profiling.finish()
+        # On a cluster, the engine's own JVM loads few of the classes.
+        if (archive := self._prepared.class_archive) and not self._cluster:
+            archive.learn(children["engine"].process.child_tree())
         children["engine"].stop(ENGINE_STOP_S)
         if not children["engine"].last("stopped"):
             trial.engine_troubles.append(f"engine {self._name} did not stop in good order on SIGTERM")

@@ -12,6 +12,9 @@ from typing import Any
 from engines.contract.events import EventWriter, stop_on_sigterm
 from engines.contract.job import JobSpecification
 
+#: The variable with options for the engine's JVM, apart by blanks, which spare it time; an engine may ignore them.
+JVM_OPTIONS = "RINGBENCH_JVM_OPTIONS"
+
 #: Runs a job with its settings until the stop event is set, sends `ready` and `progress`, returns the final totals.
 Work = Callable[[JobSpecification, dict[str, Any], EventWriter, threading.Event], dict[str, int | None]]
 

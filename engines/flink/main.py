@@ -19,7 +19,7 @@ from rest import ENDED, LEASE_S, Rest
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
-from engines.contract.process import run_engine
+from engines.contract.process import JVM_OPTIONS, run_engine
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # The sink joins a cell's upserts of so many milliseconds, or rows, into one.
@@ -160,7 +160,7 @@ def start_environment(
     """
     scratch = Path(job.checkpoint_dir).resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    os.environ["JVM_ARGS"] = f"-Xmx{settings['heap']} -Djava.io.tmpdir={scratch}"
+    os.environ["JVM_ARGS"] = f"-Xmx{settings['heap']} -Djava.io.tmpdir={scratch} {os.environ.get(JVM_OPTIONS, '')}"
     os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
     os.environ["FLINK_LOG_DIR"] = str(scratch)
     # The default starts a server for Python functions, which needs Apache Beam. There are none.

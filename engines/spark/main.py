@@ -3,6 +3,7 @@
 Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +18,7 @@ from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
-from engines.contract.process import run_engine
+from engines.contract.process import JVM_OPTIONS, run_engine
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # The state is small (windows within the lateness), so that the heap serves it faster than RocksDB.
@@ -131,6 +132,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
     scratch = Path(job.checkpoint_dir) / "scratch"
     options = {
         "spark.driver.memory": settings["driver_memory"],
+        "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
         "spark.driver.extraJavaOptions": settings["jvm_options"],
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,

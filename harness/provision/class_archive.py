@@ -1,0 +1,109 @@
+"""Archives of loaded classes, which spare a JVM much of its start: Java's class-data sharing (JEP 310).
+
+A program's first run lists the classes that it loads; the next preparation makes an archive of them, and runs from then
+on start from it. A JVM that finds that an archive is of another Java or another class path does without it.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.provision.cache import Progress, only_one
+
+_TIMEOUT_S = 300
+_LIST = "-XX:DumpLoadedClassList="
+_CLASS_PATH = ("-cp", "-classpath", "--class-path")
+#: Options that an archive depends on. Others, such as those for log files, are of one run only.
+_OF_CLASSES = ("--add-modules=",)
+
+
+@dataclass(frozen=True)
+class ClassArchive:
+    """The archive of one program, in the cache.
+
+    Attributes:
+        stem: the path of its files, less their suffixes. What the class path and the Java follow from is in its name.
+        java: the Java executable that the program runs on.
+    """
+
+    stem: Path
+    java: Path
+
+    @property
+    def path(self) -> Path:
+        """The archive."""
+        return self.stem.with_name(f"{self.stem.name}.jsa")
+
+    @property
+    def _listed(self) -> Path:
+        return self.stem.with_name(f"{self.stem.name}.json")
+
+    def options(self, directory: Path) -> list[str]:
+        """What the JVM is to be started with: an option to use the archive, or to list classes in `directory`.
+
+        Nothing, if a path has a blank in it, which not every launcher understands.
+        """
+        listing = directory / f"{self.stem.name}.classes"
+        if self.path.exists():
+            option = f"-XX:SharedArchiveFile={self.path}"
+        elif self._listed.exists():
+            return []
+        else:
+            option = f"{_LIST}{listing}"
+        return [] if " " in option else [option]
+
+    def learn(self, processes: Iterable[psutil.Process]) -> None:
+        """Keep what the one of `processes` that lists its classes has listed so far, if there is one."""
+        for process in processes:
+            command = _command(process)
+            listing = next((each.removeprefix(_LIST) for each in command if each.startswith(_LIST)), "")
+            class_path = _class_path(command)
+            if listing and class_path:
+                self._keep(Path(listing), class_path, [each for each in command if each.startswith(_OF_CLASSES)])
+
+    def _keep(self, listing: Path, class_path: str, options: list[str]) -> None:
+        whole_lines = listing.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+        self.stem.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self._listed.with_name(f".{self._listed.name}.{os.getpid()}")
+        part.write_text(json.dumps({"class_path": class_path, "options": options, "classes": whole_lines}))
+        part.replace(self._listed)
+
+    def ensure(self, progress: Progress) -> None:
+        """Make the archive, if there is none and a run has listed the classes. What cannot be made is done without."""
+        if self.path.exists() or not self._listed.exists():
+            return
+        with only_one(self.path, progress):
+            if not self.path.exists():
+                progress(f"archiving the classes of {self.stem.name!r}, for faster starts (once)")
+                self._make(progress)
+
+    def _make(self, progress: Progress) -> None:
+        found = json.loads(self._listed.read_text(encoding="utf-8"))
+        classes, part = (self.stem.with_name(f".{self.stem.name}.{each}") for each in ("classes", "part"))
+        classes.write_text("".join(f"{line}\n" for line in found["classes"]), encoding="utf-8")
+        options = [f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}", *found["options"]]
+        command = [str(self.java), "-Xshare:dump", *options, "-cp", found["class_path"]]
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_TIMEOUT_S)
+            part.replace(self.path)
+        except (OSError, subprocess.SubprocessError) as error:
+            progress(f"the classes of {self.stem.name!r} cannot be archived, so starts remain slow: {error}")
+        finally:
+            classes.unlink(missing_ok=True)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _class_path(command: list[str]) -> str:
+    places = [place for place, each in enumerate(command[:-1]) if each in _CLASS_PATH]
+    return command[places[0] + 1] if places else ""
