@@ -678,7 +678,8 @@ class TrialRunner:
         self._watcher.phase(f"{self._options.label}: collecting the counts")
         trial, children = self._trial, self._children
         trial.flame_graphs += self._profiling.finish()
-        if archive := self._prepared.class_archive:
+        # On a cluster, the engine's own JVM loads few of the classes.
+        if (archive := self._prepared.class_archive) and not self._cluster:
             archive.learn(children["engine"].process.child_tree())
         children["engine"].stop(ENGINE_STOP_S)
         if not children["engine"].last("stopped"):

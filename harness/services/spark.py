@@ -38,13 +38,16 @@ def spark_cluster(
     """
     progress(f"starting Spark's master and {WORKERS} workers")
     port, web_port = free_port(), free_port()
+    scala, version = _versions(home)
     launcher = Launcher(
         directory,
-        _version(home),
+        version,
         [java_command(environment), _HEAP, *JVM_OPTIONS, *_PROPERTIES, "-cp", str(home / "jars" / "*")],
         {
             **environment,
             "SPARK_HOME": str(home),
+            # Otherwise, a worker looks for it in folders that only Spark's own sources have.
+            "SPARK_SCALA_VERSION": scala,
             "SPARK_LOCAL_IP": HOST,
             "SPARK_PUBLIC_DNS": HOST,
         },
@@ -76,6 +79,8 @@ def _worker(launcher: Launcher, number: int, master: str, web: str, cores: int) 
     return launcher.start(name, [_WORKER, *arguments], is_registered)
 
 
-def _version(home: Path) -> str:
-    core = next(home.glob("jars/spark-core_*.jar"))
-    return core.stem.rpartition("-")[2]
+def _versions(home: Path) -> tuple[str, str]:
+    """Scala's and Spark's, from a name such as ``spark-core_2.13-4.2.0.jar``."""
+    core = next(home.glob("jars/spark-core_*.jar")).stem
+    scala, _, spark = core.partition("_")[2].partition("-")
+    return scala, spark
