@@ -62,7 +62,7 @@ class Machines:
     def arrived(self) -> dict[int, list[bytes | None]]:
         """The messages of each partition, in order."""
         found: dict[int, list[bytes | None]] = {partition: [] for partition in range(PARTITIONS)}
-        for message in read_topic(self._services.kafka, self.topic):
+        for message in read_topic(self._services.kafka_client, self.topic):
             found[message.partition() or 0].append(message.value())
         return found
 
@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_an_account_and_nothing_else(machines: Machines) -> None:
 
 
 def test_a_topic_that_does_not_fit_is_refused(machines: Machines, services: Services) -> None:
-    ensure_topic(services.kafka, machines.topic, PARTITIONS + 1, create=True)
+    ensure_topic(services.kafka_client, machines.topic, PARTITIONS + 1, create=True)
     shard = machines.start("1/1", datetime.now(UTC))
     assert shard.end() == 2
     assert f"the topic {machines.topic} has 6 partitions, and the scenario 5" in shard.stderr
@@ -138,7 +138,7 @@ def test_a_topic_that_does_not_fit_is_refused(machines: Machines, services: Serv
 
 def test_an_injected_offset_of_the_clock_is_found(services: Services) -> None:
     topic = f"clock-{uuid.uuid4().hex[:8]}"
-    ensure_topic(services.kafka, topic, 1, create=True)
+    ensure_topic(services.kafka_client, topic, 1, create=True)
     settings = {"bootstrap.servers": services.kafka}
     for ahead_ms in (-700, 0, 1500):
         ahead_ns = ahead_ms * 1_000_000
