@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 PLAN = [
     {"kind": "worker-kill", "at_s": 8, "duration_s": 1.5},
     {"kind": "taskmanager-kill", "at_s": 9.5, "duration_s": 1.5},
-    {"kind": "broker-leader-kill", "at_s": 16, "duration_s": 6},
+    {"kind": "broker-leader-kill", "at_s": 18, "duration_s": 6},
 ]
 OWN = {"spark": "worker-kill", "flink": "taskmanager-kill"}
 ENGINES = pytest.mark.parametrize("engine", OWN)
@@ -27,7 +27,7 @@ def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         rate_records_per_s=2000,
         # Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.
         warmup_s=15,
-        duration_s=25,
+        duration_s=27,
         allowed_lateness_ms=120_000,
         engines=list(OWN),
         faults=PLAN,
