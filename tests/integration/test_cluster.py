@@ -26,7 +26,7 @@ def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         directory,
         rate_records_per_s=2000,
         # Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.
-        warmup_s=15,
+        warmup_s=20,
         duration_s=27,
         allowed_lateness_ms=120_000,
         engines=list(OWN),
