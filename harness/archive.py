@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.services.s3 import S3Credentials, s3_client
+import boto3
+from botocore.session import get_session
+
+from harness.services.s3 import S3Credentials, s3_client, users_credentials
 
 DEFAULT_REGION = "us-east-1"
 
@@ -25,20 +28,35 @@ class Bucket:
     @property
     def region(self) -> str:
         """The region to sign for."""
-        return os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+        return boto3.Session().region_name or DEFAULT_REGION
 
     def client(self) -> Any:
         """A boto3 client for the bucket's store."""
         return s3_client(self.endpoint, self.credentials)
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for processes that are to use the bucket."""
-        if not self.credentials:
-            return {}
-        return {
-            "AWS_ACCESS_KEY_ID": self.credentials.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_key,
-        }
+        """Environment variables for processes that are to use the bucket by boto3, which knows the standard chain."""
+        return _variables(self.credentials) if self.credentials else {}
+
+    def resolved_environment(self) -> dict[str, str]:
+        """The same for those that do without boto3: what the chain gives now. Temporary credentials are not renewed."""
+        found = self.credentials or users_credentials()
+        return _variables(found) if found else {}
+
+    @property
+    def ca_file(self) -> str | None:
+        """A file of the certificates to trust in place of the usual ones, as boto3 finds it."""
+        found: str | None = get_session().get_config_variable("ca_bundle")
+        return found or os.environ.get("REQUESTS_CA_BUNDLE")
+
+
+def _variables(credentials: S3Credentials) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        # Empty if there is none: one that belongs to other credentials must not stay.
+        "AWS_SESSION_TOKEN": credentials.session_token,
+    }
 
 
 def _keys(client: Any, bucket: str, prefix: str) -> Iterator[str]:

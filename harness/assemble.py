@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from harness.answers import compare_answers, emission, judge_answers
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.path import bottlenecks
 from harness.result import (
+    Answers,
     Correctness,
     Cost,
+    Emission,
     Generator,
     Latency,
     ProcessCost,
@@ -40,8 +43,10 @@ def trial_result(
 
     Of one that was broken off on purpose, what needs the whole measured time is not measured: throughput and cost.
     """
-    correctness = _correctness(trial, truth, expected)
-    verdict, reasons = judge(correctness, trial.engine_troubles)
+    correctness, answers = _correctness(trial, truth, expected), _answers(trial, truth, scenario, expected)
+    verdict, reasons = (
+        judge_answers(answers, trial.engine_troubles) if expected.answers else judge(correctness, trial.engine_troubles)
+    )
     workload = open_workload(scenario.workload())
     return TrialResult(
         number=number,
@@ -52,8 +57,11 @@ def trial_result(
         drain_s=trial.drain_s,
         steady=_steady(trial, workload),
         correctness=correctness,
+        answers=answers,
+        emission=_emission(trial, scenario, expected),
         latency_ms=_latency(trial, workload, expected),
-        throughput_records_per_s=_throughput(trial, workload),
+        # Of another query than counts, nobody knows which records an answer tells of.
+        throughput_records_per_s=None if expected.answers else _throughput(trial, workload),
         cost=_cost(trial, workload),
         cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
@@ -66,8 +74,31 @@ def trial_result(
         waterfall=trial.waterfall,
         recording=trial.recording.name if trial.recording.exists() else None,
         flame_graphs=[each.name for each in trial.flame_graphs],
-        series=list(_series(trial, workload, expected)) if trial.measured and trial.generator_progress else [],
+        series=list(_series(trial, workload, expected)) if _has_series(trial, expected) else [],
     )
+
+
+def _has_series(trial: Trial, expected: ExpectedCounts) -> bool:
+    return bool(trial.measured and trial.generator_progress) and not expected.answers
+
+
+def _answers(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> Answers | None:
+    """How the answers to a query other than counts differ from those that the seed gives; `truth` is of the input."""
+    if not expected.answers or not truth or not trial.is_complete or trial.answers is None:
+        return None
+    return compare_answers(
+        scenario,
+        expected.answers,
+        trial.answers,
+        expected_dead_letters=truth.malformed_lines,
+        observed_dead_letters=trial.dead_letters,
+    )
+
+
+def _emission(trial: Trial, scenario: Scenario, expected: ExpectedCounts) -> Emission | None:
+    if not expected.answers or trial.broken_off:
+        return None
+    return emission(scenario, expected.answers, trial.measured, trial.anchor_ns)
 
 
 def _correctness(trial: Trial, truth: TrialTruth | None, expected: ExpectedCounts) -> Correctness | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from confluent_kafka.admin import AdminClient
 
+from engines.contract.kafka import librdkafka_properties
 from harness.archive import Bucket
 from harness.errors import ServiceError, UsageError
 from harness.processes import Process
@@ -29,13 +30,15 @@ class External:
 
     Attributes:
         kafka: ``host:port[,host:port]``.
-        redis: a Redis URL.
-        s3: ``s3://BUCKET`` or, for a store other than AWS's, ``http://host:port/BUCKET``.
+        kafka_properties: how to get into that, see `harness.access`.
+        redis: a Redis URL, see `harness.access` as well.
+        s3: ``s3://BUCKET`` or, for a store other than AWS's, ``http://host:port/BUCKET`` or ``https``.
         ports: by ``kafka``, ``redis``, ``s3``; None or absent for a free one.
     """
 
     kafka: str | None = None
-    redis: str | None = None
+    kafka_properties: dict[str, str] = field(default_factory=dict, repr=False)
+    redis: str | None = field(default=None, repr=False)
     s3: str | None = None
     ports: dict[str, int | None] = field(default_factory=dict)
 
@@ -69,16 +72,23 @@ class Backing:
         services: those that were started here, by name.
         kafka_data, kafka_gc_logs: folders of the broker that was started here, see `KafkaService`; else None.
             Of several, those of the first, which has a replica of every partition, and the folder that all log to.
+        kafka_properties: what else a client needs to be let in, in Java's names.
     """
 
     bootstrap_servers: str
-    redis_url: str
+    redis_url: str = field(repr=False)
     namespace: str
     bucket: Bucket
     versions: dict[str, str]
     services: dict[str, Service] = field(default_factory=dict)
     kafka_data: Path | None = None
     kafka_gc_logs: Path | None = None
+    kafka_properties: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def kafka_client(self) -> dict[str, str]:
+        """The settings of a client of Kafka's, in librdkafka's names."""
+        return librdkafka_properties(self.bootstrap_servers, self.kafka_properties)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -158,7 +168,7 @@ def start_backing(
 
         bucket = _bucket(external.s3) if external.s3 else None
         if external.kafka:
-            check_kafka(external.kafka)
+            check_kafka(librdkafka_properties(external.kafka, external.kafka_properties))
             versions["kafka"] = "external"
         if external.redis:
             versions["redis"] = check_redis(external.redis)
@@ -191,6 +201,7 @@ def start_backing(
             services=services,
             kafka_data=kafka.data if isinstance(kafka, KafkaService) else None,
             kafka_gc_logs=kafka.gc_logs if isinstance(kafka, KafkaService) else None,
+            kafka_properties=external.kafka_properties,
         )
 
 
@@ -211,6 +222,11 @@ def _start_side_by_side(starters: dict[str, Callable[[], Any]], keep: Callable[[
 
 def _bucket(address: str) -> Bucket:
     parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise UsageError(
+            "--s3: there is a user in the address",
+            fix="give credentials where AWS's tools look for them, such as AWS_ACCESS_KEY_ID",
+        )
     if parts.scheme == "s3" and parts.netloc and parts.path in ("", "/"):
         return Bucket(None, parts.netloc)
     name = parts.path.strip("/")

@@ -35,11 +35,11 @@ class BenchBroker:
         directory = self.work / f"{self.measurements}"
         directory.mkdir(mode=0o700)
         topics = Topics.of("bench", str(self.measurements))
-        create_topics(self.kafka.bootstrap_servers, topics, partitions)
+        create_topics(self.kafka.client, topics, partitions)
         try:
             yield topics, directory
         finally:
-            delete_topics(self.kafka.bootstrap_servers, topics)
+            delete_topics(self.kafka.client, topics)
 
     def expect(self, records: int, topic: str) -> None:
         """Make sure that `topic` holds so many.
@@ -47,7 +47,7 @@ class BenchBroker:
         Raises:
             InvalidRun: it holds fewer or more.
         """
-        if (arrived := end_offset(self.kafka.bootstrap_servers, topic)) != records:
+        if (arrived := end_offset(self.kafka.client, topic)) != records:
             raise InvalidRun(f"{arrived:,} of {records:,} records are in the topic")
 
 

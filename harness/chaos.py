@@ -94,6 +94,7 @@ def chaos(
     """
     check_names(chosen.faults)
     scenario.refuse_input("chaos")
+    scenario.refuse_query("`ringbench chaos`", "measures counts only")
     refuse_disorder(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")

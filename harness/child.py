@@ -11,10 +11,13 @@ from typing import Any, Self
 from engines.contract.events import Event, parse_event
 from harness.errors import ServiceError
 from harness.processes import start_process
+from harness.redaction import redact_all
 from harness.workers.jobs import Job, save_job
 
 #: So many events are kept, and then half as many: those of progress from before say nothing that later ones do not.
 MAX_EVENTS = 1000
+#: So many lines that are no events are kept.
+MAX_STRAYS = 100
 
 
 class Child:
@@ -24,13 +27,23 @@ class Child:
         name: for messages.
         process: the process.
         events: what it has sent so far, oldest first; old events of progress are let go of.
+        strays: the first lines on its standard output that were no events.
     """
 
-    def __init__(self, name: str, argv: list[str], *, log_path: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         self.name = name
         self.started_ms = time.time_ns() // 1_000_000
         self.events: list[Event] = []
-        self.process = start_process(name, argv, env=env, log_path=log_path, stdout="pipe")
+        self.strays: list[str] = []
+        self.process = start_process(name, argv, env=env, log_path=log_path, cwd=cwd, stdout="pipe")
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, name=f"events of {name}", daemon=True)
         self._reader.start()
@@ -48,9 +61,11 @@ class Child:
         for line in self.process.stdout:
             if event := parse_event(line):
                 with self._changed:
-                    self.events.append(event)
+                    self.events.append(event._replace(fields=redact_all(event.fields)))
                     self._let_go()
                     self._changed.notify_all()
+            elif len(self.strays) < MAX_STRAYS:
+                self.strays.append(line.rstrip("\n"))
         with self._changed:
             self._changed.notify_all()
 
@@ -104,6 +119,11 @@ class Child:
         self._reader.join(timeout_s)
 
 
+def module_command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
+    """The command line that runs `module`. It is not looked for in the working directory, which is the user's own."""
+    return [python, "-P", "-m", module, *arguments]
+
+
 def start_worker(
     module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None, *, name: str = ""
 ) -> Child:
@@ -111,5 +131,5 @@ def start_worker(
     name = name or module
     path = directory / f"{name}.job.json"
     save_job(job, path)
-    argv = [sys.executable, "-m", f"harness.workers.{module}", str(path)]
+    argv = module_command(f"harness.workers.{module}", str(path))
     return Child(name.replace("_", " "), argv, log_path=directory / f"{name}.log", env=env)

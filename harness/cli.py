@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from harness.commands import conformance
+from harness.commands.generate import generate
+from harness.commands.merge_shards import merge_shards
+from harness.commands.plan import plan
 from harness.errors import RingbenchError, UsageError
+from harness.redaction import redact
 
 if TYPE_CHECKING:
     from harness.load import LoadOptions
@@ -52,6 +58,20 @@ Route = Annotated[
         "Redis by itself); the scenario's own if not given."
     ),
 ]
+RedisProperties = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --redis: a file with username, password and tls.ca.location; a password alone can stand in "
+        "RINGBENCH_REDIS_PASSWORD."
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="What engines are asked: counts, distinct-callers, distinct-callers-hll, top-counties, sessions or pairs "
+        "(see docs/queries.md); the scenario's own if not given."
+    ),
+]
 Cluster = Annotated[
     bool,
     typer.Option(
@@ -62,12 +82,21 @@ Cluster = Annotated[
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ringbench {version('ringbench')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     cache_dir: Annotated[
         Path | None, typer.Option("--cache-dir", help="Where environments and downloads are kept.")
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
 ) -> None:
     _Settings.debug = debug
     if cache_dir:
@@ -82,6 +111,7 @@ class _Settings:
     epilog="Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
+    "`ringbench run queries --query sessions` | "
     "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
 )
@@ -90,7 +120,7 @@ def run(
         str | None,
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
-            "flash-crowd, dirty, sweep, scale, chaos, soak, cluster) or a "
+            "flash-crowd, dirty, queries, sweep, scale, chaos, soak, cluster) or a "
             "YAML file; main by default."
         ),
     ] = None,
@@ -119,6 +149,7 @@ def run(
     ] = 1,
     tuning: Tuning = None,
     route: Route = None,
+    query: Query = None,
     cluster: Cluster = False,
     spark_master: Annotated[
         str | None, typer.Option(help="Your own Spark cluster: spark://HOST:PORT, yarn, k8s://https://HOST:PORT.")
@@ -135,9 +166,16 @@ def run(
     engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
-        str | None, typer.Option(help="Your own Redis, redis://host:port/0.", envvar="RINGBENCH_REDIS")
+        str | None,
+        typer.Option(help="Your own Redis, redis://host:port/0; rediss:// for TLS.", envvar="RINGBENCH_REDIS"),
     ] = None,
-    s3: Annotated[str | None, typer.Option(help="Your own S3 bucket, s3://BUCKET or http://host:port/BUCKET.")] = None,
+    s3: Annotated[
+        str | None, typer.Option(help="Your own S3 bucket, s3://BUCKET, http://host:port/BUCKET or https.")
+    ] = None,
+    kafka_properties: Annotated[
+        Path | None, typer.Option(help="With --kafka: a file of Kafka's client properties, for TLS and SASL.")
+    ] = None,
+    redis_properties: RedisProperties = None,
     kafka_port: Annotated[int | None, typer.Option(help="Port for the Kafka that is started here.")] = None,
     redis_port: Annotated[int | None, typer.Option(help="Port for the Redis that is started here.")] = None,
     s3_port: Annotated[int | None, typer.Option(help="Port for the S3 server that is started here.")] = None,
@@ -166,7 +204,7 @@ def run(
     from reports.terminal import final_table
 
     overrides = {"seed": seed, "rate_records_per_s": _number(rate), "duration_s": duration, "warmup_s": warmup}
-    overrides["route"] = route
+    overrides |= {"route": route, "query": query}
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     if tuning:
         chosen["tuning"] = tuning
@@ -175,7 +213,11 @@ def run(
     if engine:
         chosen["engines"] = engine
     external = External(
-        kafka=kafka, redis=redis, s3=s3, ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port}
+        kafka=kafka,
+        kafka_properties=_kafka_properties(kafka, kafka_properties),
+        redis=_redis_address(redis, redis_properties),
+        s3=s3,
+        ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port},
     )
     options = SessionOptions(
         runs_dir=runs_dir,
@@ -207,6 +249,30 @@ def run(
     if json:
         print(result.model_dump_json(indent=2))
     raise typer.Exit(exit_code(result))
+
+
+def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:
+    """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
+    from harness.access import read_kafka_properties
+
+    if path is None:
+        return {}
+    if kafka is None:
+        raise UsageError("--kafka-properties is for a Kafka of your own", fix="give --kafka host:port, too")
+    return read_kafka_properties(path)
+
+
+def _redis_address(redis: str | None, path: Path | None) -> str | None:
+    """The Redis that `--redis` names, with what is needed to get into it."""
+    from harness.access import redis_address
+
+    if redis is None:
+        if path is not None:
+            raise UsageError(
+                "--redis-properties is for a Redis of your own", fix="give --redis redis://host:port/0, too"
+            )
+        return None
+    return redis_address(redis, path, in_arguments=any(redis in argument for argument in sys.argv))
 
 
 def _show_paths(paths: list[Path]) -> None:
@@ -478,6 +544,7 @@ def view(
         str | None,
         typer.Option(help="The Redis that holds the counts, redis://host:port/0.", envvar="RINGBENCH_REDIS"),
     ] = None,
+    redis_properties: RedisProperties = None,
     namespace: Annotated[
         str, typer.Option(help="What the counts' keys begin with; cdr:RUN_ID in your own Redis.")
     ] = "cdr",
@@ -502,7 +569,7 @@ def view(
             f"--host {host}: others could see the map, and no token is set", fix="set RINGBENCH_VIEW_TOKEN to a secret"
         )
     if run is None:
-        shown: dict[str, Any] = {"redis_url": redis, "namespace": namespace}
+        shown: dict[str, Any] = {"redis_url": _redis_address(redis, redis_properties), "namespace": namespace}
     else:
         shown = _replay(find_run(run, runs_dir), engine or [], trial, speed)
     keep_viewing(tell, host=host, port=port, token=token, max_rate_hz=max_rate, **shown)
@@ -516,9 +583,10 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 def _check_view(given: set[str], redis: str | None) -> None:
     """Refuse options of `view` that do not go together; `given` are those of the command line."""
-    if "run" in given and (others := given & {"redis", "namespace"}):
+    if "run" in given and (others := given & {"redis", "redis_properties", "namespace"}):
         raise UsageError(
-            f"--run and --{max(others)} exclude each other", fix="give --run for a finished run, or --redis for a Redis"
+            f"--run and --{max(others).replace('_', '-')} exclude each other",
+            fix="give --run for a finished run, or --redis for a Redis",
         )
     if "run" not in given and (others := given & {"engine", "trial", "speed", "runs_dir"}):
         name = min(others).replace("_", "-")
@@ -996,6 +1064,9 @@ def workload_show(
         sys.stdout.buffer.flush()
 
 
+app.command("conformance", epilog=conformance.EPILOG)(conformance.conformance)
+
+
 def main() -> None:
     """Run the command line; every known error ends in one message and its exit code."""
     signal.signal(signal.SIGTERM, _on_sigterm)
@@ -1004,7 +1075,7 @@ def main() -> None:
     except RingbenchError as error:
         if _Settings.debug:
             raise
-        console.print(f"[bold red]error:[/bold red] {_escape(error.message)}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error:[/bold red] {_escape(redact(error.message))}", highlight=False, soft_wrap=True)
         if error.fix:
             console.print(f"[bold]fix:[/bold] {_escape(error.fix)}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
@@ -1028,6 +1099,19 @@ def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(143)
 
+
+app.command(
+    epilog="Examples: `ringbench generate smoke --kafka 127.0.0.1:9092 --topic cdr --create-topic` | "
+    "`ringbench generate my.yaml --kafka kafka:9092 --topic cdr --shard 2/8 --start-at 2026-05-01T12:00:00Z --json`"
+)(generate)
+app.command(
+    epilog="Examples: `ringbench merge-shards shards/*.json` | "
+    "`ringbench merge-shards shards/*.json --clock-limit-ms 20 --out merged --json`"
+)(merge_shards)
+app.command(
+    epilog="Examples: `ringbench plan --per-day 1e9 --from runs/RUN_ID` | "
+    "`ringbench plan --rate 10000000 --profile flat --from runs/RUN_ID --engine flink --md`"
+)(plan)
 
 if __name__ == "__main__":
     main()

@@ -67,7 +67,7 @@ def _tried(name: str, look: Callable[[], Check]) -> Check:
 
 def _uv() -> Check:
     found = installed_uv()
-    return Check("uv", found is not None, str(found or "absent"), "" if found else "start Ringbench by ./bootstrap")
+    return Check("uv", True, str(found or "not in the cache yet"), "" if found else _FIRST_RUN)
 
 
 def _java() -> Check:

@@ -1,17 +1,22 @@
 """Engines as the harness sees them: a folder with an ``engine.toml``, its own locked environment, and an entry.
 
 The harness never imports an engine; it starts its entry with a job file and listens to its events.
+
+Folders are found in three ways: below Ringbench's own, below folders that the user names, and by entry points of
+installed packages (`harness.plugins`).
 """
 
 import hashlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from engines.contract.job import KAFKA, ROUTES
+from engines.contract.queries import COUNTS, QUERIES
 from harness.errors import ConfigurationError
+from harness.plugins import plugin_directories
 from harness.provision.cache import cache_dir
 from harness.provision.class_archive import ClassArchive
 from harness.provision.classes import ensure_classes
@@ -47,6 +52,7 @@ class Engine:
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
         cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
+        queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
 
@@ -64,6 +70,7 @@ class Engine:
     task_kill: bool = False
     cluster: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
+    queries: list[str] = field(default_factory=lambda: [COUNTS])
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tuned(self, tuning: str) -> dict[str, Any]:
@@ -92,12 +99,16 @@ class PreparedEngine:
     jars: list[Path]
     class_archive: ClassArchive | None = None
 
+    def command(self, job: Path) -> list[str]:
+        """The command line that starts it with the job specification in the file `job`."""
+        return [str(self.python), str(self.engine.directory / self.engine.entry), str(job)]
+
 
 def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engine]:
-    """The engines called `names`, in that order, from Ringbench's own folder and the folders of engines in `extra`.
+    """The engines called `names`, in that order, of all that `all_engines` finds.
 
     Raises:
-        ConfigurationError: there is no such engine, a name stands twice, or a descriptor is wrong.
+        ConfigurationError: there is no such engine, a name stands twice, or an engine that was found is wrong.
     """
     known = {engine.name: engine for engine in all_engines(extra or [])}
     if unknown := [name for name in names if name not in known]:
@@ -125,11 +136,58 @@ def check_route(names: list[str], route: str, extra: list[Path]) -> None:
             )
 
 
+def check_query(names: list[str], query: str, extra: list[Path]) -> None:
+    """Make sure that the engines called `names` can be asked `query`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+    """
+    for engine in find_engines(names, extra):
+        if query not in engine.queries:
+            able = [each.name for each in all_engines(extra) if query in each.queries]
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the query {query!r}, only {', '.join(engine.queries)} "
+                f"(`queries` in {engine.directory / DESCRIPTOR})",
+                fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
+            )
+
+
 def all_engines(extra: list[Path]) -> list[Engine]:
-    """Every engine in Ringbench's own folder and in the folders `extra`."""
+    """Every engine in Ringbench's own folder, in the folders `extra`, and in packages that bring one.
+
+    Raises:
+        ConfigurationError: there is no such folder, a descriptor or an entry point is wrong, or two engines have the
+            same name.
+    """
     if absent := [folder for folder in extra if not folder.is_dir()]:
         raise ConfigurationError(f"engine path {absent[0]}: no such folder", fix="give a folder that holds engines")
-    return [load_engine(path.parent) for folder in (ENGINES, *extra) for path in sorted(folder.glob(f"*/{DESCRIPTOR}"))]
+    paths = [path for folder in (ENGINES, *extra) for path in sorted(folder.glob(f"*/{DESCRIPTOR}"))]
+    found = {path.parent.resolve(): load_engine(path.parent) for path in paths}
+    found |= {directory.resolve(): _plugin(name, directory) for name, directory in plugin_directories().items()}
+    _check_names(found.values())
+    return list(found.values())
+
+
+def _plugin(name: str, directory: Path) -> Engine:
+    engine = load_engine(directory)
+    if engine.name != name:
+        raise ConfigurationError(
+            f"{directory / DESCRIPTOR}: the engine is called {engine.name!r}, but its entry point {name!r}",
+            fix="give both the same name",
+        )
+    return engine
+
+
+def _check_names(engines: Iterable[Engine]) -> None:
+    directories: dict[str, Path] = {}
+    for engine in engines:
+        if other := directories.get(engine.name):
+            raise ConfigurationError(
+                f"two engines are called {engine.name!r}: {other} and {engine.directory}",
+                fix=f"rename one of them (`name` in its {DESCRIPTOR}), or leave out what brings it: "
+                "an --engine-path, or an installed package",
+            )
+        directories[engine.name] = engine.directory
 
 
 def load_engine(directory: Path) -> Engine:
@@ -152,6 +210,9 @@ def load_engine(directory: Path) -> Engine:
     routes = found.get("routes", [KAFKA])
     if not isinstance(routes, list) or not routes or not set(map(str, routes)) <= set(ROUTES):
         raise ConfigurationError(f"{path}: routes: expected a list of {' and '.join(ROUTES)}, found {routes!r}")
+    queries = found.get("queries", [COUNTS])
+    if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
+        raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
     try:
         return Engine(directory=directory, **found)
     except TypeError as error:

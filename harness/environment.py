@@ -3,8 +3,9 @@
 import hashlib
 import os
 import platform
+import re
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 
 from harness.provision.cache import cache_dir
 from harness.result import CalibrationSummary, Environment
+
+ROOT = Path(__file__).parents[1]
 
 
 def fingerprint(*, java: str, services: dict[str, str]) -> Environment:
@@ -27,9 +30,16 @@ def fingerprint(*, java: str, services: dict[str, str]) -> Environment:
         java=java,
         ringbench=version("ringbench"),
         commit=commit(),
+        packages=installed_packages(),
         services=services,
         calibration=load_calibration(),
     )
+
+
+def installed_packages() -> dict[str, str]:
+    """The versions of what Ringbench declares to depend on, by name, as they are installed."""
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requires("ringbench") or []]
+    return {name: version(name) for name in sorted(names)}
 
 
 def host_id() -> str:
@@ -80,10 +90,12 @@ def _operating_system() -> str:
 
 def commit() -> str | None:
     """The checked-out commit, marked if files differ from it; None where this is no checkout."""
+    if not (ROOT / ".git").exists():
+        return None  # installed, perhaps somewhere in the checkout of another project, whose commit git would tell
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
+            cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=10,

@@ -1,12 +1,11 @@
 """The load test's process (`loadtest.main`) as the harness sees it: started, watched, and its account read."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.child import Child
+from harness.child import Child, module_command
 from harness.dashboard import PERCENTILES, Bounds, Second, greatest, percentile, together, why_not_held
 from harness.dashboard_result import DashboardLoad, DashboardSecond, Spread, UserLevel, UserSearch
 from harness.provision.cache import Progress
@@ -14,6 +13,8 @@ from harness.provision.environments import ensure_environment
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "loadtest" / "requirements.lock"
+#: What the load test's process imports of Ringbench.
+PACKAGES = ("engines", "harness", "loadtest")
 NAME = "load test"
 READY_S = 60.0
 #: Its last question to the viewer, and its users' leaving.
@@ -90,9 +91,18 @@ def start_load(
     path.touch(mode=0o600)
     path.write_text(json.dumps(job), encoding="utf-8")
     # gevent has to be in place before anything else is imported.
-    argv = [str(python), "-m", "gevent.monkey", "--module", "loadtest.main", str(path)]
-    search_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    return Child(NAME, argv, log_path=directory / "load.log", env={"PYTHONPATH": search_path})
+    argv = module_command("gevent.monkey", "--module", "loadtest.main", str(path), python=str(python))
+    return Child(NAME, argv, log_path=directory / "load.log", env={"PYTHONPATH": str(search_path(directory))})
+
+
+def search_path(directory: Path) -> Path:
+    """A folder in `directory` with `PACKAGES` alone: where Ringbench is installed, others stand beside them."""
+    path = directory / "packages"
+    path.mkdir(exist_ok=True)
+    for name in PACKAGES:
+        if not (path / name).exists():
+            (path / name).symlink_to(ROOT / name)
+    return path
 
 
 def read_account(directory: Path) -> Account:

@@ -269,6 +269,7 @@ def _refuse(scenario: Scenario) -> None:
     scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
     scenario.refuse_direct("loadtest", "a load test measures what users cost the pipeline as it usually is")
     scenario.refuse_input("loadtest")
+    scenario.refuse_query("`ringbench loadtest`", "measures counts only")
     scenario.refuse_cluster("loadtest")
 
 

@@ -382,7 +382,7 @@ def _appended_ms(at: _Measurement, workload: Workload) -> NDArray[np.int64]:
     """When the broker took each upsert, shape (records,): those of a partition came in order."""
     count = at.specification.partitions
     times_ms: list[list[int]] = [[] for _ in range(count)]
-    for message in read_topic(at.rig.kafka.bootstrap_servers, at.topics.aggregates):
+    for message in read_topic(at.rig.kafka.client, at.topics.aggregates):
         partition = message.partition()
         assert partition is not None
         times_ms[partition].append(message.timestamp()[1])

@@ -1,19 +1,25 @@
 """An engine's trials put together: sums, merged histograms, the worst verdict. No percentile is averaged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 from harness.histogram import encode, merged, quantiles_ms
 from harness.result import (
+    AnswerExamples,
+    Answers,
+    Approximation,
     Correctness,
     Cost,
     DeadLetters,
+    Emission,
     EngineResult,
     Examples,
     Generator,
     Latency,
+    Spread,
     Throughput,
     TrialResult,
     Verdict,
@@ -35,6 +41,8 @@ def pool(name: str, version: str | None, config: dict[str, Any], trials: list[Tr
         startup_s=_all(trials, lambda trial: trial.startup_s, _mean),
         drain_s=_all(trials, lambda trial: trial.drain_s, max),
         correctness=_all(trials, lambda trial: trial.correctness, total_correctness),
+        answers=_all(trials, lambda trial: trial.answers, _answers),
+        emission=_all(trials, lambda trial: trial.emission, _emission),
         latency_ms=_all(trials, lambda trial: trial.latency_ms, _latency),
         throughput_records_per_s=_all(trials, lambda trial: trial.throughput_records_per_s, _throughput),
         cost=_cost(trials),
@@ -65,22 +73,74 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def total_correctness(parts: Sequence[Correctness]) -> Correctness:
-    """The sums of `parts`, at least one, with up to `MAX_EXAMPLES` of their examples of each kind."""
+def _totals(parts: Sequence[BaseModel], skip: Container[str] = ()) -> dict[str, int]:
+    """The sums of the parts' fields, but for those to `skip`."""
+    names = [name for name in type(parts[0]).model_fields if name not in skip]
+    return {name: sum(getattr(part, name) for part in parts) for name in names}
 
-    def total(model: Sequence[Correctness] | Sequence[DeadLetters], skip: set[str]) -> dict[str, int]:
-        return {
-            name: sum(getattr(part, name) for part in model) for name in type(model[0]).model_fields if name not in skip
-        }
 
-    examples = {
+def _examples(parts: Sequence[Correctness] | Sequence[Answers]) -> dict[str, Any]:
+    """Up to `MAX_EXAMPLES` of each kind."""
+    return {
         kind: [example for part in parts for example in getattr(part.examples, kind)][:MAX_EXAMPLES]
         for kind in Examples.model_fields
     }
+
+
+def total_correctness(parts: Sequence[Correctness]) -> Correctness:
+    """The sums of `parts`, at least one, with up to `MAX_EXAMPLES` of their examples of each kind."""
     return Correctness(
-        **total(parts, {"examples", "dead_letters"}),
-        examples=Examples(**examples),
-        dead_letters=DeadLetters(**total([part.dead_letters for part in parts], set())),
+        **_totals(parts, {"examples", "dead_letters"}),
+        examples=Examples(**_examples(parts)),
+        dead_letters=DeadLetters(**_totals([part.dead_letters for part in parts])),
+    )
+
+
+def _answers(parts: Sequence[Answers]) -> Answers:
+    """As `total_correctness`; of errors, the greatest, and the mean of the means."""
+    same = {"query", "version", "parameters"}
+    return Answers(
+        **{name: getattr(parts[0], name) for name in same},
+        **_totals(parts, same | {"approximation", "examples", "dead_letters"}),
+        approximation=_approximation([part.approximation for part in parts if part.approximation]),
+        examples=AnswerExamples(**_examples(parts)),
+        dead_letters=DeadLetters(**_totals([part.dead_letters for part in parts])),
+    )
+
+
+def _approximation(parts: Sequence[Approximation]) -> Approximation | None:
+    if not parts:
+        return None
+    return Approximation(
+        standard_error=parts[0].standard_error,
+        error_max=max(part.error_max for part in parts),
+        error_mean=_mean([part.error_mean for part in parts]),
+        # The trials are of the same records, so that their errors may be the same: more trials make no smaller bound.
+        error_mean_bound=max(part.error_mean_bound for part in parts),
+    )
+
+
+def _emission(parts: Sequence[Emission]) -> Emission:
+    return Emission(
+        freshness_ms=_spread([part.freshness_ms for part in parts]),
+        delay_ms=_spread([part.delay_ms for part in parts]),
+        revised=sum(part.revised for part in parts),
+    )
+
+
+def _spread(parts: Sequence[Spread]) -> Spread:
+    histogram = merged([part.histogram for part in parts])
+    p50, p90, p99 = quantiles_ms(histogram, 50, 90, 99)
+    count = sum(part.count for part in parts)
+    return Spread(
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        max=max(part.max for part in parts),
+        mean=sum(part.mean * part.count for part in parts) / count,
+        count=count,
+        negative_count=sum(part.negative_count for part in parts),
+        histogram=encode(histogram),
     )
 
 

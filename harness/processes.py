@@ -13,6 +13,7 @@ import psutil
 
 from harness.errors import ServiceError
 from harness.lifeline import guarded
+from harness.redaction import redact
 
 T = TypeVar("T")
 
@@ -86,14 +87,14 @@ class Process:
             return self._popen.wait()
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last `lines` lines of the log."""
+        """The last `lines` lines of the log, without secrets."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError as error:
             return f"(no log: {error})"
-        return "\n".join(text.splitlines()[-lines:])
+        return redact("\n".join(text.splitlines()[-lines:]))
 
 
 def start_process(

@@ -76,6 +76,69 @@ class Correctness(_Part):
     dead_letters: DeadLetters
 
 
+class AnswerExample(_Part):
+    """One answer that is not the expected one; a value is null where there is none."""
+
+    key: str
+    expected: int | None
+    observed: int | None
+
+
+class AnswerExamples(_Part):
+    """Up to ten examples of each kind of difference."""
+
+    missing: list[AnswerExample] = []
+    extra: list[AnswerExample] = []
+    mismatched: list[AnswerExample] = []
+
+
+class Approximation(_Part):
+    """How far approximate answers are from the exact ones, relative to these."""
+
+    standard_error: float = Field(description="the greatest that the query's definition allows")
+    error_max: float = Field(description="the greatest error, whichever way")
+    error_mean: float = Field(description="the mean error, with its sign; far from 0, the estimator is biased")
+    error_mean_bound: float = Field(description="the greatest mean error, whichever way, that chance explains")
+
+
+class Answers(_Part):
+    """The answers to a query other than counts, each compared with the truth. See docs/queries.md."""
+
+    query: str
+    version: int = Field(description="of the query's definition")
+    parameters: dict[str, int]
+    expected: int = Field(description="answers that must have been given by the end")
+    open: int = Field(description="further answers of the truth, still open at the end; they need not be given")
+    observed: int = Field(description="answers found in Redis")
+    missing: int = Field(description="of those expected, answers that Redis lacks")
+    extra: int = Field(description="answers in Redis that the truth does not have")
+    mismatched: int = Field(description="other answers in Redis whose values are wrong, or further off than allowed")
+    approximation: Approximation | None = Field(None, description="null where answers have to be exact")
+    examples: AnswerExamples = AnswerExamples()
+    dead_letters: DeadLetters
+
+
+class Spread(_Part):
+    """A distribution of durations, in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    mean: float
+    count: int
+    negative_count: int = Field(description="below the clocks' resolution: values that were there before they were due")
+    histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
+
+
+class Emission(_Part):
+    """When answers to a query other than counts were final in Redis: those of the measured time that were due."""
+
+    freshness_ms: Spread = Field(description="since the last record that the answer tells of was due")
+    delay_ms: Spread = Field(description="since the record was due whose event time let the watermark close the answer")
+    revised: int = Field(description="answers whose values changed after they were first visible")
+
+
 class Latency(_Part):
     """Latency from the intended send time to visibility in Redis, of the records of the measured time.
 
@@ -219,6 +282,8 @@ class _Outcome(_Part):
     startup_s: float | None = Field(description="from starting the process to its being ready; of trials, the mean")
     drain_s: float | None = Field(description="from the last intended send to the last visible update; the longest")
     correctness: Correctness | None = Field(description="of several trials, summed up")
+    answers: Answers | None = Field(None, description="in place of `correctness`, of a query other than counts")
+    emission: Emission | None = Field(None, description="in place of `latency_ms`, of a query other than counts")
     latency_ms: Latency | None = Field(description="of several trials, from their merged histograms")
     throughput_records_per_s: Throughput | None = Field(description="of several trials, the mean")
     cost: Cost | None = Field(description="of several trials, the sum of CPU time and the greatest memory")
@@ -387,6 +452,7 @@ class Environment(_Part):
     java: str
     ringbench: str
     commit: str | None
+    packages: dict[str, str] | None = Field(None, description="what Ringbench depends on: Python package to version")
     services: dict[str, str] = Field(description="service name to version")
     calibration: CalibrationSummary | None = Field(description="null if `ringbench calibrate` has not been run here")
 

@@ -1,13 +1,14 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.answers import refuse_untested, truth_of
 from harness.archive import delete_archive
 from harness.assemble import invalid_reasons, trial_result
 from harness.comparison import compare_engines
-from harness.engines import check_route, find_engines
+from harness.engines import check_query, check_route, find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
 from harness.faults import BY_NAME, check_place
 from harness.input.prepare import replayed
@@ -64,12 +65,28 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         scenario.refuse_other_locations("--view")
     check_clusters(scenario, options.external, options.engine_paths)
     check_route(scenario.engines, scenario.route, options.engine_paths)
+    check_query(scenario.engines, scenario.query, options.engine_paths)
+    refuse_untested(scenario, view=options.view)
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
         find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
         watcher.phase(f"reading {scenario.input.path}")
     with replayed(scenario, watcher.note) as (effective, used):
-        return _run(effective, used, names, trials, options, watcher)
+        # Before anything starts: it may turn out that the query has no answer.
+        watcher.phase("working out what has to be answered")
+        expected = _expected(effective)
+        return _run(effective, used, names, trials, expected, options, watcher)
+
+
+def _expected(scenario: Scenario) -> ExpectedCounts:
+    """What the workload comes to, and of a query other than counts, what it has to answer.
+
+    Raises:
+        UsageError: the query's answers would not be known, or there would be none.
+    """
+    workload = open_workload(scenario.workload())
+    answers = None if scenario.asks_for_counts else truth_of(scenario, workload)
+    return replace(expected_counts(workload), answers=answers)
 
 
 def _run(
@@ -77,13 +94,13 @@ def _run(
     used: Input | None,
     names: list[str],
     trials: int,
+    expected: ExpectedCounts,
     options: SessionOptions,
     watcher: ConsoleWatcher,
 ) -> tuple[Result, Path]:
     started_at, run_id = datetime.now(UTC), new_run_id()
     detour = needs_detour(scenario.fault_plan())
     with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
-        expected = expected_counts(open_workload(scenario.workload()))
         if trials > 1:
             rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
@@ -165,7 +182,8 @@ def _trials(
         session.watcher.progress(each.number, len(planned))
         try:
             fit = suited(faults, session.engines[each.engine].engine)
-            chosen = trial_options(each.label, faults, fit, record=True)
+            chosen = trial_options(each.label, faults, fit, record=scenario.asks_for_counts)
+            chosen = replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
             trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
         except ServiceError as error:
             if not done:

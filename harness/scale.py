@@ -70,6 +70,7 @@ def scale(
         RingbenchError: a trial could not take place.
     """
     scenario.refuse_input("scale")
+    scenario.refuse_query("`ringbench scale`", "measures counts only")
     scenario.refuse_cluster("scale")
     scenario.refuse_varying_rate("a scaling has one constant rate in each trial")
     scenario.refuse_faults("scale", "what they cost could not be told from what the load does")

@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt, PrivateAttr, ValidationError, Validatio
 from pydantic_core import PydanticCustomError
 
 from engines.contract.job import DIRECT
+from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA
 from harness.disorder import DISORDER_SECTIONS, DisorderSection
 from harness.errors import ConfigurationError, UsageError
@@ -34,13 +35,15 @@ from workloads.california import COUNTIES
 from workloads.disorder import MAX_DUPLICATES_PER_MILLION
 from workloads.malformed import KINDS
 from workloads.surges import Surge
-from workloads.workload import WorkloadSpecification
+from workloads.workload import SUBSCRIBERS_PER_AREA_CODE, WorkloadSpecification
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SCENARIO = "main"
 #: What an input is run by, if no other scenario is named.
 INPUT_SCENARIO = Path(__file__).parent / "input" / "replay.yaml"
 MAX_DURATION_S = 86_400
+#: Of a query: seconds, or places of a ranking.
+MAX_PARAMETER = 86_400
 #: Keys of `input` that exclude each other.
 _PACES = ("speed", "rate_records_per_s")
 #: Keys that say what is sent and when, and so cannot stand beside `input`, which does.
@@ -51,6 +54,7 @@ _NOT_WITH_INPUT = (
     "locations",
     "surges",
     "county_skew",
+    "subscribers",
     "malformed_per_million",
     "duplicates_per_million",
     "disorder",
@@ -119,6 +123,7 @@ class Scenario(Section):
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     county_skew: CountySkewSection | None = None
     hot_partition: HotPartitionSection | None = None
+    subscribers: int = Field(SUBSCRIBERS_PER_AREA_CODE, ge=1, le=SUBSCRIBERS_PER_AREA_CODE, description="per area code")
     malformed_per_million: int = Field(0, ge=0, le=1_000_000)
     malformed_kinds: list[str] = Field(list(KINDS), min_length=1, description="ways in which lines are malformed")
     duplicates_per_million: int = Field(0, ge=0, le=MAX_DUPLICATES_PER_MILLION)
@@ -127,6 +132,8 @@ class Scenario(Section):
     parallelism: PositiveInt = Field(2, le=1000)
     checkpoint_interval_ms: PositiveInt = 5000
     engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    query: str = Field(COUNTS, description="what engines are asked of the records")
+    query_parameters: dict[str, int] = Field({}, description="the query's own, in place of its defaults")
     route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
@@ -178,6 +185,27 @@ class Scenario(Section):
         if section and info.data.get("partitions") == 1:
             raise ValueError("a hot partition needs others: set `partitions` to 2 or more")
         return section
+
+    @field_validator("query")
+    @classmethod
+    def _known_query(cls, query: str) -> str:
+        if query not in QUERIES:
+            raise ValueError(f"unknown query{_did_you_mean(query, list(QUERIES))}; known: {', '.join(QUERIES)}")
+        return query
+
+    @field_validator("query_parameters")
+    @classmethod
+    def _known_parameters(cls, given: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if "query" not in info.data:
+            return given  # its own problem is told
+        query = QUERIES[info.data["query"]]
+        known = ", ".join(query.parameters) or "none"
+        for name, value in given.items():
+            if name not in query.parameters:
+                raise ValueError(f"the query {query.name} has no parameter {name!r}; known: {known}")
+            if not 1 <= value <= MAX_PARAMETER:
+                raise ValueError(f"{name} is {value}; give a whole number from 1 to {MAX_PARAMETER:,}")
+        return given
 
     @field_validator("surges")
     @classmethod
@@ -239,6 +267,28 @@ class Scenario(Section):
                 fix=f"leave `route` out for `ringbench {command}`, or use `ringbench run` or `ringbench sweep`",
             )
 
+    @property
+    def parameters(self) -> dict[str, int]:
+        """All parameters of the query."""
+        return QUERIES[self.query].parameters | self.query_parameters
+
+    @property
+    def asks_for_counts(self) -> bool:
+        """Whether the query is the usual one."""
+        return self.query == COUNTS
+
+    def refuse_query(self, what: str, why: str) -> None:
+        """Make sure that the query is for counts.
+
+        Raises:
+            UsageError: it is another; with `why`, `what` goes with counts only.
+        """
+        if not self.asks_for_counts:
+            raise UsageError(
+                f"scenario {self.name}: `query` is {self.query}, and {what} {why}",
+                fix=f"set `query` to {COUNTS}: other queries are for a plain `ringbench run`",
+            )
+
     def workload(self) -> WorkloadSpecification:
         """The workload this scenario sends to each engine."""
         return WorkloadSpecification(
@@ -253,6 +303,7 @@ class Scenario(Section):
             locations=self.locations,
             zipf_exponent=self.county_skew.zipf if self.county_skew else None,
             hot_share=self.hot_partition.share if self.hot_partition else None,
+            subscribers=self.subscribers,
             malformed_per_million=self.malformed_per_million,
             malformed_kinds=tuple(self.malformed_kinds),
             duplicates_per_million=self.duplicates_per_million,

@@ -15,6 +15,7 @@ from harness.engines import PreparedEngine, contract_path, find_engines, prepare
 from harness.environment import fingerprint
 from harness.provision.java import Java, ensure_java
 from harness.provision.profiler import ensure_profiler
+from harness.redaction import redact
 from harness.result import Environment, Result, save_result
 from harness.scenario import Scenario
 from harness.trial import Trial, TrialOptions, TrialRunner
@@ -96,7 +97,7 @@ class Session:
         return directory
 
     def keep_logs(self, directory: Path) -> None:
-        """Copy the logs of all processes to `directory`."""
+        """Copy the logs of all processes to `directory`, without secrets."""
         _keep_logs(self.work, directory)
 
 
@@ -137,7 +138,7 @@ def open_session(
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
-        yield Session(run_id, work, java, prepared, backing, watcher, _engine_environment(java, work), viewer, profiler)
+        yield Session(run_id, work, java, prepared, backing, watcher, engine_environment(java, work), viewer, profiler)
 
 
 def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:
@@ -168,10 +169,14 @@ def _keep_logs(work: Path, target: Path) -> None:
     for log in (*work.glob("*.log"), *work.glob("*/*.log")):
         copy = target / log.relative_to(work)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(log, copy)
+        with (
+            log.open(encoding="utf-8", errors="surrogateescape", newline="") as lines,
+            copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as kept,
+        ):
+            kept.writelines(redact(line) for line in lines)
 
 
-def _engine_environment(java: Java, work: Path) -> dict[str, str]:
+def engine_environment(java: Java, work: Path) -> dict[str, str]:
     """What engines' environment has besides this process's: Java, the contract, and a private place for files."""
     scratch = work / "tmp"
     scratch.mkdir(mode=0o700)

@@ -139,6 +139,7 @@ def exit_code(result: Result) -> int:
 def _check(scenario: Scenario) -> None:
     refuse_disorder(scenario)
     scenario.refuse_input("soak")
+    scenario.refuse_query("`ringbench soak`", "measures counts only")
     scenario.refuse_cluster("soak")
     scenario.refuse_faults("soak", "a soak test draws its own by --faults-per-hour")
     scenario.refuse_direct("soak", "its faults harm Redis and the writer, and an engine need not survive a lost Redis")

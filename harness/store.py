@@ -12,10 +12,15 @@ from engines.contract.keys import window_key
 BATCH_KEYS = 500
 
 
-def read_counts(redis_url: str, namespace: str) -> dict[Cell, int]:
-    """All cells and their counts in the windows' hashes under `namespace`."""
+def read_answers(redis_url: str, namespace: str) -> dict[bytes, int]:
+    """All keys and their values in the windows' hashes under `namespace`, whatever query they are of."""
     with redis.Redis.from_url(redis_url, protocol=2) as client:
         return _read(client, list(client.scan_iter(match=window_key(namespace, "*"), count=BATCH_KEYS)))
+
+
+def read_counts(redis_url: str, namespace: str) -> dict[Cell, int]:
+    """All cells and their counts in the windows' hashes under `namespace`."""
+    return _cells(read_answers(redis_url, namespace))
 
 
 def read_windows(redis_url: str, namespace: str, windows_s: Iterable[int], *, timeout_s: float) -> dict[Cell, int]:
@@ -27,19 +32,23 @@ def read_windows(redis_url: str, namespace: str, windows_s: Iterable[int], *, ti
     names = [window_key(namespace, window_s).encode("ascii") for window_s in windows_s]
     no_retry = Retry(NoBackoff(), 0)
     with redis.Redis.from_url(redis_url, protocol=2, socket_timeout=timeout_s, retry=no_retry) as client:
-        return _read(client, names)
+        return _cells(_read(client, names))
 
 
-def _read(client: "redis.Redis", names: list[bytes]) -> dict[Cell, int]:
-    counts: dict[Cell, int] = {}
+def _cells(found: dict[bytes, int]) -> dict[Cell, int]:
+    return {decode_key(key): count for key, count in found.items()}
+
+
+def _read(client: "redis.Redis", names: list[bytes]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
     for at in range(0, len(names), BATCH_KEYS):
         pipeline = client.pipeline(transaction=False)
         for name in names[at : at + BATCH_KEYS]:
             pipeline.hgetall(name.decode("ascii"))
         for name, fields in zip(names[at : at + BATCH_KEYS], pipeline.execute(), strict=True):
             window_s = name.rpartition(b":")[2]
-            counts |= {decode_key(window_s + b"|" + field): int(count) for field, count in fields.items()}
-    return counts
+            found |= {window_s + b"|" + field: int(value) for field, value in fields.items()}
+    return found
 
 
 def clear(redis_url: str, namespace: str) -> None:

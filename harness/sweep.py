@@ -62,6 +62,7 @@ def sweep(
         RingbenchError: an attempt could not take place.
     """
     scenario.refuse_input("sweep")
+    scenario.refuse_query("`ringbench sweep`", "measures counts only")
     scenario.refuse_cluster("sweep")
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(

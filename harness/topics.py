@@ -1,15 +1,21 @@
-"""Kafka topics: made for a trial, read to their end, and deleted after it."""
+"""Kafka topics: made for a trial, read to their end, and deleted after it.
+
+Brokers are reached by a `client`: settings of librdkafka's, the address among them.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from harness.errors import ServiceError
+from harness.errors import ServiceError, UsageError
+from harness.processes import wait_until
 
 TIMEOUT_S = 30
+
+Client = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Topics:
 
 
 def create_topics(
-    bootstrap_servers: str, topics: Topics, partitions: int, *, retention_s: int = 0, producers_stamps: bool = False
+    client: Client, topics: Topics, partitions: int, *, retention_s: int = 0, producers_stamps: bool = False
 ) -> None:
     """Create a trial's topics, each of `partitions` partitions, stamped by the broker on arrival.
 
@@ -51,7 +57,7 @@ def create_topics(
     if producers_stamps:
         config[topics.input] = config[topics.input] | {"message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]
-    admin = _admin(bootstrap_servers)  # named: collected as garbage, it would cancel
+    admin = _admin(client)  # named: collected as garbage, it would cancel
     for name, future in admin.create_topics(wanted).items():
         try:
             future.result(TIMEOUT_S)
@@ -59,23 +65,72 @@ def create_topics(
             raise ServiceError(f"cannot create the topic {name}: {error}") from error
 
 
-def delete_topics(bootstrap_servers: str, topics: Topics) -> None:
-    """Delete a trial's topics; that one is gone already is no error."""
-    admin = _admin(bootstrap_servers)
-    for future in admin.delete_topics(topics.all()).values():
+def delete_topics(client: Client, topics: Topics) -> None:
+    """Delete a trial's topics, and those of the engine's own; that one is gone already is no error.
+
+    What an engine makes for itself has the input topic's name, and a dot, in its own.
+    """
+    admin = _admin(client)
+    for future in admin.delete_topics([*topics.all(), *_engines_topics(admin, topics)]).values():
         future.exception(TIMEOUT_S)
 
 
-def end_offset(bootstrap_servers: str, topic: str) -> int:
-    """How many messages `topic` holds, as its partitions' end offsets tell."""
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": f"{topic}-end"})
+def _engines_topics(admin: AdminClient, topics: Topics) -> list[str]:
     try:
-        return sum(end for _, end in _bounds(consumer, topic).values())
+        return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
+    except KafkaException:
+        return []  # the broker is gone, and so are they, as far as one can tell
+
+
+def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -> str:
+    """Make sure that there is a `topic` of so many partitions; if it is to be made, the broker stamps its messages.
+
+    Several may do so at once: the first one makes it.
+
+    Returns: the cluster's own identifier.
+
+    Raises:
+        UsageError: there is none and it is not to be made, or it has another number of partitions.
+        ServiceError: the broker refused, or did not answer in time.
+    """
+    admin = _admin(client)
+    if create and topic not in admin.list_topics(timeout=TIMEOUT_S).topics:
+        wanted = NewTopic(topic, num_partitions=partitions, config={"message.timestamp.type": "LogAppendTime"})
+        error = admin.create_topics([wanted])[topic].exception(TIMEOUT_S)
+        if error and not _is_there(error):
+            raise ServiceError(f"cannot create the topic {topic}: {error}")
+        what = f"the brokers know the topic {topic}"
+        wait_until(lambda: topic in admin.list_topics(timeout=TIMEOUT_S).topics, deadline_s=TIMEOUT_S, what=what)
+    metadata = admin.list_topics(timeout=TIMEOUT_S)
+    if topic not in metadata.topics:
+        raise UsageError(f"there is no topic {topic}", fix="make it, or give --create-topic")
+    if (found := len(metadata.topics[topic].partitions)) != partitions:
+        raise UsageError(
+            f"the topic {topic} has {found} partitions, and the scenario {partitions}",
+            fix="give another topic, or set the scenario's `partitions` to that of the topic",
+        )
+    return str(metadata.cluster_id)
+
+
+def _is_there(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+
+
+def partition_bounds(client: Client, topic: str) -> dict[int, tuple[int, int]]:
+    """The first offset of each partition of `topic`, and the one after its last."""
+    consumer = Consumer({**client, "group.id": f"{topic}-end"})
+    try:
+        return _bounds(consumer, topic)
     finally:
         consumer.close()
 
 
-def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
+def end_offset(client: Client, topic: str) -> int:
+    """How many messages `topic` holds, as its partitions' end offsets tell."""
+    return sum(end for _, end in partition_bounds(client, topic).values())
+
+
+def read_topic(client: Client, topic: str) -> Iterator[Message]:
     """All messages that `topic` holds now, those of a partition in order.
 
     Raises:
@@ -83,7 +138,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **client,
             "group.id": f"{topic}-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": False,
@@ -112,9 +167,9 @@ def read_topic(bootstrap_servers: str, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def _admin(bootstrap_servers: str) -> AdminClient:
+def _admin(client: Client) -> AdminClient:
     # Quiet, but for errors: it reports on its own end.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 3})
+    return AdminClient({**client, "log_level": 3})
 
 
 def _bounds(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification, RedisTarget
+from engines.contract.kafka import OAUTH_URL
 from engines.contract.process import JVM_OPTIONS
 from harness.accounting import Meter, OwnMeter, Readings
 from harness.backing import Backing
@@ -33,7 +34,7 @@ from harness.result import Pauses, TopicBytes, Waterfall
 from harness.scenario import Scenario
 from harness.services.cluster import Cluster
 from harness.services.ports import HOST
-from harness.store import clear, read_counts
+from harness.store import clear, read_answers, read_counts
 from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
 from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
@@ -68,7 +69,10 @@ class Watcher(Protocol):
         """Something within a phase."""
 
     def metrics(self, **values: Any) -> None:
-        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`."""
+        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
+
+        The last two are None if they are not known.
+        """
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class TrialOptions:
         record: have the probe keep all updates, for a replay.
         engine_settings: on top of the scenario's.
         meddle: see `Meddler`.
+        answers: of a query other than counts, how many answers there have to be in the end.
         companions: further processes, by name, whose cost is measured; they are not the trial's to end.
         faults: what is done to the trial's processes, and when. What dies of it is started again.
         proxied: have the Redis writer reach Redis through a proxy, for faults of the network.
@@ -118,6 +123,7 @@ class TrialOptions:
     record: bool = False
     engine_settings: dict[str, Any] = field(default_factory=dict)
     meddle: Meddler = lambda _view: ""
+    answers: int = 0
     companions: Mapping[str, Child] = field(default_factory=dict)
     faults: Sequence[Planned] = ()
     proxied: bool = False
@@ -182,6 +188,7 @@ class Trial:
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`
     observed: dict[Cell, int] | None = None
+    answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None
     pauses: list[Pauses] = field(default_factory=list)
@@ -248,7 +255,7 @@ class TrialRunner:
         (self._directory / CHECKPOINTS).mkdir(mode=0o700, parents=True)
         clear(self._backing.redis_url, self._backing.namespace)
         create_topics(
-            self._backing.bootstrap_servers,
+            self._backing.kafka_client,
             self._topics,
             self._scenario.partitions,
             retention_s=self._options.kept_s,
@@ -267,7 +274,7 @@ class TrialRunner:
                     elif self._trial.broken_off:
                         self._collect_what_there_is()
         finally:
-            delete_topics(self._backing.bootstrap_servers, self._topics)
+            delete_topics(self._backing.kafka_client, self._topics)
         return self._trial
 
     # Starting
@@ -310,8 +317,7 @@ class TrialRunner:
         self._trial.cluster += self._cluster.nodes
 
     def _engine(self, stack: ExitStack, job: Path) -> Child:
-        engine = self._prepared.engine
-        argv = [str(self._prepared.python), str(engine.directory / engine.entry), str(job)]
+        argv = self._prepared.command(job)
         log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
         return stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
 
@@ -334,8 +340,12 @@ class TrialRunner:
         if not archive:
             return {}
         own = os.environ.get("JDK_JAVA_OPTIONS", "")
+        options = [logging_option(self._directory, "engine")]
+        if url := self._backing.kafka_properties.get(OAUTH_URL):
+            # Kafka's client asks no OAuth server that the JVM does not allow.
+            options.append(f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}")
         # Quoted, for the sake of a folder's name with a blank in it.
-        every = f'{own} "{logging_option(self._directory, "engine")}"'.strip()
+        every = " ".join([own, *(f'"{each}"' for each in options)]).strip()
         return {"JDK_JAVA_OPTIONS": every, JVM_OPTIONS: " ".join(archive.options(self._directory))}
 
     def _start_workers(self, stack: ExitStack) -> None:
@@ -379,11 +389,14 @@ class TrialRunner:
             run_id=self._run_id,
             engine=self._name,
             bootstrap_servers=self._engines_bootstrap_servers(),
+            kafka_properties=self._backing.kafka_properties,
             input_topic=self._topics.input,
             route=self._scenario.route,
             output_topic=self._topics.aggregates,
             redis=self._redis_target() if self._scenario.is_direct else None,
             dead_letter_topic=self._topics.dead_letter,
+            query=self._scenario.query,
+            query_parameters=self._scenario.parameters,
             locations=self._scenario.locations,
             allowed_lateness_ms=self._scenario.allowed_lateness_ms,
             parallelism=self._scenario.parallelism,
@@ -414,10 +427,12 @@ class TrialRunner:
             workload=self._workload,
             anchor=self._anchor(),
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.input,
             output=self._output("generator.npz"),
             orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
             shards=self._scenario.generators,
+            processes=self._scenario.generators,
         )
 
     def _archiver_job(self) -> ArchiverJob:
@@ -425,6 +440,7 @@ class TrialRunner:
         return ArchiverJob(
             workload=self._workload,
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.input,
             endpoint=bucket.endpoint,
             bucket=bucket.name,
@@ -435,11 +451,13 @@ class TrialRunner:
     def _writer_job(self) -> RedisWriterJob:
         return RedisWriterJob(
             bootstrap_servers=self._backing.bootstrap_servers,
+            kafka_properties=self._backing.kafka_properties,
             topic=self._topics.aggregates,
             redis_url=self._writers_redis_url(),
             namespace=self._backing.namespace,
             expire_s=self._expire_s(),
             journal=self._output(JOURNAL) if self._options.journal else "",
+            query=self._scenario.query,
         )
 
     def _writers_redis_url(self) -> str:
@@ -477,6 +495,7 @@ class TrialRunner:
             namespace=self._backing.namespace,
             output=self._output("probe.json"),
             recording=str(self._trial.recording) if self._options.record else "",
+            query=self._scenario.query,
         )
 
     # Watching
@@ -562,7 +581,6 @@ class TrialRunner:
         """Watch until the engine has dealt with all records, or no more come. Returns whether the trial can go on."""
         self._watcher.phase(f"{self._options.label}: drain")
         limits, probe = self._scenario.limits, self._children["probe"]
-        expected = self._trial.generator["acked_records"] - self._malformed_records
         updates, changed_s = -1, time.monotonic()
         while True:
             if not self._watch_once():
@@ -570,12 +588,21 @@ class TrialRunner:
             if updates != (now := probe.latest("updates", 0)):
                 updates, changed_s = now, time.monotonic()
             quiet_s = time.monotonic() - changed_s
-            all_visible = probe.latest("visible_records", 0) >= expected
-            if quiet_s > limits.quiet_s or (quiet_s > limits.settle_s and all_visible and self._has_dead_letters()):
+            if quiet_s > limits.quiet_s:
+                return True
+            if quiet_s > limits.settle_s and self._all_visible() and self._has_dead_letters():
                 return True
 
+    def _all_visible(self) -> bool:
+        """Whether as much is visible as there is to be: which it is, the verifier sees."""
+        probe = self._children["probe"]
+        if not self._scenario.asks_for_counts:
+            return bool(probe.latest("answers", 0) >= self._options.answers)
+        expected = self._trial.generator["acked_records"] - self._malformed_records
+        return bool(probe.latest("visible_records", 0) >= expected)
+
     def _has_dead_letters(self) -> bool:
-        return end_offset(self._backing.bootstrap_servers, self._topics.dead_letter) >= self._malformed_records
+        return end_offset(self._backing.kafka_client, self._topics.dead_letter) >= self._malformed_records
 
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
@@ -590,7 +617,7 @@ class TrialRunner:
             t_s=view.t_s,
             sent_records=view.sent_records,
             acked_records=view.acked_records,
-            visible_records=view.visible_records,
+            visible_records=view.visible_records if self._scenario.asks_for_counts else None,
             latency_ms_p99=self._children["probe"].latest("latency_ms_p99"),
         )
         self._trial.broken_off = self._supervisor.look(self._t_s())
@@ -672,12 +699,16 @@ class TrialRunner:
         if self._options.archive:
             self._await_archiver()
         self._collect_measurements()
-        trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
-        letters = read_topic(self._backing.bootstrap_servers, self._topics.dead_letter)
+        counts = self._scenario.asks_for_counts
+        if counts:
+            trial.observed = read_counts(self._backing.redis_url, self._backing.namespace)
+        else:
+            trial.answers = read_answers(self._backing.redis_url, self._backing.namespace)
+        letters = read_topic(self._backing.kafka_client, self._topics.dead_letter)
         trial.dead_letters = [message.value() or b"" for message in letters]
         trial.is_complete = not trial.invalid_reasons
         # When the broker took a message is known only if the broker stamped it.
-        if self._options.archive and trial.is_complete and not self._options.producers_stamps:
+        if counts and self._options.archive and trial.is_complete and not self._options.producers_stamps:
             trial.waterfall = self._waterfall()
 
     def _collect_what_there_is(self) -> None:
@@ -714,9 +745,7 @@ class TrialRunner:
             self._trial.anchor_ns,
             errors_ns=self._saved("generator", "errors_ns"),
             appended_ms=self._saved("archiver", "appended_ms"),
-            emitted_ms=emitted_ms(workload, read_topic(self._backing.bootstrap_servers, aggregates))
-            if aggregates
-            else None,
+            emitted_ms=emitted_ms(workload, read_topic(self._backing.kafka_client, aggregates)) if aggregates else None,
             visible_ms=self._saved("probe", "visible_ms"),
         )
         return waterfall(found)
@@ -750,7 +779,7 @@ class TrialRunner:
     def _await_writer(self) -> None:
         """Wait until the writer has taken every upsert that the engine left in the topic."""
         writer = self._children["redis_writer"]
-        wanted = end_offset(self._backing.bootstrap_servers, self._topics.aggregates)
+        wanted = end_offset(self._backing.kafka_client, self._topics.aggregates)
         deadline = time.monotonic() + WRITER_DEADLINE_S
         while writer.latest("upserts", 0) < wanted:
             if not writer.is_running or time.monotonic() > deadline:

@@ -65,7 +65,7 @@ def compute_truths(
     archives = {name: fingerprint_archive(bucket, prefix) for name, prefix in prefixes.items()}
     readers = {archive: name for name, archive in archives.items()}
     job = {
-        "s3": {"endpoint": bucket.endpoint, "region": bucket.region, "bucket": bucket.name},
+        "s3": {"endpoint": bucket.endpoint, "region": bucket.region, "bucket": bucket.name, "ca_file": bucket.ca_file},
         "trials": [{"name": name, "prefix": prefixes[name]} for name in readers.values()],
         "locations": locations,
         "output_dir": str(output),
@@ -74,7 +74,8 @@ def compute_truths(
     path = directory / "truth.job.json"
     path.write_text(json.dumps(job), encoding="utf-8")
     argv = [str(spark.python), str(spark.engine.directory / "truth.py"), str(path)]
-    with Child("ground truth", argv, log_path=directory / "truth.log", env=environment | bucket.environment()) as child:
+    environment = environment | bucket.resolved_environment()
+    with Child("ground truth", argv, log_path=directory / "truth.log", env=environment) as child:
         try:
             child.wait_for("stopped", DEADLINE_S)
         except ServiceError as error:

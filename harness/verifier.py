@@ -55,11 +55,13 @@ def compare(
         lost_records=-sum(each for each in differences if each < 0),
         surplus_records=sum(each for each in differences if each > 0),
         examples=Examples(missing=examples(missing), extra=examples(extra), mismatched=examples(mismatched)),
-        dead_letters=_compare_dead_letters(Counter(expected_dead_letters), Counter(observed_dead_letters)),
+        dead_letters=compare_dead_letters(expected_dead_letters, observed_dead_letters),
     )
 
 
-def _compare_dead_letters(expected: Counter[bytes], observed: Counter[bytes]) -> DeadLetters:
+def compare_dead_letters(expected_lines: Iterable[bytes], observed_lines: Iterable[bytes]) -> DeadLetters:
+    """Compare malformed lines as multisets: their order is not promised."""
+    expected, observed = Counter(expected_lines), Counter(observed_lines)
     return DeadLetters(
         expected=expected.total(),
         observed=observed.total(),
@@ -76,21 +78,35 @@ def judge(correctness: Correctness | None, troubles: list[str]) -> tuple[Verdict
     """
     if correctness is None:
         return Verdict.UNKNOWN, troubles or ["the counts could not be verified"]
-    wrong = _differences(correctness)
+    return verdict_on(_differences(correctness), troubles)
+
+
+def verdict_on(wrong: list[str], troubles: list[str]) -> tuple[Verdict, list[str]]:
+    """As `judge`, of what was found to be `wrong`."""
     if wrong:
         return Verdict.FAIL, wrong + troubles
     return (Verdict.UNKNOWN, troubles) if troubles else (Verdict.PASS, [])
 
 
 def _differences(correctness: Correctness) -> list[str]:
-    letters = correctness.dead_letters
     found = {
         "cells missing": correctness.missing,
         "cells extra": correctness.extra,
         "cells with a wrong count": correctness.mismatched,
         "records lost": correctness.lost_records,
         "records counted too often": correctness.surplus_records,
+    }
+    return told(found | dead_letter_differences(correctness.dead_letters))
+
+
+def dead_letter_differences(letters: DeadLetters) -> dict[str, int]:
+    """What differs in malformed lines, and how often."""
+    return {
         "malformed lines missing from the dead-letter topic": letters.missing,
         "lines in the dead-letter topic that do not belong there": letters.extra,
     }
+
+
+def told(found: Mapping[str, int]) -> list[str]:
+    """What of `found` there is, in words."""
     return [f"{count:,} {what}" for what, count in found.items() if count]

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from harness.child import Child
+from harness.child import Child, module_command
 from harness.services.redis import check_redis
 
 READY_S = 30.0
@@ -23,7 +22,7 @@ def start_viewer(directory: Path, **job: Any) -> Child:
     path = directory / "viewer.job.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(job), encoding="utf-8")
-    return Child("viewer", [sys.executable, "-m", "viewer.main", str(path)], log_path=directory / "viewer.log")
+    return Child("viewer", module_command("viewer.main", str(path)), log_path=directory / "viewer.log")
 
 
 def viewer_url(viewer: Child) -> str:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+from harness.redaction import redact
+
 LINE_INTERVAL_S = 10.0
 RATE_WINDOW_S = 2.0
 
@@ -50,7 +52,16 @@ class ConsoleWatcher:
 
     def note(self, text: str) -> None:
         """Progress within a phase, such as a download's."""
-        self._console.print(f"             [dim]{escape(text)}[/dim]", highlight=False, soft_wrap=True)
+        self._console.print(f"             [dim]{escape(redact(text))}[/dim]", highlight=False, soft_wrap=True)
+
+    def status(self, text: str) -> None:
+        """How far the phase is: in place on a terminal, else a line from time to time."""
+        now_s = time.monotonic()
+        if self._console.is_terminal:
+            self._live.update(Spinner("dots", escape(f"{self._phase}: {text}")))
+        elif now_s >= self._line_due_s:
+            self._line_due_s = now_s + LINE_INTERVAL_S
+            self.note(text)
 
     def metrics(self, **values: Any) -> None:
         """See `harness.trial.Watcher`."""
@@ -71,12 +82,12 @@ class ConsoleWatcher:
     def _cells(self, values: dict[str, Any], now_s: float) -> dict[str, str]:
         sent, acked = values["sent_records"], values["acked_records"]
         offered_rate, acked_rate = self._rates(now_s, sent, acked)
-        p99_ms = values["latency_ms_p99"]
+        p99_ms, visible = values["latency_ms_p99"], values["visible_records"]
         return {
             "t": f"{values['t_s']:+.0f} s",
             "offered": f"{offered_rate:,.0f}/s",
             "acked": f"{acked_rate:,.0f}/s",
-            "lag": f"{max(0, acked - values['visible_records']):,}",
+            "lag": "-" if visible is None else f"{max(0, acked - visible):,}",
             "p99": "-" if p99_ms is None else f"{p99_ms:,.0f} ms",
         }
 

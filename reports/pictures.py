@@ -20,6 +20,7 @@ from reports.figures import (
 )
 from reports.resilience import draw_resilience
 from reports.soak import draw_soak
+from reports.summary import asks_for_counts
 from reports.waterfall_figure import draw_waterfall
 
 DRAWINGS = (
@@ -36,6 +37,9 @@ DRAWINGS = (
     draw_operator_volume,
 )
 
+#: Those that show when records became visible, which is known of counts only.
+OF_RECORDS = (draw_latency_cdf, draw_waterfall, draw_latency_over_time, draw_throughput, draw_lag)
+
 
 def draw_all(result: Result) -> list[Picture]:
     """Every picture that `result` has something for; each is watermarked if the run is invalid.
@@ -44,7 +48,8 @@ def draw_all(result: Result) -> list[Picture]:
         Exception: what `hdrh` raises of an engine's histogram that is no HdrHistogram.
     """
     with matplotlib.rc_context(STYLE):
-        pictures = [picture for draw in DRAWINGS if (picture := draw(result))]
+        drawings = [draw for draw in DRAWINGS if asks_for_counts(result) or draw not in OF_RECORDS]
+        pictures = [picture for draw in drawings if (picture := draw(result))]
         if not result.valid:
             for picture in pictures:
                 watermark(picture.figure)

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from engines.contract.job import DIRECT
+from engines.contract.queries import COUNTS
 from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
 from harness.headline import headline as headline_of
 from harness.hop_price import route_of
 from harness.result import (
+    Answers,
+    Approximation,
     Correctness,
     Cost,
     DeadLetters,
+    Emission,
     EngineResult,
     Generator,
     Latency,
     Result,
+    Spread,
     Throughput,
     TrialResult,
     Verdict,
@@ -36,6 +41,7 @@ NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
 NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
 NOT_CALIBRATED = "not calibrated: run ringbench calibrate"
+EXACT = "exact"
 NO_JVM_LOG = "no JVM log"
 NO_TOPIC = "no topic"
 QUANTILES_NOTE = (
@@ -44,6 +50,12 @@ QUANTILES_NOTE = (
 )
 CLOCK_NOTE = (
     "The moment of visibility is the ID of a Redis stream entry: the Redis server's own clock, of 1 ms resolution."
+)
+EMISSION_NOTE = (
+    "An answer's freshness is the time from when the last record that it tells of was due to its being final in Redis. "
+    "Its emission delay is the part of it that the engine could have done without: from when the record was due whose "
+    "event time let the watermark close the answer. Latency and throughput of records are not measured, because an "
+    "answer does not say which records it tells of."
 )
 RATIO_NOTE = (
     "Ratios to the baseline are withheld where the run is invalid or either of the two engines did not pass, because "
@@ -96,7 +108,8 @@ def headline(result: Result) -> Headline:
         nobody = (NO_WINNER_INVALID,)
         return Headline("Invalid run: its numbers must not be used", reasons, nobody, nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
-    title = f"Valid run: {passed} of {len(result.engines)} engines proven to count right{_leaks_text(result)}"
+    do = "count" if asks_for_counts(result) else "answer"
+    title = f"Valid run: {passed} of {len(result.engines)} engines proven to {do} right{_leaks_text(result)}"
     comparison = compared(result)
     if not comparison:
         nobody = (NO_WINNER_SINGLE_TRIAL if _most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
@@ -116,6 +129,30 @@ def _leaks_text(result: Result) -> str:
 def is_direct(result: Result) -> bool:
     """Whether the engines wrote Redis by themselves."""
     return route_of(result) == DIRECT
+
+
+def query_of(result: Result) -> str:
+    """What the engines were asked."""
+    return str(result.scenario.get("query", COUNTS))
+
+
+def asks_for_counts(result: Result) -> bool:
+    """Whether the engines were asked the usual query."""
+    return query_of(result) == COUNTS
+
+
+def query_text(result: Result) -> str:
+    """What the engines were asked, unless it is the usual query."""
+    answers = [engine.answers for engine in result.engines if engine.answers]
+    if not answers:
+        return "" if asks_for_counts(result) else f"Query {query_of(result)}."
+    parameters = ", ".join(f"{name} {value}" for name, value in answers[0].parameters.items())
+    return f"Query {answers[0].query}, version {answers[0].version}: {parameters}."
+
+
+def measure_notes(result: Result) -> list[str]:
+    """What the times of a report are, and by which clock."""
+    return [QUANTILES_NOTE if asks_for_counts(result) else EMISSION_NOTE, CLOCK_NOTE]
 
 
 def route_text(result: Result) -> str:
@@ -171,8 +208,8 @@ def _most_trials(result: Result) -> int:
     return max((len(engine.trials) for engine in result.engines), default=0)
 
 
-def wrong_cells(correctness: Correctness) -> int:
-    """Cells that are missing, extra or of another count than the truth's."""
+def wrong_cells(correctness: Correctness | Answers) -> int:
+    """Cells, or answers, that are missing, extra or of another value than the truth's."""
     return correctness.missing + correctness.extra + correctness.mismatched
 
 
@@ -200,15 +237,23 @@ def mebibytes(size_bytes: int) -> str:
 
 def groups(result: Result) -> list[Group]:
     """The main table of a report, group by group."""
-    tables = [
-        ("Correctness", _CORRECTNESS),
-        ("Latency, ms", _LATENCY),
-        ("Throughput, records/s", _THROUGHPUT),
+    around: list[tuple[str, list[tuple[str, Show]]]] = [
         ("Cost of the engine", _COST),
         ("Around the engine", _AROUND),
         ("Course of the trial", _COURSE),
-        ("Ratio to the baseline", _ratios(result)),
     ]
+    tables = (
+        [
+            ("Correctness", _CORRECTNESS),
+            ("Latency, ms", _LATENCY),
+            ("Throughput, records/s", _THROUGHPUT),
+            *around[:-1],
+            ("Course of the trial", [*_COURSE, _LOWERED]),
+            ("Ratio to the baseline", _ratios(result)),
+        ]
+        if asks_for_counts(result)
+        else [("Correctness", _ANSWERS), ("Freshness, ms", _FRESHNESS), ("Emission delay, ms", _DELAY), *around]
+    )
     return [Group(name, tuple(_row(label, show, result) for label, show in rows)) for name, rows in tables]
 
 
@@ -241,8 +286,37 @@ def _correctness(show: Callable[[Correctness], str]) -> Show:
     return _part(lambda engine: engine.correctness, show)
 
 
+def _answers(show: Callable[[Answers], str]) -> Show:
+    return _part(lambda engine: engine.answers, show)
+
+
+def _approximation(show: Callable[[Approximation], str]) -> Show:
+    return _answers(lambda part: show(part.approximation) if part.approximation else EXACT)
+
+
+def _emission(show: Callable[[Emission], str]) -> Show:
+    return _part(lambda engine: engine.emission, show)
+
+
+def _spread(of: Callable[[Emission], Spread]) -> list[tuple[str, Show]]:
+    """The rows of a distribution."""
+    return [
+        ("p50", _emission(lambda part: milliseconds(of(part).p50))),
+        ("p90", _emission(lambda part: milliseconds(of(part).p90))),
+        ("p99", _emission(lambda part: milliseconds(of(part).p99))),
+        ("max", _emission(lambda part: milliseconds(of(part).max))),
+        ("mean (exact)", _emission(lambda part: milliseconds(of(part).mean))),
+    ]
+
+
 def _dead_letters(show: Callable[[DeadLetters], str]) -> Show:
-    return _correctness(lambda part: show(part.dead_letters))
+    return _part(_letters_of, show)
+
+
+def _letters_of(engine: EngineResult) -> DeadLetters | None:
+    if engine.answers:
+        return engine.answers.dead_letters
+    return engine.correctness.dead_letters if engine.correctness else None
 
 
 def _latency(show: Callable[[Latency], str]) -> Show:
@@ -297,6 +371,10 @@ def _cores(trial: TrialResult, role: str) -> float | None:
     return sum(used) if used else None
 
 
+_DEAD_LETTERS: tuple[str, Show] = (
+    "dead letters missing / extra",
+    _dead_letters(lambda part: f"{part.missing:,} / {part.extra:,}"),
+)
 _CORRECTNESS: list[tuple[str, Show]] = [
     ("verdict", lambda engine: engine.verdict.value),
     ("cells expected", _correctness(lambda part: integer(part.expected))),
@@ -309,7 +387,24 @@ _CORRECTNESS: list[tuple[str, Show]] = [
     ("records surplus", _correctness(lambda part: integer(part.surplus_records))),
     ("late records, either way right", _correctness(lambda part: integer(part.either))),
     ("late records, to be dropped", _correctness(lambda part: integer(part.must_drop))),
-    ("dead letters missing / extra", _dead_letters(lambda part: f"{part.missing:,} / {part.extra:,}")),
+    _DEAD_LETTERS,
+]
+_ANSWERS: list[tuple[str, Show]] = [
+    ("verdict", lambda engine: engine.verdict.value),
+    ("answers expected", _answers(lambda part: integer(part.expected))),
+    ("answers still open at the end", _answers(lambda part: integer(part.open))),
+    ("answers observed", _answers(lambda part: integer(part.observed))),
+    ("answers missing", _answers(lambda part: integer(part.missing))),
+    ("answers extra", _answers(lambda part: integer(part.extra))),
+    ("answers mismatched", _answers(lambda part: integer(part.mismatched))),
+    ("error: greatest / mean", _approximation(lambda part: f"{part.error_max:.2%} / {part.error_mean:+.3%}")),
+    _DEAD_LETTERS,
+]
+_FRESHNESS = _spread(lambda emission: emission.freshness_ms)
+_DELAY: list[tuple[str, Show]] = [
+    *_spread(lambda emission: emission.delay_ms),
+    ("answers measured", _emission(lambda part: integer(part.delay_ms.count))),
+    ("answers revised", _emission(lambda part: integer(part.revised))),
 ]
 _LATENCY: list[tuple[str, Show]] = [
     ("p50", _latency(lambda part: milliseconds(part.p50))),
@@ -346,8 +441,8 @@ _COURSE: list[tuple[str, Show]] = [
     ("records acknowledged", _generator(lambda part: integer(part.acked_records))),
     ("records that failed to send", _generator(lambda part: integer(part.failed_records))),
     ("updates in Redis", lambda engine: integer(engine.updates)),
-    ("updates that lowered a count", lambda engine: integer(engine.count_regressions)),
 ]
+_LOWERED: tuple[str, Show] = ("updates that lowered a count", lambda engine: integer(engine.count_regressions))
 
 
 def _ratios(result: Result) -> list[tuple[str, Show]]:
@@ -372,7 +467,7 @@ def _ratio(result: Result, figure: str) -> Show:
 
 def baseline_notes(result: Result) -> list[str]:
     """What each engine is worth against one thread, or how to find out; nothing of a run that must not be used."""
-    if not result.valid:
+    if not result.valid or not asks_for_counts(result):
         return []
     if all(engine.name != BASELINE for engine in result.engines):
         return [HOW_TO_HAVE_A_BASELINE]

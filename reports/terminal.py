@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.result import EngineResult, Latency, Result, Throughput, Verdict
+from harness.result import Emission, EngineResult, Latency, Result, Throughput, Verdict
 from reports import summary
 
 VERDICT_STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow"}
@@ -24,13 +24,15 @@ def final_table(result: Result) -> Group:
     """
     headline = summary.headline(result)
     lines = [Text(headline.title, style="bold green" if result.valid else "bold red")]
+    if query := summary.query_text(result):
+        lines.append(Text(query))
     lines += [Text(f"  {reason}", style="red") for reason in headline.reasons]
     reasons = [
         Text(f"{engine.name}: {reason}", style=VERDICT_STYLES[engine.verdict])
         for engine in result.engines
         for reason in engine.reasons
     ]
-    notes = [Text(note, style="dim") for note in (summary.QUANTILES_NOTE, summary.CLOCK_NOTE)]
+    notes = [Text(note, style="dim") for note in summary.measure_notes(result)]
     unsettled = [Text(note, style="yellow") for note in summary.unsettled_notes(result)]
     winners = [Text(line) for line in headline.short_winners]
     baseline = [Text(note) for note in (*summary.cost_notes(result), *summary.baseline_notes(result))]
@@ -46,13 +48,21 @@ def _table(result: Result) -> Table:
     table.add_row("verdict", *(Text(each.verdict.value, style=VERDICT_STYLES[each.verdict]) for each in result.engines))
     if any(len(engine.trials) > 1 for engine in result.engines):
         table.add_row("trials", *(str(len(engine.trials)) for engine in result.engines))
-    for heading, show in _ROWS:
+    for heading, show in _ROWS if summary.asks_for_counts(result) else _ANSWER_ROWS:
         table.add_row(heading, *(Text(show(engine) or ABSENT) for engine in result.engines))
     return table
 
 
 def _wrong(engine: EngineResult) -> str | None:
     return summary.integer(summary.wrong_cells(engine.correctness)) if engine.correctness else None
+
+
+def _wrong_answers(engine: EngineResult) -> str | None:
+    return summary.integer(summary.wrong_cells(engine.answers)) if engine.answers else None
+
+
+def _emission(pick: Callable[[Emission], float]) -> Show:
+    return lambda engine: summary.milliseconds(pick(engine.emission)) if engine.emission else None
 
 
 def _latency(pick: Callable[[Latency], float]) -> Show:
@@ -71,6 +81,7 @@ def _memory(engine: EngineResult) -> str | None:
     return summary.mebibytes(engine.cost.rss_bytes_peak) if engine.cost else None
 
 
+_COST_ROWS: list[tuple[str, Show]] = [("CPU-s per million records", _cpu), ("peak memory, MiB", _memory)]
 _ROWS: list[tuple[str, Show]] = [
     ("wrong cells", _wrong),
     ("latency p50, ms", _latency(lambda latency: latency.p50)),
@@ -79,6 +90,14 @@ _ROWS: list[tuple[str, Show]] = [
     ("latency max, ms", _latency(lambda latency: latency.max)),
     ("offered, records/s", _throughput(lambda throughput: throughput.offered)),
     ("sustained, records/s", _throughput(lambda throughput: throughput.sustained)),
-    ("CPU-s per million records", _cpu),
-    ("peak memory, MiB", _memory),
+    *_COST_ROWS,
+]
+_ANSWER_ROWS: list[tuple[str, Show]] = [
+    ("wrong answers", _wrong_answers),
+    ("freshness p50, ms", _emission(lambda emission: emission.freshness_ms.p50)),
+    ("freshness p99, ms", _emission(lambda emission: emission.freshness_ms.p99)),
+    ("emission delay p50, ms", _emission(lambda emission: emission.delay_ms.p50)),
+    ("emission delay p99, ms", _emission(lambda emission: emission.delay_ms.p99)),
+    ("emission delay max, ms", _emission(lambda emission: emission.delay_ms.max)),
+    *_COST_ROWS,
 ]

@@ -57,14 +57,14 @@ def classify(workload: Workload) -> Classes:
     ends_ms = (event_times_ms // 1000 + 1) * 1000
     # A malformed line moves no watermark.
     seen_ms = np.where(well_formed, event_times_ms, _NO_TIME_MS)
-    must_count = well_formed & (ends_ms > _greatest_ms(offsets_ns, seen_ms) - lateness_ms)
+    must_count = well_formed & (ends_ms > greatest_ms(offsets_ns, seen_ms) - lateness_ms)
     partitions = workload.partitions(0, workload.total_records)
     surely_ms = _surely_seen_ms(offsets_ns, seen_ms, partitions, workload.specification.partitions)
     must_drop = well_formed & (ends_ms <= surely_ms - lateness_ms)
     return Classes(keys, offsets_ns, must_count, must_drop, well_formed & ~must_count & ~must_drop)
 
 
-def _greatest_ms(offsets_ns: NDArray[np.int64], seen_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+def greatest_ms(offsets_ns: NDArray[np.int64], seen_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each record, the greatest event time that may be in the topic when an engine takes it."""
     last = np.searchsorted(offsets_ns, offsets_ns + IN_FLIGHT_NS, side="right") - 1
     return np.maximum.accumulate(seen_ms)[last]

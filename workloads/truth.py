@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
+from workloads.answers import ExpectedAnswers
 from workloads.lateness import classify
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Columns, Workload
@@ -25,6 +26,7 @@ class ExpectedCounts:
         must_drop_indexes: in order.
         ambiguous_indexes: of the records in cells of `either`, but for those to drop; in order. Which of these have
             been counted, no count tells.
+        answers: what a query other than counts must answer; None for counts.
     """
 
     counts: dict[Cell, int]
@@ -34,6 +36,7 @@ class ExpectedCounts:
     must_drop: dict[Cell, int] = field(default_factory=dict)
     must_drop_indexes: list[int] = field(default_factory=list)
     ambiguous_indexes: list[int] = field(default_factory=list)
+    answers: ExpectedAnswers | None = None
 
     @cached_property
     def hidden_indexes(self) -> list[int]:

@@ -6,7 +6,7 @@ any order. Only raw 64-bit words are drawn and everything else is integer arithm
 promises to keep its bit generators' streams, but not its distributions', from version to version.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache
@@ -63,6 +63,7 @@ class WorkloadSpecification:
             counties only.
         zipf_exponent: of the locations' usual shares by rank; None for shares by population, or by the set's own law.
         hot_share: share of the records that go to partition 0, in whole millionths; None for equal shares.
+        subscribers: how many telephone numbers there are to each area code; fewer, and callers come again and again.
         malformed_per_million: how many lines in a million are malformed, on average.
         malformed_kinds: names in `workloads.malformed.KINDS`: the ways in which they are.
         duplicates_per_million: how many records in a million repeat the line of one shortly before, on average; at
@@ -89,6 +90,7 @@ class WorkloadSpecification:
     locations: str = CALIFORNIA
     zipf_exponent: float | None = None
     hot_share: float | None = None
+    subscribers: int = SUBSCRIBERS_PER_AREA_CODE
     malformed_per_million: int = 0
     malformed_kinds: tuple[str, ...] = tuple(KINDS)
     duplicates_per_million: int = 0
@@ -134,6 +136,16 @@ class Columns:
         """The `chosen` ones of the records, shape (number of records,); `first` stays."""
         arrays = {each.name: getattr(self, each.name)[chosen] for each in fields(self) if each.name != "first"}
         return Columns(first=self.first, **arrays)
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The records of `parts`, one or more, one after the other; `first` is that of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [each.name for each in fields(Columns) if each.name != "first"]
+    return Columns(
+        first=parts[0].first, **{name: np.concatenate([getattr(each, name) for each in parts]) for name in names}
+    )
 
 
 class Workload:
@@ -236,8 +248,8 @@ class Workload:
             offsets_ns=offsets_ns,
             event_times_ms=spec.epoch_s * 1000 + offsets_ns // 1_000_000,
             cells=(county * len(OPERATORS) + operator) * len(TYPES) + kind,
-            source_numbers=first_numbers[county] + low[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
-            destination_numbers=first_numbers[destination] + high[:, 2] % SUBSCRIBERS_PER_AREA_CODE,
+            source_numbers=first_numbers[county] + low[:, 2] % spec.subscribers,
+            destination_numbers=first_numbers[destination] + high[:, 2] % spec.subscribers,
             durations_ms=np.where(kind == CALL, _DURATIONS_MS[high[:, 3] % _DURATION_QUANTILES], 0),
             malformed=low[:, 3] < self._malformed_below,
             malformed_choices=high[:, 3],

@@ -78,9 +78,8 @@ class _Loop:
         self._snapshot_path = Path(job.checkpoint_dir) / "snapshot.json"
         self._resumed = self._snapshot_path.exists()
         self._producer = Producer(
-            job.kafka_properties
+            job.librdkafka_properties()
             | {
-                "bootstrap.servers": job.bootstrap_servers,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": settings["linger_ms"],
@@ -89,9 +88,8 @@ class _Loop:
             }
         )
         self._consumer = Consumer(
-            job.kafka_properties
+            job.librdkafka_properties()
             | {
-                "bootstrap.servers": job.bootstrap_servers,
                 # The client insists on a group; offsets live in the snapshot, beside the counts that they belong to.
                 "group.id": f"ringbench-{job.run_id}-{job.engine}",
                 "enable.auto.commit": False,

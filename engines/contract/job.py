@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import transaction
+from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA, LOCATIONS
 
 SCHEMA_VERSION = 1
@@ -20,7 +22,8 @@ class RedisTarget:
     """The Redis that an engine writes by itself.
 
     Attributes:
-        url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``; ``rediss`` for TLS.
+        url: where it is, ``redis://[[USER]:PASSWORD@]HOST:PORT/DATABASE``, quoted as URLs are; ``rediss`` for TLS, and
+            then perhaps ``?ssl_ca_certs=FILE``, the authorities to trust in place of the system's, as redis-py has it.
         namespace: what all keys start with.
         expire_s: for how long Redis keeps a window that changes no more.
     """
@@ -54,12 +57,17 @@ class JobSpecification:
         run_id: the run's identifier; part of consumer group names.
         engine: the engine's name.
         bootstrap_servers: Kafka's address, ``host:port[,host:port]``.
-        kafka_properties: further client properties in Kafka's own (Java) names, such as ``security.protocol``.
-        input_topic: where the records come from, read from its beginning.
+        kafka_properties: how Kafka is to be reached, in Kafka's own (Java) names, such as ``security.protocol``: those
+            of `engines.contract.kafka`. They may hold a password; empty for brokers that let everybody in.
+        input_topic: where the records come from, read from its beginning. Topics that an engine makes for itself have
+            this name, and a dot, in their own, and are deleted together with it.
         route: how counts get to Redis, one of `ROUTES`; an engine is given those only that its descriptor names.
         output_topic: where upserts go; empty in the direct route, which has no such topic.
         redis: where the engine writes counts in the direct route; None in the other.
         dead_letter_topic: where malformed lines go, byte for byte.
+        query: what to ask of the records, in `engines.contract.queries.QUERIES`; an engine is given those only that its
+            descriptor names.
+        query_parameters: all of the query's parameters.
         locations: the set, in `engines.contract.record.LOCATIONS`, whose locations are well formed.
         allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
         parallelism: how many tasks to run side by side.
@@ -81,6 +89,8 @@ class JobSpecification:
     output_topic: str = ""
     redis: RedisTarget | None = None
     dead_letter_topic: str
+    query: str = COUNTS
+    query_parameters: dict[str, int] = field(default_factory=dict)
     locations: str = CALIFORNIA
     allowed_lateness_ms: int
     parallelism: int
@@ -96,7 +106,8 @@ class JobSpecification:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations.
+            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations or
+                query.
         """
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         known = {each.name for each in fields(cls)}
@@ -106,6 +117,8 @@ class JobSpecification:
             raise ValueError(f"job specification: schema_version {found.get('schema_version')}, not {SCHEMA_VERSION}")
         if (locations := found.get("locations", CALIFORNIA)) not in LOCATIONS:
             raise ValueError(f"job specification: unknown locations {locations!r}; known: {', '.join(LOCATIONS)}")
+        if (query := found.get("query", COUNTS)) not in QUERIES:
+            raise ValueError(f"job specification: unknown query {query!r}; known: {', '.join(QUERIES)}")
         try:
             target = found.pop("redis", None)
             return cls(**found, redis=RedisTarget(**target) if target else None)
@@ -116,6 +129,10 @@ class JobSpecification:
         """Write the specification to `path` as JSON, readable by the user alone: it may hold a password."""
         Path(path).touch(mode=0o600)
         Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def librdkafka_properties(self) -> dict[str, str]:
+        """What a librdkafka client needs to reach Kafka: `bootstrap_servers` and `kafka_properties`, translated."""
+        return librdkafka_properties(self.bootstrap_servers, self.kafka_properties)
 
     def take_settings(self, defaults: dict[str, Any]) -> dict[str, Any]:
         """`defaults` overridden by this job's settings.

@@ -14,11 +14,12 @@ from typing import Any
 from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
-from query import DEAD_LETTERS, SOURCE, insert_statements, table_statements
+from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
 from rest import ENDED, LEASE_S, Rest
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
+from engines.contract.kafka import OAUTH_URL
 from engines.contract.process import JVM_OPTIONS, run_engine
 
 DEFAULT_SETTINGS: dict[str, Any] = {
@@ -121,7 +122,10 @@ def take_over(address: str, job: JobSpecification) -> str | None:
 
 
 class Totals:
-    """Totals since the start, from the metrics of operators. Null until Flink has told them once."""
+    """Totals since the start, from the metrics of operators. Null until Flink has told them once.
+
+    How many were late is known of counts only: windows tell of it nowhere.
+    """
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -160,7 +164,9 @@ def start_environment(
     """
     scratch = Path(job.checkpoint_dir).resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    os.environ["JVM_ARGS"] = f"-Xmx{settings['heap']} -Djava.io.tmpdir={scratch} {os.environ.get(JVM_OPTIONS, '')}"
+    archive = os.environ.get(JVM_OPTIONS, "").split()
+    options = [f"-Xmx{settings['heap']}", f"-Djava.io.tmpdir={scratch}", *archive, *oauth_options(job)]
+    os.environ["JVM_ARGS"] = " ".join(options)
     os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
     os.environ["FLINK_LOG_DIR"] = str(scratch)
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
@@ -172,6 +178,12 @@ def start_environment(
     return TableEnvironment.create(
         EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
     )
+
+
+def oauth_options(job: JobSpecification) -> list[str]:
+    """The JVM's option that lets Kafka's client ask an OAuth server, which goes by its package, as the client does."""
+    url = job.kafka_properties.get(OAUTH_URL)
+    return [f"-D{SHADED}.org.apache.kafka.sasl.oauthbearer.allowed.urls={url}"] if url else []
 
 
 def flink_options(job: JobSpecification, settings: dict[str, Any], scratch: Path, address: str) -> dict[str, str]:
@@ -253,7 +265,7 @@ def submit(environment: TableEnvironment, job: JobSpecification, settings: dict[
     for statement in table_statements(job, settings):
         environment.execute_sql(statement)
     inserts = environment.create_statement_set()
-    for statement in insert_statements():
+    for statement in insert_statements(job):
         inserts.add_insert_sql(statement)
     client = inserts.execute().get_job_client()
     assert client is not None, "an INSERT always has a job"

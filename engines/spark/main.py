@@ -4,6 +4,7 @@ Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
 """
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any
 from cluster import await_executors, checkpoint_location, executors_lost, is_cluster, master_of, options_of
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
-from query import TOTALS, functions_catalog, output_rows
+from query import TOTALS, functions_catalog, output_mode, output_rows
 from sink import RedisSink
 from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.process import JVM_OPTIONS, run_engine
+from engines.contract.queries import COUNTS
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # The state is small (windows within the lateness), so that the heap serves it faster than RocksDB.
@@ -28,8 +30,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "max_records_per_batch": 300_000,
     # 0: the next micro-batch starts when the last one ends.
     "trigger_ms": 0,
-    # Of no use here: counts go out at once, and the next batch with data evicts state as well. On, Spark inserts an
-    # empty micro-batch whenever the topic pauses.
+    # Of no use to counts: they go out at once, and the next batch with data evicts state as well. On, Spark inserts an
+    # empty micro-batch whenever the topic pauses. Other queries' last answers need that one, and always have it.
     "no_data_batches": False,
     # Guards checkpoint files against a storage that spoils them, at the price of a second file each.
     "file_checksums": False,
@@ -144,7 +146,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         # Frozen by the first checkpoint, as is the state store.
         "spark.sql.shuffle.partitions": tasks_of(job, settings),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
-        "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"],
+        "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"] or job.query != COUNTS,
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
         **({} if settings["checkpoint_dir"] else LOCAL_FILES),
         **functions_catalog(job),
@@ -155,7 +157,10 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
     for name, value in options.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         builder = builder.config(name, text)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    # PySpark takes SIGINT for itself, and would end the job at Ctrl-C before the harness does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return session
 
 
 def tasks_of(job: JobSpecification, settings: dict[str, Any]) -> int:
@@ -169,7 +174,7 @@ def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, 
     kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
     writer = (
         output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
-        .writeStream.outputMode("update")
+        .writeStream.outputMode(output_mode(job))
         .option("checkpointLocation", checkpoint_location(job, settings))
         .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
     )

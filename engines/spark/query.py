@@ -1,13 +1,15 @@
-"""Spark's query: counts per second, county, operator and type; malformed lines apart. All of it runs in the JVM.
+"""Spark's queries: by default, counts per second, county, operator and type; malformed lines apart. All in the JVM.
 
 Lines are taken apart by functions of their own (``java/ringbench/spark``), which become part of the code that Spark
 generates. In Spark's own, the pattern and each field's substring took more time than all else.
 """
 
+from answers import answers
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from engines.contract.job import JobSpecification
+from engines.contract.queries import COUNTS
 from engines.contract.record import LOCATIONS
 
 #: The catalog of functions over messages.
@@ -28,23 +30,41 @@ def output_rows(source: DataFrame, job: JobSpecification, tasks: int) -> DataFra
     Both parts leave by one sink of one streaming query, so that they share micro-batches and a checkpoint. Spark has
     no side outputs, so either way (two queries are the other) each part reads the batch's messages for itself.
     """
-    return aggregates(source, job, tasks).unionByName(dead_letters(source, job, tasks))
-
-
-def aggregates(source: DataFrame, job: JobSpecification, tasks: int) -> DataFrame:
-    """The counts as upserts."""
     # One wave of tasks a batch, however many partitions the topic has: tasks cost more than records at low rates.
     records = source.coalesce(tasks).where(_call("is_record"))
-    counts = (
+    upserts = counts(records, job) if job.query == COUNTS else answers(fields(records), job)
+    return _upserts(upserts, job).unionByName(dead_letters(source, job, tasks))
+
+
+def output_mode(job: JobSpecification) -> str:
+    """The sink's mode: counts leave whenever they change, other answers once, when they are final."""
+    return "update" if job.query == COUNTS else "append"
+
+
+def counts(records: DataFrame, job: JobSpecification) -> DataFrame:
+    """The counts as `key` and `value`."""
+    counted = (
         records.select(_call("name").alias("name"), _call("event_time").alias("event_time"))
         .withWatermark("event_time", f"{job.allowed_lateness_ms} milliseconds")
         .groupBy(F.window("event_time", "1 second"), "name")
         .count()
     )
-    return counts.select(
+    key = F.concat_ws("|", F.expr("unix_seconds(window.start)"), "name")
+    return counted.select(key.alias("key"), F.col("count").alias("value"))
+
+
+def fields(records: DataFrame) -> DataFrame:
+    """The fields of records that the other queries ask for."""
+    names = ("caller", "callee", "location", "type", "event_time")
+    return records.select(*(_call(name).alias(name) for name in names))
+
+
+def _upserts(found: DataFrame, job: JobSpecification) -> DataFrame:
+    """`key` and `value` as messages for the aggregates topic."""
+    return found.select(
         F.lit(job.output_topic).alias("topic"),
-        F.concat_ws("|", F.expr("unix_seconds(window.start)"), "name").cast("binary").alias("key"),
-        F.col("count").cast("string").cast("binary").alias("value"),
+        F.col("key").cast("binary").alias("key"),
+        F.col("value").cast("string").cast("binary").alias("value"),
     )
 
 

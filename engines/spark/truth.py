@@ -1,9 +1,10 @@
 """The ground truth: a batch job that counts the records archived in S3.
 
 Run as ``python truth.py job.json``, where the job names the store (``s3``: ``endpoint``, null for AWS itself,
-``region`` and ``bucket``), the ``trials`` (``name`` and ``prefix`` of the archive), the set of ``locations`` of their
-records, an ``output_dir`` on the local disk and the Spark ``master``. Credentials come from the standard environment
-variables. For each trial, these Parquet files appear in ``output_dir/NAME``:
+``region``, ``bucket``, and ``ca_file``, certificates to trust or null for the usual ones), the ``trials`` (``name`` and
+``prefix`` of the archive), the set of ``locations`` of their records, an ``output_dir`` on the local disk and the Spark
+``master``. Credentials come from the standard environment variables. For each trial, these Parquet files appear in
+``output_dir/NAME``:
 
 * ``counts.parquet``: ``window_s``, ``location``, ``operator``, ``type``, ``records``,
 * ``operator_volume.parquet``: ``minute_s``, ``operator``, ``records``,
@@ -101,7 +102,7 @@ def list_objects(s3: dict[str, Any], prefix: str) -> list[str]:
 
 def connect(s3: dict[str, Any]) -> S3FileSystem:
     """The store, with credentials from the environment."""
-    return S3FileSystem(endpoint_override=s3["endpoint"], region=s3["region"])
+    return S3FileSystem(endpoint_override=s3["endpoint"], region=s3["region"], tls_ca_file_path=s3["ca_file"])
 
 
 def parse(lines: DataFrame, pattern: str) -> DataFrame:

@@ -59,7 +59,7 @@ class Engine:
 
     def __init__(self, job: JobSpecification, injection: Injection, stop: threading.Event) -> None:
         self._job, self._injection, self._stop = job, injection, stop
-        common = job.kafka_properties | {"bootstrap.servers": job.bootstrap_servers}
+        common: dict[str, Any] = job.librdkafka_properties()
         self._producer = Producer(
             common | {"enable.idempotence": True, "acks": "all", "linger.ms": 0, "on_delivery": _raise_failure}
         )

@@ -94,13 +94,13 @@ def _is_complete(home: Path) -> bool:
 
 def _make(home: Path, lock: Path, python: str, project: Path | None, progress: Progress) -> None:
     uv = find_uv(progress)
-    _run(uv, ["venv", "--no-project", "--python", python, str(home)], progress)
+    run_uv(uv, ["venv", "--no-project", "--python", python, str(home)], progress)
     install = ["pip", "install", "--python", str(home)]
     # A lock is complete, and may leave out on purpose what a package asks for: nothing is resolved again.
-    _run(uv, [*install, "--no-deps", "--require-hashes", "-r", str(lock)], progress)
+    run_uv(uv, [*install, "--no-deps", "--require-hashes", "-r", str(lock)], progress)
     if project is not None:
         # The lock holds the build backend, so that nothing is fetched beside it.
-        _run(uv, [*install, "--no-deps", "--no-build-isolation", "--editable", str(project)], progress)
+        run_uv(uv, [*install, "--no-deps", "--no-build-isolation", "--editable", str(project)], progress)
 
 
 def find_uv(progress: Progress) -> Path:
@@ -156,8 +156,8 @@ def _capture(argv: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, pass_fds=descriptors)
 
 
-def _run(uv: Path, arguments: list[str], progress: Progress) -> None:
-    """Run uv, passing on the lines it prints.
+def run_uv(uv: Path, arguments: list[str], progress: Progress) -> None:
+    """Run `uv` with the user's settings of pip, passing on the lines it prints.
 
     Raises:
         ProvisionError: it fails; the message ends with its last lines.

@@ -128,7 +128,7 @@ def _download(artifact: Artifact, sha256: str) -> int:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="download-") as part:
         try:
-            downloaded = _maven(Path(part)).create_dependency(_jgo_coordinates(artifact)).artifact.resolve()
+            downloaded = maven(Path(part)).create_dependency(_jgo_coordinates(artifact)).artifact.resolve()
         # jgo raises whatever its HTTP library does, and RuntimeError for an artifact that no repository has.
         except Exception as error:
             raise ProvisionError(
@@ -160,7 +160,7 @@ def _jgo_coordinates(artifact: Artifact) -> str:
     return f"{group}:{name}:jar:{classifier}:{version}" if classifier else f"{group}:{name}:{version}"
 
 
-def _maven(repository: Path) -> MavenContext:
+def maven(repository: Path) -> MavenContext:
     """jgo, set up to keep its downloads in `repository`."""
     mirror = central_mirror(Path.home() / ".m2" / "settings.xml")
     remotes = {"central": mirror} if mirror else None
@@ -199,12 +199,12 @@ def resolve(
         excluded: ``GROUP:ARTIFACT`` of what is to be left out.
         repository: a directory for POMs.
     """
-    maven = _maven(repository)
+    context = maven(repository)
     decided = {(pin.group, pin.name): pin.version for pin in pins}
     found: set[Artifact] = set()
     for root in roots:
         # One at a time: jgo lets the versions that one root manages leak into what another depends on.
-        inputs, transitive = maven.resolver.resolve([maven.create_dependency(_jgo_coordinates(root))])
+        inputs, transitive = context.resolver.resolve([context.create_dependency(_jgo_coordinates(root))])
         for each in (*inputs, *transitive):
             if each.type == "jar" and not each.optional and f"{each.groupId}:{each.artifactId}" not in excluded:
                 version = decided.setdefault((each.groupId, each.artifactId), each.version)
@@ -214,9 +214,9 @@ def resolve(
 
 def lock_text(artifacts: list[Artifact], repository: Path) -> str:
     """The text of a lock of `artifacts`, which are downloaded to `repository`, a directory, for their checksums."""
-    maven = _maven(repository)
+    context = maven(repository)
     with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-        jars = pool.map(lambda each: maven.create_dependency(_jgo_coordinates(each)).artifact.resolve(), artifacts)
+        jars = pool.map(lambda each: context.create_dependency(_jgo_coordinates(each)).artifact.resolve(), artifacts)
     return "".join(f"{artifact} {_sha256(jar)}\n" for artifact, jar in zip(artifacts, jars, strict=True))
 
 

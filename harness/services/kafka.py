@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from harness.errors import ServiceError
+from harness.errors import ConfigurationError, ServiceError
 from harness.garbage import logging_option
 from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
@@ -109,6 +109,11 @@ class KafkaService:
     gc_logs: Path
     launch: Callable[[], Process] = field(repr=False)
     detour: Detour | None = None
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The settings of a client, in librdkafka's names."""
+        return {"bootstrap.servers": self.bootstrap_servers}
 
     def start_again(self) -> None:
         """Start a broker that has died anew: the same port, the same files. Does not wait until it answers."""
@@ -286,31 +291,44 @@ def _wait_until_ready(address: str, process: Process) -> None:
     wait_until(has_broker, deadline_s=_START_DEADLINE_S, what="Kafka answers", process=process, poll_s=_POLL_S)
 
 
-def check_kafka(bootstrap_servers: str, properties: dict[str, str] | None = None) -> None:
-    """Make sure that the brokers at `bootstrap_servers` are there and serve, within some seconds.
-
-    Args:
-        bootstrap_servers: ``host:port[,host:port]``.
-        properties: further settings of the client, in librdkafka's names, such as ``security.protocol``.
+def check_kafka(client: dict[str, str]) -> None:
+    """Make sure that a `client` with these settings of librdkafka's is let in and served, within some seconds.
 
     Raises:
-        ServiceError: they cannot be reached.
+        ConfigurationError: the settings make no sense to the client.
+        ServiceError: the brokers cannot be reached, or refuse the client.
     """
-    seen: list[str] = []
-    settings: dict[str, Any] = dict(properties or {})
-    settings |= {
-        "bootstrap.servers": bootstrap_servers,
-        "log_level": 0,
-        "error_cb": lambda error: seen.append(error.str()),
-    }
-    admin = AdminClient(settings)
+    where = f"Kafka at {client['bootstrap.servers']}"
+    seen: list[KafkaError] = []
+    settings: dict[str, Any] = client | {"log_level": 0, "error_cb": seen.append}
+    try:
+        admin = AdminClient(settings)
+    except KafkaException as error:
+        raise ConfigurationError(
+            f"{where}: the client refuses its properties: {error.args[0].str()}", fix="check --kafka-properties"
+        ) from error
     try:
         admin.list_topics(timeout=_CHECK_TIMEOUT_S)
     except KafkaException as error:
         # The exception says only that it failed; what the client saw meanwhile says why.
         admin.poll(0)
-        reason = seen[0] if seen else error.args[0].str()
-        raise ServiceError(
-            f"Kafka at {bootstrap_servers} does not answer within {_CHECK_TIMEOUT_S:g} s: {reason}",
-            fix="check the address, the security settings, and that the broker runs",
-        ) from error
+        raise _unreachable(where, [*seen, error.args[0]]) from error
+
+
+def _unreachable(where: str, seen: list[KafkaError]) -> ServiceError:
+    """What a client saw, as an error: what says most comes first."""
+    told = {error.code(): error.str() for error in reversed(seen) if error.code() != KafkaError._ALL_BROKERS_DOWN}
+    if refusal := told.get(KafkaError._AUTHENTICATION):
+        return ServiceError(
+            f"{where} refuses the credentials: {refusal}",
+            fix="check the user, the password and `sasl.mechanism` in the file that --kafka-properties names",
+        )
+    if trouble := told.get(KafkaError._SSL):
+        return ServiceError(
+            f"{where}: no TLS connection: {trouble}",
+            fix="check `security.protocol` and `ssl.truststore.location` in the file that --kafka-properties names",
+        )
+    return ServiceError(
+        f"{where} does not answer within {_CHECK_TIMEOUT_S:g} s: {'; '.join(told.values())}",
+        fix="check the address, that the broker runs, and, if it wants TLS or a password, --kafka-properties",
+    )

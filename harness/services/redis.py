@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from harness.errors import ServiceError
@@ -137,9 +138,15 @@ def check_redis(url: str) -> str:
             url, protocol=2, socket_timeout=_CHECK_TIMEOUT_S, socket_connect_timeout=_CHECK_TIMEOUT_S
         ) as client:
             told: dict[str, object] = client.info("server")
+    except (redis.AuthenticationError, NoPermissionError) as error:
+        raise ServiceError(
+            f"Redis at {_without_password(url)} refuses the credentials: {error}",
+            fix="check user and password (in --redis-properties or RINGBENCH_REDIS_PASSWORD), and what the user may do",
+        ) from error
     except (redis.RedisError, ValueError) as error:
         raise ServiceError(
-            f"Redis at {_without_password(url)}: {error}", fix="check the address, and that the server runs"
+            f"Redis at {_without_password(url)}: {error}",
+            fix="check the address, that the server runs, and, with TLS, `tls.ca.location` in --redis-properties",
         ) from error
     name = "Valkey" if "valkey_version" in told else "Redis"
     version = str(told.get("valkey_version", told["redis_version"]))
@@ -149,5 +156,5 @@ def check_redis(url: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+    scheme, _, rest = url.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

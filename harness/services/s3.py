@@ -19,6 +19,7 @@ from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
+from harness.redaction import conceal
 from harness.services.ports import HOST, on_port
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _TIMEOUT_S = 5.0
 _PROBE_TIMEOUT_S = 2.0
 _POLL_S = 0.1
 _JVM_OPTIONS = ["-Xmx256m", "-XX:+UseSerialGC", "-Xshare:auto"]
-_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
 
 _PROPERTIES = """\
 s3proxy.endpoint=http://{host}:{port}
@@ -50,10 +51,11 @@ jclouds.filesystem.basedir={data}
 
 @dataclass(frozen=True)
 class S3Credentials:
-    """An access key and its secret; the secret is not shown where the object is printed."""
+    """An access key and its secret, with a token if they are temporary; secrets are not shown with the object."""
 
     access_key: str
     secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
 
 
 @dataclass
@@ -98,6 +100,7 @@ def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeou
         endpoint_url=endpoint,
         aws_access_key_id=credentials.access_key if credentials else None,
         aws_secret_access_key=credentials.secret_key if credentials else None,
+        aws_session_token=(credentials.session_token or None) if credentials else None,
         region_name=session.region_name or "us-east-1",
         config=Config(
             connect_timeout=timeout_s,
@@ -175,6 +178,21 @@ def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Proces
     wait_until(lists_buckets, deadline_s=_START_DEADLINE_S, what="S3 answers", process=process, poll_s=_POLL_S)
 
 
+def users_credentials() -> S3Credentials | None:
+    """What the standard chain gives now: environment, shared profiles, a role of the host's; None for nothing.
+
+    They are left out of what is shown and kept.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: something in the chain does not work.
+    """
+    if not (found := boto3.Session().get_credentials()):
+        return None
+    now = found.get_frozen_credentials()
+    conceal(now.secret_key, now.token)
+    return S3Credentials(now.access_key or "", now.secret_key or "", now.token or "")
+
+
 def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | None = None) -> None:
     """Make sure that objects can be put into `bucket`, read and deleted, within some seconds.
 
@@ -185,7 +203,7 @@ def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | Non
     where = f"S3 bucket {bucket!r} at {endpoint or 'the default endpoint'}"
     step = "put"
     try:
-        client = s3_client(endpoint, credentials, timeout_s=_TIMEOUT_S)
+        client = s3_client(endpoint, credentials or users_credentials(), timeout_s=_TIMEOUT_S)
         client.put_object(Bucket=bucket, Key=key, Body=b"probe")
         step = "get"
         client.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -195,10 +213,12 @@ def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | Non
         if error.response["Error"]["Code"] in _DENIED:
             raise ServiceError(
                 f"{where}: permission denied to {step} an object",
-                fix="use credentials that may put, get and delete objects in this bucket",
+                fix="check the credentials (AWS_ACCESS_KEY_ID and so on, or a profile), and that they may put, get and "
+                "delete objects in this bucket",
             ) from error
         raise ServiceError(f"{where}: cannot {step} an object: {error}", fix="check that the bucket exists") from error
     except BotoCoreError as error:
         raise ServiceError(
-            f"{where}: cannot {step} an object: {error}", fix="check endpoint and credentials"
+            f"{where}: cannot {step} an object: {error}",
+            fix="check endpoint and credentials, and, for a certificate of your own, AWS_CA_BUNDLE",
         ) from error

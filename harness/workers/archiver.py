@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from engines.contract.events import EventWriter
+from engines.contract.kafka import librdkafka_properties
 from harness.services.s3 import s3_client
 from harness.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
@@ -65,7 +66,7 @@ class Archiver:
     def _consumer(self) -> Consumer:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._job.bootstrap_servers,
+                **librdkafka_properties(self._job.bootstrap_servers, self._job.kafka_properties),
                 "group.id": f"{self._job.topic}-archiver",
                 "enable.auto.commit": False,
                 "fetch.wait.max.ms": 500,

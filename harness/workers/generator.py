@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
+from engines.contract.kafka import librdkafka_properties
 from harness.bulk_producer import BulkProducer, Messages
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders
+from workloads.parts import Part
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, waterfall_records
@@ -100,12 +102,17 @@ class Generator:
         self._start_ns: int | None = None
         self._workload = open_workload(job.workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
-        self._producer = BulkProducer({**PRODUCER_PROPERTIES, "bootstrap.servers": job.bootstrap_servers}, job.topic)
-        rate_records_per_s = job.workload.rate_records_per_s
-        self._slice_records = min(max(rate_records_per_s // SLICES_PER_S, SLICE_RECORDS_LEAST), SLICE_RECORDS_MOST)
+        access = librdkafka_properties(job.bootstrap_servers, job.kafka_properties)
+        self._producer = BulkProducer(PRODUCER_PROPERTIES | access, job.topic)
+        self._part = Part(self._workload, job.shard, job.shards)
+        own_rate_records_per_s = int(job.workload.rate_records_per_s * self._part.share)
+        own_records = min(max(own_rate_records_per_s // SLICES_PER_S, SLICE_RECORDS_LEAST), SLICE_RECORDS_MOST)
+        # Indexes count the records of other generators, too.
+        self._slice_records, self._lookahead_records = self._among_all(own_records), self._among_all(LOOKAHEAD_RECORDS)
         self._ready: deque[_Slice] = deque()
         self._made = self._passed = 0  # before these indexes, lines are made, and what is due is on its way
         self._sent = 0
+        self._sent_by_second: Counter[int] = Counter()
         self._errors = Durations()
         self._new_errors: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # indexes sent last, errors in ns
         self._apart = waterfall_records(self._workload)
@@ -123,11 +130,11 @@ class Generator:
         if anchor_ns := await_anchor(self._job.anchor, stop):
             # The wall clock names the moment; the monotonic clock keeps time from there on.
             start_ns = self._start_ns = time.monotonic_ns() + anchor_ns - self._clock.now_ns()
-            if start_ns < time.monotonic_ns():
+            if start_ns < time.monotonic_ns() and not self._job.may_be_late:
                 raise RuntimeError("the agreed start time had passed before the generator heard of it")
             self._send_all(start_ns, stop)
             self._producer.flush(FLUSH_DEADLINE_S)
-        found = self._totals() | {"preparing_ms": prepared_ns / 1e6}
+        found = self._totals() | {"preparing_ms": prepared_ns / 1e6, "sent_by_second": self._by_second()}
         self._note_errors()
         np.savez(self._job.output, indexes=self._apart, errors_ns=self._apart_errors_ns)
         self._producer.close()
@@ -151,9 +158,10 @@ class Generator:
             if due > first.sent:
                 self._producer.send(first.messages, first.sent, due, self._clock.stamp_ms())
                 # The time of the last of them, for all: some are said to be later than they were, and none earlier.
-                errors_ns = time.monotonic_ns() - start_ns - first.due_ns[first.sent : due]
-                self._new_errors.append((first.indexes[first.sent : due], errors_ns))
+                sent_ns = time.monotonic_ns() - start_ns
+                self._new_errors.append((first.indexes[first.sent : due], sent_ns - first.due_ns[first.sent : due]))
                 self._sent += due - first.sent
+                self._sent_by_second[sent_ns // NANOSECONDS_PER_S] += due - first.sent
                 first.sent = due
             if due < len(first.due_ns):
                 return
@@ -175,17 +183,21 @@ class Generator:
     def _make_slice(self, now_offset_ns: int) -> bool:
         """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
-        if self._made >= min(wanted, self._passed + LOOKAHEAD_RECORDS):
+        if self._made >= min(wanted, self._passed + self._lookahead_records):
             return False
         last = min(self._made + self._slice_records, self._workload.total_records)
-        indexes, columns = np.arange(self._made, last), self._workload.columns(self._made, last)
-        partitions = self._workload.partitions(self._made, last)
-        if self._job.shards > 1:
-            own = partitions % self._job.shards == self._job.shard
-            indexes, columns, partitions = indexes[own], columns.only(own), partitions[own]
+        indexes, columns, partitions = self._part.records(self._made, last)
         self._ready.append(_Slice(last, indexes, columns.offsets_ns, self._messages(columns, partitions)))
         self._made = last
         return True
+
+    def _among_all(self, own_records: int) -> int:
+        """How many records of all generators have so many of its own among them."""
+        return int(own_records / self._part.share)
+
+    def _by_second(self) -> list[int]:
+        """How many records were sent in each second after the start, to the last one in which one was."""
+        return [self._sent_by_second[second] for second in range(max(self._sent_by_second, default=-1) + 1)]
 
     def _messages(self, columns: Columns, partitions: NDArray[np.int64]) -> Messages:
         """What is sent for the records of `columns`, which follow those of the last call."""
@@ -206,6 +218,7 @@ class Generator:
             "sent_records": self._sent,
             "acked_records": max(0, self._sent - failed - self._producer.waiting),
             "failed_records": failed,
+            "passed_records": self._passed,
             "schedule_ms": since_start_ns // 1_000_000,
             "clock_steps": self._clock.steps,
         }

@@ -6,6 +6,7 @@ Records, partitions and intended times are those of a single generator; of each 
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ SUMS = ("sent_records", "acked_records", "failed_records")
 
 
 class Generators:
-    """The processes of one load, each with the partitions whose number is its own modulo theirs."""
+    """The processes of one load, each with the partitions whose number is its own modulo that of all."""
 
     def __init__(self, job: GeneratorJob) -> None:
         self._job = job
+        self._shards = range(job.shard, job.shard + job.processes)
         self._children: list[Child] = []
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
@@ -38,14 +40,14 @@ class Generators:
             ServiceError: one of them has failed.
         """
         with ExitStack() as stack:
-            jobs = [replace(self._job, shard=each, output=self._output(each)) for each in range(self._job.shards)]
+            jobs = [replace(self._job, shard=each, output=self._output(each)) for each in self._shards]
             directory = Path(self._job.output).parent
             for job in jobs:
                 name = f"generator_{job.shard}"
                 self._children.append(stack.enter_context(start_worker("generator", job, directory, name=name)))
             for child in self._children:
                 child.wait_for("ready", READY_S)
-            events.send("ready", version="", config=PRODUCER_PROPERTIES | {"processes": self._job.shards})
+            events.send("ready", version="", config=PRODUCER_PROPERTIES | {"processes": len(jobs)})
             self._watch(events, stop)
             if stop.is_set():
                 for child in self._children:
@@ -55,7 +57,9 @@ class Generators:
         prepared_ms = max(each["preparing_ms"] for each in ended)
         errors = merged([each["schedule_error_histogram"] for each in ended])
         greatest_ms = max(each["schedule_error_ms_max"] for each in ended)
-        return _total(ended) | {"preparing_ms": prepared_ms} | schedule_errors(errors, greatest_ms)
+        sent_by_second = [sum(each) for each in zip_longest(*(each["sent_by_second"] for each in ended), fillvalue=0)]
+        found = _total(ended) | {"preparing_ms": prepared_ms, "sent_by_second": sent_by_second}
+        return found | schedule_errors(errors, greatest_ms)
 
     def _watch(self, events: EventWriter, stop: threading.Event) -> None:
         """Tell how far they are, all together, until they have ended or `stop` is set."""
@@ -70,7 +74,7 @@ class Generators:
 
     def _save(self) -> None:
         """Put together when records were sent: of those of other processes, each has noted 0."""
-        parts = [np.load(self._output(shard)) for shard in range(self._job.shards)]
+        parts = [np.load(self._output(shard)) for shard in self._shards]
         errors_ns = np.sum([part["errors_ns"] for part in parts], axis=0)
         np.savez(self._job.output, indexes=parts[0]["indexes"], errors_ns=errors_ns)
 
@@ -79,6 +83,7 @@ def _total(told: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: sum(each[name] for each in told) for name in SUMS} | {
         # What one of them has not told of yet is not known of all.
         "schedule_ms": min(each["schedule_ms"] for each in told),
+        "passed_records": min(each["passed_records"] for each in told),
         "clock_steps": max(each["clock_steps"] for each in told),
     }
 

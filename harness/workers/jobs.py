@@ -1,4 +1,7 @@
-"""What each worker is told, and the frame that all of them run in."""
+"""What each worker is told, and the frame that all of them run in.
+
+Kafka is told of as in a job specification: `kafka_properties` are in Java's names, see `engines.contract.kafka`.
+"""
 
 import json
 import os
@@ -7,11 +10,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from engines.contract.events import EventWriter, stop_on_sigterm
+from engines.contract.queries import COUNTS
 from workloads.workload import WorkloadSpecification
 
 ANCHOR_POLL_S = 0.01
@@ -23,29 +27,34 @@ class GeneratorJob:
 
     `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
     a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none. Of `shards`
-    processes, which share the load by its partitions, this is number `shard`, from 0.
+    processes, which share the load by its partitions, these are `processes`, from number `shard` on, counted from 0.
+    Where it `may_be_late`, a load whose start has passed is sent all the same, what was due meanwhile at once.
     """
 
     workload: WorkloadSpecification
     anchor: str
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     output: str
     orders: str = ""
     shard: int = 0
     shards: int = 1
+    processes: int = 1
+    may_be_late: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiverJob:
     """Copy `topic` to Parquet objects under `prefix` of an S3 bucket, one for each second of `workload`.
 
-    `endpoint` is None for AWS itself. Credentials come from the standard environment variables. When the broker took
+    `endpoint` is None for AWS itself. Credentials come from where AWS's tools look for them. When the broker took
     each record goes to `output`.
     """
 
     workload: WorkloadSpecification
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     endpoint: str | None
     bucket: str
@@ -57,22 +66,25 @@ class ArchiverJob:
 class RedisWriterJob:
     """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
 
-    `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS KEY=COUNT...``; empty for none.
+    Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS
+    KEY=COUNT...``; empty for none.
     """
 
     bootstrap_servers: str
+    kafka_properties: dict[str, str] = field(default_factory=dict)
     topic: str
     redis_url: str
     namespace: str
     expire_s: int
     journal: str = ""
+    query: str = COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
 
-    `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
+    They are answers to `query`. `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
     """
 
     workload: WorkloadSpecification
@@ -81,6 +93,7 @@ class ProbeJob:
     namespace: str
     output: str
     recording: str = ""
+    query: str = COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)

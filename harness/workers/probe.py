@@ -7,50 +7,38 @@ carry the time, the probe need not hurry: it reads what has gathered, a few time
 
 import json
 import threading
-import time
 from collections import defaultdict
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import redis
 from numpy.typing import NDArray
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from engines.contract.events import EventWriter
-from engines.contract.keys import UPDATES_FIELD, updates_key
+from engines.contract.keys import decode_updates
+from engines.contract.queries import COUNTS
 from harness.changes import NO_CELL, CellCodes, changes_of
 from harness.histogram import Durations, quantiles_ms
-from harness.recording import Recorder
 from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Trajectories, Window
-from harness.workers.jobs import ProbeJob, Pulse, await_anchor, run_worker
+from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
+from harness.workers.jobs import ProbeJob, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
 
-POLL_S = 0.1
-#: A Redis that is away for longer will not come back.
-AWAY_DEADLINE_S = 120.0
-ENTRIES_PER_READ = 1000
-#: An entry's ID is its time rounded down, so that a record may seem to be visible up to this long before it was due.
-CLOCK_RESOLUTION_US = 1000
 #: The distributions of so many seconds are kept; of those before, their quantiles.
 KEPT_SECONDS = 900
 
 
-class Probe:
-    """Measures one trial."""
+class Probe(Follower):
+    """Measures one trial of counts."""
 
     def __init__(self, job: ProbeJob) -> None:
-        self._job = job
-        self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
+        super().__init__(job)
         workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
         self._codes = CellCodes(workload.locations)
-        self._anchor_ns = self._start_ms = 0
         self._slots: dict[int, Durations] = defaultdict(
             _durations
         )  # by slot of the intended time, negative in the warm-up
@@ -60,57 +48,16 @@ class Probe:
         self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
-        self._updates = self._unknown_cells = self._last_visible_ms = self._taken_ms = 0
-        self._behind_ms = 0  # age of the oldest entry of a read: the greatest since the last time it was told
+        self._updates = self._unknown_cells = self._last_visible_ms = 0
 
-    def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
-        """Follow the stream until `stop` is set and its end is reached, then save what was measured."""
-        self._redis.ping()
-        events.send("ready", version="", config={"clock_resolution_us": CLOCK_RESOLUTION_US})
-        self._anchor_ns = await_anchor(self._job.anchor, stop)
-        self._start_ms = self._anchor_ns // 1_000_000
-        with Recorder(Path(self._job.recording), self._start_ms) if self._job.recording else nullcontext() as recorder:
-            self._follow(events, stop, recorder)
+    def finish(self) -> None:
+        """See `Follower.finish`."""
         for window in self._trajectories.take_rest():
             self._measure(window)
         self._save()
-        return self._totals()
 
-    def _follow(self, events: EventWriter, stop: threading.Event, recorder: Recorder | None) -> None:
-        """Take every entry of the stream until `stop` is set and its end is reached."""
-        last_id = b"0"
-        pulse = Pulse(events)
-        while True:
-            stopping = stop.is_set()
-            entries = self._read(last_id)
-            if entries:
-                last_id = entries[-1][0]
-                found = [(_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries]
-                self._behind_ms = max(self._behind_ms, _now_ms() - found[0][0])
-                self._take(found)
-                if recorder:
-                    recorder.add(found)
-                self._taken_ms = _now_ms()
-            if stopping and not entries:
-                return
-            pulse.tick(self._progress)
-            if len(entries) < ENTRIES_PER_READ:
-                stop.wait(POLL_S)
-
-    def _read(self, last_id: bytes) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """The entries after `last_id`; none while Redis is away. Entries' IDs are times, and go on after that."""
-        deadline = time.monotonic() + AWAY_DEADLINE_S
-        while True:
-            try:
-                found: Any = self._redis.xread({updates_key(self._job.namespace): last_id}, count=ENTRIES_PER_READ)
-                return found[0][1] if found else []
-            except (redis.ConnectionError, redis.TimeoutError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_S)
-
-    def _take(self, entries: list[tuple[int, bytes]]) -> None:
-        """Take in entries of the stream: their IDs' milliseconds, and their fields."""
+    def take(self, entries: list[tuple[int, bytes]]) -> None:
+        """See `Follower.take`."""
         found = changes_of(entries, self._codes)
         self._updates += len(found.codes)
         if unknown := int(np.count_nonzero(found.codes == NO_CELL)):
@@ -122,7 +69,7 @@ class Probe:
         visible = np.flatnonzero(shown.records)
         if len(visible):
             self._last_visible_ms = int(found.at_ms[visible[-1]])
-            steps, at = np.unique((found.at_ms - self._start_ms) // STEP_MS, return_inverse=True)
+            steps, at = np.unique((found.at_ms - self.start_ms) // STEP_MS, return_inverse=True)
             for step, records in zip(steps.tolist(), np.bincount(at, shown.records).astype(int).tolist(), strict=True):
                 self._steps[step] += records
 
@@ -132,17 +79,17 @@ class Probe:
         Which records of an ambiguous cell have become visible is not known, but how many have.
         """
         visible = window.seen_ms != NEVER
-        visible_s = (window.seen_ms[visible] * 1_000_000 - self._anchor_ns) // NANOSECONDS_PER_S
+        visible_s = (window.seen_ms[visible] * 1_000_000 - self.anchor_ns) // NANOSECONDS_PER_S
         for second, count in zip(*(each.tolist() for each in np.unique(visible_s, return_counts=True)), strict=True):
             self._visible_in[second] += count
         certain = visible & ~window.ambiguous
         offsets_ns = window.offsets_ns[certain]
-        at_ns = window.seen_ms[certain] * 1_000_000 - self._anchor_ns
+        at_ns = window.seen_ms[certain] * 1_000_000 - self.anchor_ns
         latencies_ns = at_ns - offsets_ns
         _record(self._seconds, at_ns // NANOSECONDS_PER_S, latencies_ns)
         self._let_go()
-        measured_s = offsets_ns // NANOSECONDS_PER_S - self._job.workload.warmup_s
-        _record(self._slots, measured_s // slot_length_s(self._job.workload.duration_s), latencies_ns)
+        measured_s = offsets_ns // NANOSECONDS_PER_S - self.job.workload.warmup_s
+        _record(self._slots, measured_s // slot_length_s(self.job.workload.duration_s), latencies_ns)
         chosen, at = places(self._indexes, window.indexes[certain])
         self._visible_ms[at] = window.seen_ms[certain][chosen]
 
@@ -156,20 +103,16 @@ class Probe:
             found = _quantiles_ms(self._seconds.pop(oldest))
             self._quantiles_ms.setdefault(oldest, found)
 
-    def _progress(self) -> dict[str, Any]:
-        """Totals, and how old entries were when they were read since this was called last."""
-        told, self._behind_ms = self._behind_ms, 0
-        return self._totals() | {"behind_ms": told}
-
-    def _totals(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
+        """See `Follower.totals`."""
         return {
             "visible_records": self._trajectories.matched_records,
             "surplus_records": self._trajectories.surplus_records,
             "updates": self._updates,
             "last_visible_ms": self._last_visible_ms,
-            "taken_ms": self._taken_ms,
+            "taken_ms": self.taken_ms,
             "latency_ms_p99": self._recent_p99_ms(),
-            "now_ms": _now_ms(),
+            "now_ms": now_ms(),
         }
 
     def _recent_p99_ms(self) -> float | None:
@@ -180,7 +123,7 @@ class Probe:
         return float(np.percentile(self._latencies_ms(window, visible), 99))
 
     def _latencies_ms(self, window: Window, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = window.seen_ms[chosen] - (self._anchor_ns + window.offsets_ns[chosen]) / 1e6
+        found: NDArray[np.float64] = window.seen_ms[chosen] - (self.anchor_ns + window.offsets_ns[chosen]) / 1e6
         return found
 
     def _save(self) -> None:
@@ -194,17 +137,44 @@ class Probe:
                 for second, count in sorted(self._visible_in.items())
             },
         }
-        Path(self._job.output).write_text(json.dumps(self._totals() | measured), encoding="utf-8")
-        np.savez(Path(self._job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
+        Path(self.job.output).write_text(json.dumps(self.totals() | measured), encoding="utf-8")
+        np.savez(Path(self.job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+class AnswersProbe(Follower):
+    """Notes when each answer to a query other than counts became what it is in the end."""
 
+    def __init__(self, job: ProbeJob) -> None:
+        super().__init__(job)
+        self._values: dict[bytes, int] = {}
+        self._seen: dict[bytes, tuple[int, int]] = {}  # when the value was last another, and how often it became so
+        self._updates = self._last_visible_ms = 0
 
-def _time_ms(entry_id: bytes) -> int:
-    """The server's clock when it appended the entry, in milliseconds since the Unix epoch."""
-    return int(entry_id.partition(b"-")[0])
+    def take(self, entries: list[tuple[int, bytes]]) -> None:
+        """See `Follower.take`."""
+        for at_ms, field in entries:
+            for key, value in decode_updates(field):
+                self._updates += 1
+                if self._values.get(key) != value:
+                    self._values[key] = value
+                    _, changes = self._seen.get(key, (0, 0))
+                    self._seen[key] = (at_ms, changes + 1)
+                    self._last_visible_ms = at_ms
+
+    def totals(self) -> dict[str, Any]:
+        """See `Follower.totals`."""
+        return {
+            "answers": len(self._seen),
+            "updates": self._updates,
+            "last_visible_ms": self._last_visible_ms,
+            "taken_ms": self.taken_ms,
+            "now_ms": now_ms(),
+        }
+
+    def finish(self) -> None:
+        """See `Follower.finish`."""
+        seen = {key.decode("ascii"): found for key, found in self._seen.items()}
+        Path(self.job.output).write_text(json.dumps(self.totals() | {"seen": seen}), encoding="utf-8")
 
 
 def _record(into: dict[int, Durations], keys: NDArray[np.int64], latencies_ns: NDArray[np.int64]) -> None:
@@ -223,7 +193,8 @@ def _durations() -> Durations:
 
 
 def _work(job: ProbeJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
-    return Probe(job).run(events, stop)
+    follower = Probe(job) if job.query == COUNTS else AnswersProbe(job)
+    return follower.run(events, stop)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from engines.contract.aggregate import decode_count, decode_key
+from engines.contract.aggregate import decode_count
 from engines.contract.events import EventWriter
+from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
+from engines.contract.queries import QUERIES
 from harness.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
@@ -48,6 +50,7 @@ class RedisWriter:
         self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
         self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
+        self._check_key = QUERIES[job.query].key_check()
         self._known: set[bytes] = set()  # keys that keep the contract
         self._refused = self._transactions = self._rebuilds = self._changes = 0
         self._delay_ms = 0.0  # from the broker's append to Redis's answer: the greatest since the last time it was told
@@ -75,7 +78,7 @@ class RedisWriter:
     def _consumer(self) -> Consumer:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._job.bootstrap_servers,
+                **librdkafka_properties(self._job.bootstrap_servers, self._job.kafka_properties),
                 "group.id": f"{self._job.topic}-redis-writer",
                 "enable.auto.commit": False,
                 # Should the broker forget an offset, all is read again: counts are absolute.
@@ -160,7 +163,7 @@ class RedisWriter:
         """Look at keys that were never seen, and remember them. Returns whether all keep the contract."""
         try:
             for key in keys:
-                decode_key(key or b"")
+                self._check_key(key or b"")
         except ValueError:
             return False
         if len(self._known) > KNOWN_KEYS:
@@ -172,7 +175,7 @@ class RedisWriter:
         """Key and value of `message`. One that breaks the contract is counted, named in the log and left out."""
         key, value = message.key() or b"", message.value() or b""
         try:
-            decode_key(key)
+            self._check_key(key)
             decode_count(value)
         except ValueError as error:
             self._refused += 1

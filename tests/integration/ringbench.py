@@ -28,7 +28,13 @@ RUN_DEADLINE_S = 540
 GONE_DEADLINE_S = 10
 
 #: What a user's own settings would change.
-_NOT_INHERITED = ("RINGBENCH_REDIS", "RINGBENCH_RUNS_DIR", "JAVA_HOME", "RINGBENCH_JAVA_HOME")
+_NOT_INHERITED = (
+    "RINGBENCH_REDIS",
+    "RINGBENCH_REDIS_PASSWORD",
+    "RINGBENCH_RUNS_DIR",
+    "JAVA_HOME",
+    "RINGBENCH_JAVA_HOME",
+)
 
 #: Small, and generous to a busy machine: its latencies mean nothing, and its counts must be right all the same.
 SMALL: dict[str, Any] = {
@@ -55,6 +61,11 @@ class Services:
     s3_credentials: S3Credentials
     bucket: str
 
+    @property
+    def kafka_client(self) -> dict[str, str]:
+        """The settings of a client of Kafka's, in librdkafka's names."""
+        return {"bootstrap.servers": self.kafka}
+
     def arguments(self) -> list[str]:
         """The options that make a run use them."""
         return ["--kafka", self.kafka, "--redis", self.redis, "--s3", f"{self.s3_endpoint}/{self.bucket}"]
@@ -80,14 +91,16 @@ class Services:
 class Ringbench:
     """One invocation of ``ringbench``. All that it starts has `temp` as TMPDIR, and is found by that."""
 
-    def __init__(self, directory: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, *arguments: str, env: dict[str, str] | None = None, executable: str = EXECUTABLE
+    ) -> None:
         self.temp, self.runs = directory / "temp", directory / "runs"
         self.temp.mkdir(parents=True)
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         own = {"TMPDIR": str(self.temp), "RINGBENCH_RUNS_DIR": str(self.runs), "COLUMNS": "1000", "NO_COLOR": "1"}
         self._output = (directory / "output").open("w+", encoding="utf-8")
         self._popen = subprocess.Popen(
-            [EXECUTABLE, *arguments],
+            [executable, *arguments],
             cwd=directory,
             env=inherited | own | (env or {}),
             stdin=subprocess.DEVNULL,

@@ -52,7 +52,7 @@ def test_every_partition_has_its_lines_in_order_and_all_is_accounted_for(
     lines = workload.lines(workload.columns(0, total))
     partitions = workload.partitions(0, total).tolist()
     topics = Topics.of(uuid.uuid4().hex[:8], "generators")
-    create_topics(services.kafka, topics, PARTITIONS)
+    create_topics(services.kafka_client, topics, PARTITIONS)
     output = tmp_path / "generator.npz"
     job = GeneratorJob(
         workload=SPECIFICATION,
@@ -61,6 +61,7 @@ def test_every_partition_has_its_lines_in_order_and_all_is_accounted_for(
         topic=topics.input,
         output=str(output),
         shards=shards,
+        processes=shards,
     )
     try:
         with start_worker("generators" if shards > 1 else "generator", job, tmp_path) as child:
@@ -71,7 +72,7 @@ def test_every_partition_has_its_lines_in_order_and_all_is_accounted_for(
             wanted = [line for line, place in zip(lines, partitions, strict=True) if place == partition]
             assert _lines(services, topics.input, partition, len(wanted)) == wanted
     finally:
-        delete_topics(services.kafka, topics)
+        delete_topics(services.kafka_client, topics)
     assert (told["sent_records"], told["acked_records"], told["failed_records"]) == (total, total, 0)
     measured = total - workload.due_before(1_000_000_000)
     assert decode(told["schedule_error_histogram"]).get_total_count() == measured

@@ -57,7 +57,7 @@ def taken_port() -> Iterator[int]:
 def test_kafka_round_trip(tmp_path: Path) -> None:
     kafka = start_kafka(tmp_path, progress=ignore)
     try:
-        check_kafka(kafka.bootstrap_servers)
+        check_kafka(kafka.client)
         client: dict[str, str | int | float | bool] = {"bootstrap.servers": kafka.bootstrap_servers}
         admin = AdminClient(client)
         admin.create_topics([NewTopic("greetings", 2, 1)])["greetings"].result(TIMEOUT_S)
@@ -141,7 +141,10 @@ def test_log_of_a_service_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("check", "reason"),
     [
-        (lambda port: check_kafka(f"127.0.0.1:{port}"), r"Kafka at 127\.0\.0\.1:\d+ does not answer .* refused"),
+        (
+            lambda port: check_kafka({"bootstrap.servers": f"127.0.0.1:{port}"}),
+            r"Kafka at 127\.0\.0\.1:\d+ does not answer .* refused",
+        ),
         (
             lambda port: check_redis(f"redis://:pass@127.0.0.1:{port}/0"),
             r"Redis at redis://127\.0\.0\.1:\d+/0: .*refused",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engines.contract.aggregate import Cell, encode_count, encode_key
 from engines.contract.record import CALIFORNIA, LOCATIONS, OPERATORS, TYPES, Record, parse
 from tests.baseline import baseline_module
-from tests.hostile import EPOCH_MS, hostile_lines
+from workloads.hostile import EPOCH_MS, hostile_lines
 
 PARTITIONS = 3
 LATENESS_MS = 700

@@ -1,8 +1,5 @@
 """The synthetic engine does what it is told: its delays have the distribution they should, its faults are counted."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,19 +8,13 @@ import pytest
 
 from engines.contract.aggregate import Cell
 from engines.contract.record import Record
-
-PATH = Path(__file__).parents[2] / "engines" / "synthetic" / "injection.py"
+from tests.modules import engine_module
 
 
 @pytest.fixture(scope="module")
 def injection() -> ModuleType:
-    """The engine's module, which is in no package."""
-    specification = importlib.util.spec_from_file_location("synthetic_injection", PATH)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
+    """The engine's module."""
+    return engine_module("synthetic", "injection")
 
 
 def _record(second: int, kind: str = "text") -> Record:

@@ -1,25 +1,29 @@
 """The rules of who may import whom (docs/architecture.md), checked on the source itself."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"engines", "harness", "loadtest", "reports", "viewer", "workloads"}
+OURS = {"engines", "harness", "loadtest", "release", "reports", "viewer", "workloads"}
+#: The command line: its own module, and those of single commands.
+COMMANDS = re.compile(r"cli\.py$|commands/")
 ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
 
 
 def _imports(folder: str) -> set[tuple[str, str]]:
-    """(file, imported module) for every import statement below `folder`, those inside functions too."""
+    """(path below `folder`, imported module) for every import statement there, those inside functions too."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = path.relative_to(ROOT / folder).as_posix()
             if isinstance(node, ast.Import):
-                found |= {(path.name, alias.name) for alias in node.names}
+                found |= {(name, alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add((path.name, node.module))
+                found.add((name, node.module))
     assert found, f"no Python below {folder}"
     return found
 
@@ -51,7 +55,9 @@ def test_workloads_are_pure() -> None:
 
 def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports() -> None:
     allowed = ("engines.contract", "harness", "workloads")
-    assert {each for each in _ours("harness") if not each[1].startswith(allowed) and each[0] != "cli.py"} == set()
+    assert {
+        each for each in _ours("harness") if not each[1].startswith(allowed) and not COMMANDS.match(each[0])
+    } == set()
     roots = {name.split(".")[0] for _, name in _imports("harness")}
     assert roots & {"pyspark", "pyflink", "apache_flink"} == set()
 
@@ -62,6 +68,8 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "headline",
         "hop_price",
         "calibration",
+        "conformance_result",
+        "capacity",
         "gate",
         "scale_result",
         "sweep_result",
@@ -71,6 +79,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "path_bench_result",
         "producer_bench_result",
         "resilience_result",
+        "shard_result",
         "soak_result",
     }
     found = {name for _, name in _ours("reports") if not name.startswith(("reports", "engines.contract", "workloads"))}
@@ -95,3 +104,12 @@ def test_the_load_test_imports_the_contract_and_what_it_can_import_without_the_h
     for module in ("dashboard", "search"):
         foreign = {name for file, name in _imports("harness") if file == f"{module}.py"}
         assert {name for name in foreign if name.split(".")[0] not in sys.stdlib_module_names} == set()
+
+
+def test_nothing_imports_what_is_not_in_the_wheel() -> None:
+    importing = {
+        file for folder in OURS - {"release"} for file, name in _ours(folder) if name.split(".")[0] == "release"
+    }
+    assert importing == set()
+    allowed = ("release", "harness.engines", "harness.errors", "harness.provision")
+    assert {name for _, name in _ours("release") if not name.startswith(allowed)} == set()

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.dashboard import Bounds, Second
 from harness.dashboard_result import Dashboard
-from harness.load import Account, LoadOptions, measured, searched, unfit
+from harness.load import PACKAGES, Account, LoadOptions, measured, search_path, searched, unfit
 from harness.loadtest import p99_ratios, passed
 from reports.dashboard import dashboard_section, dashboard_table, draw_dashboard
 from reports.render import html_text, markdown_text
@@ -150,3 +150,10 @@ def test_the_terminals_table_says_what_failed_how_often_and_fits_80_columns() ->
     shown = stream.getvalue()
     assert "a load: 3 failures" in shown and "3 times WS watch: [refused]" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_load_tests_process_finds_ringbenchs_own_packages_and_nothing_beside_them(tmp_path: Path) -> None:
+    path = search_path(tmp_path)
+    assert search_path(tmp_path) == path, "a second load test in the same directory"
+    assert {each.name for each in path.iterdir()} == set(PACKAGES)
+    assert all((each / "__init__.py").exists() or (each / "contract").exists() for each in path.iterdir())

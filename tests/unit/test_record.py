@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from engines.contract.record import CALIFORNIA, JAVA_PATTERNS, parse
-from tests.hostile import VALID, codec_error, hostile_lines, is_well_formed
+from tests.oracle import codec_error, is_well_formed
+from workloads.hostile import VALID, hostile_lines
 
 LINE = b"+12137168280,+12136305790,06037,1767225600000,1767225600001,text,T-Mobile"
 

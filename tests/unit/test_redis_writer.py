@@ -1,6 +1,7 @@
 """The Redis writer finds out what Redis has lost, and applies the topic again from where Redis is."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,3 +166,11 @@ def test_no_more_keys_are_remembered_than_stated(
         writer._write(consumer, [message])  # type: ignore[arg-type]
         assert len(writer._known) <= 11
     assert list(store.counts) == keys
+
+
+def test_keys_have_to_be_those_of_the_query() -> None:
+    writer = RedisWriter(replace(JOB, query="sessions"))
+    session = b"1767225600|+12092000000|1767225600439|1767225601439"
+    messages: Any = [Message(0), Message(1, session, b"3")]
+    assert writer._upserts(messages) == {session: b"3"}
+    assert writer._totals()["refused"] == 1

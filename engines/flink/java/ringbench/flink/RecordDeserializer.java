@@ -11,21 +11,36 @@ import ringbench.RecordReader;
 /**
  * Takes a message apart once, where SQL would do so in each expression anew.
  *
- * <p>Of a record, {@code line} is null, {@code cell} the key of its count, {@code window_end} where its window ends. Of
- * what is no record, {@code line} is the message, and all else null but {@code event_time}, which is 0, so that it moves
- * no watermark.
+ * <p>Of a record, {@code line} is null. In rows of {@code CELLS}, {@code cell} is the key of its count, {@code window_end}
+ * where its window ends; in rows of {@code FIELDS}, all else are its fields, {@code event_ms} its event time again. Of what
+ * is no record, {@code line} is the message, and all else null but {@code event_time}, which is 0, so that it moves no
+ * watermark.
  */
 final class RecordDeserializer implements DeserializationSchema<RowData> {
   private static final long serialVersionUID = 1;
   private static final byte[] TOMBSTONE = {};
 
+  /** What rows hold, apart from the first two columns, {@code line} and {@code event_time}. */
+  enum Rows {
+    CELLS(2),
+    FIELDS(5);
+
+    private final int ownColumns;
+
+    Rows(int ownColumns) {
+      this.ownColumns = ownColumns;
+    }
+  }
+
   private final String locations;
-  private final TypeInformation<RowData> row;
+  private final Rows rows;
+  private final TypeInformation<RowData> type;
   private transient RecordReader reader;
 
-  RecordDeserializer(String locations, TypeInformation<RowData> row) {
+  RecordDeserializer(String locations, Rows rows, TypeInformation<RowData> type) {
     this.locations = locations;
-    this.row = row;
+    this.rows = rows;
+    this.type = type;
   }
 
   @Override
@@ -35,15 +50,25 @@ final class RecordDeserializer implements DeserializationSchema<RowData> {
 
   @Override
   public RowData deserialize(byte[] message) {
+    GenericRowData row = new GenericRowData(2 + rows.ownColumns);
     if (!reader.isRecord(message)) {
-      return GenericRowData.of(message == null ? TOMBSTONE : message, null, TimestampData.fromEpochMillis(0), null);
+      row.setField(0, message == null ? TOMBSTONE : message);
+      row.setField(1, TimestampData.fromEpochMillis(0));
+      return row;
     }
     long eventTimeMs = RecordReader.eventTimeMs(message);
-    return GenericRowData.of(
-        null,
-        StringData.fromBytes(RecordReader.key(message)),
-        TimestampData.fromEpochMillis(eventTimeMs),
-        TimestampData.fromEpochMillis(Math.floorDiv(eventTimeMs, 1000L) * 1000 + 1000));
+    row.setField(1, TimestampData.fromEpochMillis(eventTimeMs));
+    if (rows == Rows.CELLS) {
+      row.setField(2, StringData.fromBytes(RecordReader.key(message)));
+      row.setField(3, TimestampData.fromEpochMillis(Math.floorDiv(eventTimeMs, 1000L) * 1000 + 1000));
+    } else {
+      row.setField(2, eventTimeMs);
+      row.setField(3, StringData.fromBytes(RecordReader.Field.CALLER.of(message)));
+      row.setField(4, StringData.fromBytes(RecordReader.Field.CALLEE.of(message)));
+      row.setField(5, StringData.fromBytes(RecordReader.Field.LOCATION.of(message)));
+      row.setField(6, StringData.fromBytes(RecordReader.Field.TYPE.of(message)));
+    }
+    return row;
   }
 
   @Override
@@ -53,6 +78,6 @@ final class RecordDeserializer implements DeserializationSchema<RowData> {
 
   @Override
   public TypeInformation<RowData> getProducedType() {
-    return row;
+    return type;
   }
 }

@@ -15,11 +15,14 @@ import org.apache.flink.table.factories.FactoryUtil;
 import org.apache.flink.table.types.DataType;
 
 /**
- * The format {@code cdr}: each message as one row of the columns {@code line BYTES, cell STRING, event_time
- * TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3)}; see {@link RecordDeserializer}.
+ * The format {@code cdr}: each message as one row of the columns {@code line BYTES, event_time TIMESTAMP_LTZ(3)}, and those
+ * that its option {@code rows} asks for. {@code cells}: {@code cell STRING, window_end TIMESTAMP_LTZ(3)}. {@code fields}:
+ * {@code event_ms BIGINT, caller STRING, callee STRING, location STRING, kind STRING}. See {@link RecordDeserializer}.
  */
 public final class RecordFormatFactory implements DeserializationFormatFactory {
   private static final ConfigOption<String> LOCATIONS = ConfigOptions.key("locations").stringType().noDefaultValue();
+  private static final ConfigOption<RecordDeserializer.Rows> ROWS =
+      ConfigOptions.key("rows").enumType(RecordDeserializer.Rows.class).noDefaultValue();
 
   @Override
   public String factoryIdentifier() {
@@ -28,7 +31,7 @@ public final class RecordFormatFactory implements DeserializationFormatFactory {
 
   @Override
   public Set<ConfigOption<?>> requiredOptions() {
-    return Set.of(LOCATIONS);
+    return Set.of(LOCATIONS, ROWS);
   }
 
   @Override
@@ -40,13 +43,14 @@ public final class RecordFormatFactory implements DeserializationFormatFactory {
   public DecodingFormat<DeserializationSchema<RowData>> createDecodingFormat(
       DynamicTableFactory.Context context, ReadableConfig options) {
     FactoryUtil.validateFactoryOptions(this, options);
-    return new RecordFormat(options.get(LOCATIONS));
+    return new RecordFormat(options.get(LOCATIONS), options.get(ROWS));
   }
 
-  private record RecordFormat(String locations) implements DecodingFormat<DeserializationSchema<RowData>> {
+  private record RecordFormat(String locations, RecordDeserializer.Rows rows)
+      implements DecodingFormat<DeserializationSchema<RowData>> {
     @Override
     public DeserializationSchema<RowData> createRuntimeDecoder(DynamicTableSource.Context context, DataType row) {
-      return new RecordDeserializer(locations, context.createTypeInformation(row));
+      return new RecordDeserializer(locations, rows, context.createTypeInformation(row));
     }
 
     @Override

@@ -10,10 +10,12 @@ import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
 import org.apache.flink.table.data.RowData;
+import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Transaction;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.params.XAddParams;
+import redis.clients.jedis.util.JedisURIHelper;
 
 /**
  * Writes upserts of (cell, count) to Redis.
@@ -26,6 +28,9 @@ import redis.clients.jedis.params.XAddParams;
  */
 record RedisSink(Map<String, String> options) implements Sink<RowData> {
   static final String URL = "url";
+  static final String USERNAME = "username";
+  static final String PASSWORD = "password";
+  static final String CA_FILE = "ca-file";
   static final String WINDOW_PREFIX = "window-prefix";
   static final String UPDATES_KEY = "updates-key";
   static final String UPDATES_FIELD = "updates-field";
@@ -58,8 +63,26 @@ record RedisSink(Map<String, String> options) implements Sink<RowData> {
       flushIntervalMs = Long.parseLong(options.get(FLUSH_INTERVAL_MS));
       flushRows = Integer.parseInt(options.get(FLUSH_ROWS));
       trimmed = XAddParams.xAddParams().maxLen(Long.parseLong(options.get(STREAM_LENGTH))).approximateTrimming();
-      redis = new Jedis(URI.create(options.get(URL)));
+      redis = connect(options);
       flushLater();
+    }
+
+    /** A connection; over TLS, the server's name must be that of its certificate. */
+    private static Jedis connect(Map<String, String> options) {
+      URI url = URI.create(options.get(URL));
+      DefaultJedisClientConfig.Builder config =
+          DefaultJedisClientConfig.builder()
+              .user(emptyToNull(options.get(USERNAME)))
+              .password(emptyToNull(options.get(PASSWORD)))
+              .database(JedisURIHelper.getDBIndex(url));
+      if (JedisURIHelper.isRedisSSLScheme(url)) {
+        config.sslOptions(Authorities.trusting(options.get(CA_FILE)));
+      }
+      return new Jedis(JedisURIHelper.getHostAndPort(url), config.build());
+    }
+
+    private static String emptyToNull(String text) {
+      return text.isEmpty() ? null : text;
     }
 
     @Override

@@ -19,6 +19,9 @@ public final class RedisTableFactory implements DynamicTableSinkFactory {
   private static final Set<String> OPTIONS =
       Set.of(
           RedisSink.URL,
+          RedisSink.USERNAME,
+          RedisSink.PASSWORD,
+          RedisSink.CA_FILE,
           RedisSink.WINDOW_PREFIX,
           RedisSink.UPDATES_KEY,
           RedisSink.UPDATES_FIELD,

@@ -1,5 +1,6 @@
 package ringbench.spark;
 
+import java.util.Locale;
 import org.apache.spark.sql.connector.catalog.functions.BoundFunction;
 import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
 import org.apache.spark.sql.connector.catalog.functions.UnboundFunction;
@@ -98,6 +99,22 @@ public abstract class RecordFunction<T> implements UnboundFunction, ScalarFuncti
 
     public UTF8String invoke(byte[] record) {
       return UTF8String.fromBytes(RecordReader.name(record));
+    }
+  }
+
+  /** A field of a record. */
+  public static final class OfField extends RecordFunction<UTF8String> {
+    private static final long serialVersionUID = 1;
+
+    private final RecordReader.Field field;
+
+    OfField(RecordReader.Field field) {
+      super(field.name().toLowerCase(Locale.ROOT), DataTypes.StringType);
+      this.field = field;
+    }
+
+    public UTF8String invoke(byte[] record) {
+      return UTF8String.fromBytes(field.of(record));
     }
   }
 }

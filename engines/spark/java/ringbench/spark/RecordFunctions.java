@@ -1,15 +1,17 @@
 package ringbench.spark;
 
+import java.util.HashMap;
 import java.util.Map;
 import org.apache.spark.sql.catalyst.analysis.NoSuchFunctionException;
 import org.apache.spark.sql.connector.catalog.FunctionCatalog;
 import org.apache.spark.sql.connector.catalog.Identifier;
 import org.apache.spark.sql.connector.catalog.functions.UnboundFunction;
 import org.apache.spark.sql.util.CaseInsensitiveStringMap;
+import ringbench.RecordReader;
 
 /**
- * A catalog of functions over messages: {@code is_record}, {@code event_time} and {@code name}; see {@link
- * RecordFunction}. Its option {@code locations} is the pattern of well-formed locations.
+ * A catalog of functions over messages: {@code is_record}, {@code event_time}, {@code name}, and one for each {@link
+ * RecordReader.Field}, by its name in lower case; see {@link RecordFunction}. Its option {@code locations} is the pattern of well-formed locations.
  *
  * <p>Unlike user-defined functions in Java or Python, those of a catalog become part of the code that Spark generates.
  */
@@ -20,11 +22,14 @@ public final class RecordFunctions implements FunctionCatalog {
   @Override
   public void initialize(String name, CaseInsensitiveStringMap options) {
     catalog = name;
-    functions =
-        Map.of(
-            "is_record", new RecordFunction.IsRecord(options.get("locations")),
-            "event_time", new RecordFunction.EventTime(),
-            "name", new RecordFunction.Name());
+    functions = new HashMap<>();
+    functions.put("is_record", new RecordFunction.IsRecord(options.get("locations")));
+    functions.put("event_time", new RecordFunction.EventTime());
+    functions.put("name", new RecordFunction.Name());
+    for (RecordReader.Field field : RecordReader.Field.values()) {
+      RecordFunction.OfField function = new RecordFunction.OfField(field);
+      functions.put(function.name(), function);
+    }
   }
 
   @Override

@@ -1,12 +1,15 @@
-"""Hostile lines: Hypothesis strategies for lines near the border of what is well formed, and an oracle for them."""
+"""Hostile lines: Hypothesis strategies for lines near the border of what is well formed.
 
-from collections.abc import Callable
+The border is that of California's set of locations; what a line is by another set, the contract's codec tells.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.contract.aggregate import Cell, decode_key, encode_key
-from engines.contract.record import COLUMNS, FIELDS, OPERATORS, TYPES, parse
+from engines.contract.record import CALIFORNIA, FIELDS, OPERATORS, TYPES, parse
 
 #: 2026-01-01T00:00:00Z. Times of ordinary lines lie in few windows, so that cells have counts beyond 1.
 EPOCH_MS: Final = 1_767_225_600_000
@@ -17,64 +20,6 @@ _START, _END = FIELDS.index("StartT"), FIELDS.index("EndT")
 
 #: A trap makes a hostile line of the fields of a well-formed one.
 Trap = Callable[[st.DrawFn, list[bytes]], bytes]
-
-
-# The oracle
-
-
-def is_well_formed(line: bytes) -> bool:
-    """What the contract says of `line`, told by splitting and by comparing numbers: no pattern in common with it."""
-    if not line.isascii() or line.count(b",") != len(FIELDS) - 1:
-        return False
-    source, destination, county, start, end, kind, operator = line.decode("ascii").split(",")
-    return (
-        _is_phone_number(source)
-        and _is_phone_number(destination)
-        and _is_number(county, 5)
-        and int(county) in range(6001, 6116, 2)
-        and _is_number(start, 13)
-        and _is_number(end, 13)
-        and 10**12 <= int(start) <= int(end) < 2 * 10**12
-        and kind in TYPES
-        and operator in OPERATORS
-    )
-
-
-def _is_phone_number(text: str) -> bool:
-    return text.startswith("+1") and _is_number(text[2:], 10) and int(text[2:]) >= 2 * 10**9
-
-
-def _is_number(text: str, digits: int) -> bool:
-    return len(text) == digits and all(each in _DIGITS for each in text)
-
-
-def codec_error(line: bytes) -> str:
-    """What is wrong with what the codec makes of `line`; empty if nothing is."""
-    record = parse(line)
-    if (record is not None) != is_well_formed(line):
-        return "accepted, against the oracle" if record else "refused, against the oracle"
-    if record is None:
-        return ""
-    fields = line.split(b",")
-    known = {
-        "Location": record.location.encode("ascii"),
-        "EndT": b"%d" % record.event_time_ms,
-        "Type": record.type.encode("ascii"),
-        "Company": record.operator.encode("ascii"),
-    }
-    if b",".join(known.get(*each) for each in zip(FIELDS, fields, strict=True)) != line:
-        return f"encoded again, it is another line: {record}"
-    if any(_column(line, name) != fields[FIELDS.index(name)] for name in COLUMNS):
-        return "a field is not in its column"
-    cell = Cell(record.window_s, record.location, record.operator, record.type)
-    if record.window_s != record.event_time_ms // 1000 or decode_key(encode_key(cell)) != cell:
-        return f"the wrong window, or a key that does not tell it: {cell}"
-    return ""
-
-
-def _column(line: bytes, name: str) -> bytes:
-    start, length = COLUMNS[name]
-    return line[start - 1 : start - 1 + length]
 
 
 # Well-formed fields
@@ -355,3 +300,27 @@ def hostile_lines(draw: st.DrawFn) -> tuple[str, bytes]:
     # Valid ones more often than any trap: what is to be counted must be there to be counted wrong.
     name = draw(st.sampled_from((*_TRAPS, *[VALID] * 3)))
     return name, _TRAPS[name](draw, draw(_fields()))
+
+
+def drawn_lines(draws: int) -> dict[bytes, str]:
+    """The lines of so many draws, the same in every process: all different, each with the name of its trap."""
+    found: dict[bytes, str] = {}
+
+    @settings(max_examples=draws, derandomize=True, database=None, deadline=None)
+    @given(hostile_lines())
+    def draw(named: tuple[str, bytes]) -> None:
+        found.setdefault(named[1], named[0])
+
+    draw()
+    return found
+
+
+def without_late_ones(lines: Sequence[bytes], locations: str = CALIFORNIA) -> list[bytes]:
+    """`lines` with the well-formed ones, where they stand, in the order of their event times.
+
+    None of them is late then. Malformed lines with times far ahead stand between them, and must make none late.
+    """
+    records = [parse(line, locations) for line in lines]
+    well_formed = [(record.event_time_ms, line) for record, line in zip(records, lines, strict=True) if record]
+    ordered = iter(sorted(well_formed))
+    return [next(ordered)[1] if record else line for record, line in zip(records, lines, strict=True)]

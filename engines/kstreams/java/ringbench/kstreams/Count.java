@@ -1,0 +1,55 @@
+package ringbench.kstreams;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * A cell's count, together with the records that it is made of, in bytes: the count, and for each partition of the input
+ * up to which offset, exclusive, its records are in.
+ *
+ * <p>With processing at least once, a record may come again after a restart, while the count already has it: what goes to
+ * the changelog is not tied to what is committed. Records of one partition and cell come in the order of their offsets,
+ * so that one that comes again is known by its offset. To process exactly once, Kafka Streams would need transactions:
+ * counts would leave with each commit only, and the contract forbids them, since their markers take up offsets.
+ */
+final class Count {
+  private Count() {}
+
+  /** Where a record comes from. */
+  static byte[] origin(int partition, long offset) {
+    return ByteBuffer.allocate(Integer.BYTES + Long.BYTES).putInt(partition).putLong(offset).array();
+  }
+
+  /** Whether a count, null for none, has the record from {@code origin} in it. */
+  static boolean contains(byte[] count, byte[] origin) {
+    int at = place(origin);
+    return count != null && at < count.length && ByteBuffer.wrap(count).getLong(at) > offset(origin);
+  }
+
+  /** The count, null for none, with the record from {@code origin} in it, too. */
+  static byte[] plusOne(byte[] count, byte[] origin) {
+    int at = place(origin);
+    int length = at + Long.BYTES;
+    byte[] next = count == null ? new byte[length] : Arrays.copyOf(count, Math.max(count.length, length));
+    ByteBuffer.wrap(next).putLong(0, number(next) + 1).putLong(at, offset(origin) + 1);
+    return next;
+  }
+
+  /** The count as an aggregates message's value. */
+  static byte[] decimal(byte[] count) {
+    return Long.toString(number(count)).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  private static long number(byte[] count) {
+    return ByteBuffer.wrap(count).getLong(0);
+  }
+
+  private static int place(byte[] origin) {
+    return Long.BYTES * (1 + ByteBuffer.wrap(origin).getInt(0));
+  }
+
+  private static long offset(byte[] origin) {
+    return ByteBuffer.wrap(origin).getLong(Integer.BYTES);
+  }
+}

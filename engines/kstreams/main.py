@@ -1,0 +1,52 @@
+"""The Kafka Streams engine: a Java program (java/ringbench/kstreams), which this process becomes."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from engines.contract.job import JobSpecification
+from engines.contract.process import JVM_OPTIONS, become
+from engines.contract.record import LOCATIONS
+
+DEFAULT_SETTINGS: dict[str, Any] = {
+    # A cell's upserts of so many milliseconds are joined into one.
+    "flush_interval_ms": 20,
+    # How long the producer waits for more to send together: records on their way to the task that counts them, upserts.
+    "linger_ms": 2,
+    # A fetch from Kafka waits for so many bytes, but no longer than so many milliseconds.
+    "fetch_min_bytes": 1,
+    "fetch_wait_ms": 500,
+    # Where counts are held: "memory", on the heap, or "rocksdb". Both are backed by a changelog in Kafka. The state is
+    # small, and RocksDB would cost a call of native code at every access, and spare only a part of the restore.
+    "state_store": "memory",
+    # Updates of a cell are joined in a cache of so much memory, before they go to the changelog with the next commit.
+    "cache_mb": 64,
+    # A cell that has rested for longer, by the wall clock, is forgotten, and after twice the time at the latest: longer
+    # than it takes to read again, after a restart, what came since the last commit.
+    "state_ttl_ms": 300_000,
+    # The JVM's heap.
+    "heap": "768m",
+}
+
+
+def command(job: JobSpecification, path: Path) -> list[str]:
+    """The JVM's command line."""
+    scratch = Path(job.checkpoint_dir).resolve() / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return [
+        str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if "JAVA_HOME" in os.environ else "java",
+        f"-Xmx{job.settings['heap']}",
+        *os.environ.get(JVM_OPTIONS, "").split(),
+        # Native parts of RocksDB and of compression are unpacked there.
+        f"-Djava.io.tmpdir={scratch}",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
+        *("-cp", os.pathsep.join(job.jars)),
+        *("ringbench.kstreams.Main", str(path), LOCATIONS[job.locations]),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(become(DEFAULT_SETTINGS, command))

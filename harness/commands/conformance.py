@@ -1,0 +1,60 @@
+"""The command `ringbench conformance`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EPILOG = (
+    "Examples: `ringbench conformance baseline` | `ringbench conformance mine --engine-path my-engines` | "
+    "`ringbench conformance ./my-engines/mine --quick --json` | `ringbench conformance --list --json`"
+)
+
+
+def conformance(
+    engine: Annotated[str, typer.Argument(help="An engine's name, or its folder (with a slash in it).")] = "",
+    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Send less, and wait less long: for engines that start in a second.")
+    ] = False,
+    runs_dir: Annotated[Path, typer.Option(help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")] = Path("runs"),
+    list_checks: Annotated[bool, typer.Option("--list", help="Print the list of checks, and start nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Tell the author of an engine whether it keeps to the contract, check by check, against real Kafka and Redis."""
+    from harness.cli import _command, _show_paths, console
+    from harness.errors import UsageError
+
+    if list_checks:
+        _print_list(json)
+        return
+    if not engine:
+        raise UsageError("no engine is given", fix="give its name, or its folder; or --list")
+
+    from harness.conformance.run import conform, engine_of, open_servers
+    from harness.watch import ConsoleWatcher
+    from reports.conformance import conformance_report
+
+    found_engine = engine_of(engine, engine_path or [])
+    with ConsoleWatcher(console) as watcher, open_servers(watcher) as servers:
+        found, directory = conform(found_engine, servers, runs_dir, _command(), watcher, quick=quick)
+    console.print(conformance_report(found))
+    _show_paths([directory / "conformance.json", directory / "logs"])
+    if json:
+        print(found.model_dump_json(indent=2))
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _print_list(as_json: bool) -> None:
+    from dataclasses import asdict
+    from json import dumps
+
+    from rich.console import Console
+
+    from harness.conformance.checks import CHECKS
+    from reports.conformance import list_table
+
+    if as_json:
+        print(dumps([asdict(check) | {"docs": f"docs/{check.docs}"} for check in CHECKS], indent=2))
+    else:
+        Console().print(list_table([(check.id, check.title, check.required, check.docs) for check in CHECKS]))

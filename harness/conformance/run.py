@@ -1,0 +1,166 @@
+"""Puts an engine to all checks."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engines.contract.job import DIRECT
+from harness.conformance import judge
+from harness.conformance.findings import Findings, Problem
+from harness.conformance.jobs import read_waiting, refuse_settings, write_redis
+from harness.conformance.rig import QUICK, Bench, Patience, Rig, files_below
+from harness.conformance.stream import Stream
+from harness.conformance_result import Conformance, save_conformance
+from harness.engines import Engine, find_engines, load_engine, prepare
+from harness.environment import fingerprint
+from harness.provision.java import ensure_java
+from harness.services.kafka import start_kafka
+from harness.services.redis import start_redis
+from harness.session import engine_environment, new_run_id
+from harness.watch import ConsoleWatcher
+
+PREFIX = "conformance-"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Kafka and Redis, and their versions."""
+
+    bootstrap_servers: str
+    redis_url: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much is sent: records a second of the seeded stream, and draws of hostile lines."""
+
+    rate_records_per_s: int
+    hostile_draws: int
+
+
+FULL, LITTLE = Amount(750, 1500), Amount(200, 200)
+
+
+@contextmanager
+def open_servers(watcher: ConsoleWatcher) -> Iterator[Servers]:
+    """Kafka and Redis, for as long as they are needed."""
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
+        watcher.phase("starting Kafka and Redis")
+        kafka = start_kafka(work, progress=watcher.note)
+        stack.callback(kafka.stop)
+        redis = start_redis(work, progress=watcher.note)
+        stack.callback(redis.stop)
+        yield Servers(kafka.bootstrap_servers, redis.url, {"kafka": kafka.version, "redis": redis.version})
+
+
+def conform(
+    engine: Engine, servers: Servers, runs_dir: Path, command: list[str], watcher: ConsoleWatcher, *, quick: bool
+) -> tuple[Conformance, Path]:
+    """Put `engine` to all checks, and save what was found. Returns it, and its directory; the logs are in it, too.
+
+    Raises:
+        ProvisionError: what the engine needs could not be obtained.
+        ServiceError: Kafka or Redis does not answer.
+    """
+    started_at, conformance_id = datetime.now(UTC), new_run_id(PREFIX)
+    findings, java = Findings(), ensure_java(watcher.note)
+    directory = runs_dir / conformance_id
+    rigs: list[Rig] = []
+    with tempfile.TemporaryDirectory(prefix="ringbench-") as work:
+        findings.hold("descriptor", problem := _incomplete(engine), str(engine.directory))
+        if problem is None:
+            watcher.phase(f"providing what {engine.name} needs")
+            bench = Bench(
+                run_id=conformance_id,
+                prepared=prepare(engine, watcher.note),
+                bootstrap_servers=servers.bootstrap_servers,
+                redis_url=servers.redis_url,
+                work=Path(work),
+                environment=engine_environment(java, Path(work)),
+                patience=QUICK if quick else Patience(),
+            )
+            rigs = _put_to_checks(bench, findings, LITTLE if quick else FULL, watcher)
+            _keep_logs(rigs, directory / "logs")
+    ready = next((event for rig in rigs for child in rig.children if (event := child.last("ready"))), None)
+    found = Conformance(
+        conformance_id=conformance_id,
+        started_at=started_at.isoformat(timespec="seconds"),
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        environment=fingerprint(java=f"{java.version} ({java.source})", services=servers.versions),
+        engine=engine.name,
+        directory=str(engine.directory),
+        version=str(ready.fields.get("version")) if ready else None,
+        config=config if ready and isinstance(config := ready.fields.get("config"), dict) else {},
+        quick=quick,
+        checks=findings.results(),
+    )
+    save_conformance(found, directory)
+    return found, directory
+
+
+def _incomplete(engine: Engine) -> Problem | None:
+    """What is missing of the engine's folder."""
+    named = {"entry": engine.entry, "requirements": engine.requirements, "jars": engine.jars}
+    named["java_sources"] = engine.java_sources or None
+    missing = [f"{key} = {name!r}" for key, name in named.items() if name and not (engine.directory / name).exists()]
+    if not missing:
+        return None
+    return Problem(
+        did=f"read {engine.directory / 'engine.toml'}",
+        expected="every file that it names, in the engine's folder",
+        seen=f"no such file: {judge.named(missing)}",
+        likely="a name is misspelt, or the file was left out of the package",
+    )
+
+
+def _put_to_checks(bench: Bench, findings: Findings, amount: Amount, watcher: ConsoleWatcher) -> list[Rig]:
+    """All jobs, and what is judged over all of them."""
+    folder = bench.prepared.engine.directory
+    before = files_below(folder)
+    watcher.phase("a job with an unknown setting")
+    rigs = refuse_settings(bench, findings)
+    watcher.phase("a stream, with a kill in its midst")
+    rigs += Stream(bench, findings, amount.rate_records_per_s).run()
+    if findings.has_failed("start.ready"):
+        _judge_all(rigs, findings, files_below(folder) - before)
+        return rigs
+    watcher.phase("hostile lines that wait for the engine")
+    rigs += read_waiting(bench, findings, amount.hostile_draws)
+    if DIRECT in bench.prepared.engine.routes:
+        watcher.phase("a job of the direct route")
+        rigs += write_redis(bench, findings)
+    else:
+        findings.skip("route.direct", "`routes` in engine.toml does not name it")
+    _judge_all(rigs, findings, files_below(folder) - before)
+    return rigs
+
+
+def _judge_all(rigs: list[Rig], findings: Findings, new_files: set[str]) -> None:
+    """Judge what concerns every process."""
+    children = [child for rig in rigs for child in rig.children]
+    findings.hold("events.stdout", judge.strays([each for child in children for each in child.strays]))
+    findings.hold("events.progress", judge.progress([child.events for child in children]))
+    left = {name for rig in rigs for name in files_below(rig.cwd)}
+    findings.hold("files.private", judge.private({"the engine's folder": new_files, "the current folder": left}))
+
+
+def _keep_logs(rigs: list[Rig], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for rig in rigs:
+        (directory / f"{rig.label}.log").write_bytes((rig.directory / "engine.log").read_bytes())
+
+
+def engine_of(name: str, extra: list[Path]) -> Engine:
+    """The engine called `name`, or the one in the folder `name`, if that looks like a path.
+
+    Raises:
+        ConfigurationError: there is none, or what is there is wrong.
+    """
+    return load_engine(Path(name)) if os.sep in name else find_engines([name], extra)[0]

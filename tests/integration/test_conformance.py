@@ -1,0 +1,96 @@
+"""Engines that break the contract in one way each are told so, by the right check and in words that fit."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.conformance.run import Servers, conform
+from harness.conformance_result import Conformance, Outcome
+from harness.engines import all_engines, load_engine
+from harness.watch import ConsoleWatcher
+from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, Services
+
+ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"
+#: They mostly wait.
+AT_ONCE = 8
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+#: By engine, the checks that it fails, and words of what the first of them says is likely wrong.
+FAULTS = {
+    "incremental": (["upserts.absolute"], "increments"),
+    "milliseconds": (["upserts.key"], "milliseconds"),
+    "beginning": (["counts.cells", "malformed.hostile"], "the window is that of StartT"),
+    "hasty": (["late.counted"], "dropped too early"),
+    "hoarding": (["late.dropped"], "nothing is dropped as late"),
+    "lenient": (["counts.cells", "malformed.hostile"], "malformed lines are counted"),
+    "swallowing": (
+        ["malformed.dead-letters", "malformed.tombstone", "malformed.hostile"],
+        "no dead letter arrives",
+    ),
+    "stripping": (["malformed.dead-letters", "malformed.hostile"], "Keep the bytes"),
+    "patient": (["counts.fresh"], "when their window closes"),
+    "silent": (["start.ready"], "waits for the first record"),
+    "torn": (["events.stdout"], "torn"),
+    "chatty": (["events.stdout"], "prints to standard output"),
+    "stubborn": (["stop.sigterm"], "SIGTERM is ignored"),
+    "interruptible": (["stop.sigint"], "SIGINT is to be ignored"),
+    "orphaning": (["stop.none-left"], "ignores SIGTERM"),
+    "littering": (["files.private"], "current folder"),
+    "indulgent": (["start.settings"], "ignores settings"),
+    "forgetful": (["restart.counts"], "counts begin anew"),
+    "repeating": (["restart.counts"], "are counted again"),
+    "hurried": (["input.beginning"], "starts at the end"),
+    "californian": (["locations.us"], "california is built in"),
+    "scattering": (["upserts.partition"], "leave it to the producer"),
+    "resetting": (["events.progress", "events.totals"], "since the last event"),
+}
+
+
+@pytest.fixture(scope="module")
+def found(services: Services, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Conformance]:
+    """What was found of each engine, with the baseline among them."""
+    runs, servers = tmp_path_factory.mktemp("runs"), Servers(services.kafka, services.redis, {})
+    engines = {"baseline": next(each for each in all_engines([]) if each.name == "baseline")}
+    engines |= {name: load_engine(ENGINES / name) for name in FAULTS}
+
+    def check(name: str) -> Conformance:
+        watcher = ConsoleWatcher(Console(stderr=True, quiet=True))
+        return conform(engines[name], servers, runs / name, ["ringbench"], watcher, quick=True)[0]
+
+    # The longest first.
+    order = sorted(engines, key=lambda name: name not in ("stubborn", "silent", "hoarding", "patient"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(order, pool.map(check, order), strict=True))
+
+
+def test_every_wrong_engine_is_here() -> None:
+    assert {path.parent.name for path in ENGINES.glob("*/engine.toml")} == set(FAULTS)
+
+
+def test_the_baseline_passes_every_check(found: dict[str, Conformance]) -> None:
+    assert {check.id: check.seen for check in found["baseline"].checks if check.outcome != Outcome.PASS} == {}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_wrong_engine_fails_what_it_breaks_and_nothing_else(found: dict[str, Conformance], name: str) -> None:
+    checks, words = FAULTS[name]
+    wrong = [each for each in found[name].checks if each.outcome in (Outcome.FAIL, Outcome.WARNING)]
+    assert [each.id for each in wrong] == checks, "\n".join(f"{each.id}: {each.seen}" for each in wrong)
+    assert words in wrong[0].likely
+    assert all((each.did, each.expected, each.seen, each.docs) for each in wrong)
+    assert found[name].passed == (name == "hoarding")
+
+
+def test_the_command_tells_and_saves_the_same(tmp_path: Path) -> None:
+    with Ringbench(tmp_path, "conformance", f"{ENGINES}/hurried", "--quick", "--json") as run:
+        assert run.end() == 1, run.stderr
+        assert run.processes() == []
+        assert list(run.temp.iterdir()) == []
+    (saved,) = run.runs.rglob("conformance.json")
+    assert json.loads(run.stdout) == json.loads(saved.read_text(encoding="utf-8"))
+    assert "input.beginning" in run.stderr and "hurried does not keep to the contract" in run.stderr
+    assert (saved.parent / "logs" / "waiting.log").exists()

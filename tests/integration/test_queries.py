@@ -1,0 +1,64 @@
+"""Every query other than counts, by every engine that has it: right answers are proven right, and wrong ones wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.contract.queries import COUNTS, QUERIES
+from tests.integration.ringbench import FIXTURE_ENGINES, RUN_DEADLINE_S, Ringbench, Services, outcome, write_scenario
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+#: By query: its parameters, and how many subscribers make its answers worth the while.
+ASKED: dict[str, tuple[dict[str, int], int]] = {
+    "distinct-callers": ({"window_s": 2}, 20),
+    "distinct-callers-hll": ({"window_s": 2}, 8_000_000),
+    "top-counties": ({"window_s": 2, "k": 5}, 20),
+    "sessions": ({"gap_s": 1}, 100),
+    "pairs": ({"window_s": 2, "within_s": 1}, 20),
+}
+#: Its lateness has to be short against the load, for windows to close within it.
+LOAD: dict[str, Any] = {
+    "rate_records_per_s": 1500,
+    "warmup_s": 1,
+    "duration_s": 7,
+    "allowed_lateness_ms": 2000,
+    "limits": {"settle_s": 0.5},
+}
+
+
+def test_every_query_is_asked() -> None:
+    assert set(ASKED) == set(QUERIES) - {COUNTS}
+
+
+@pytest.mark.parametrize("query", ASKED)
+def test_engines_answer_right_and_wrong_answers_are_found_out(query: str, services: Services, tmp_path: Path) -> None:
+    parameters, subscribers = ASKED[query]
+    broken = ["miscalling"] if query == "distinct-callers" else []
+    scenario = write_scenario(
+        tmp_path,
+        engines=["spark", "flink", *broken],
+        query=query,
+        query_parameters=parameters,
+        subscribers=subscribers,
+        **LOAD,
+    )
+    arguments = ["run", scenario, "--json", "--engine-path", str(FIXTURE_ENGINES), *services.arguments()]
+    with Ringbench(tmp_path, *arguments, env=services.environment()) as run:
+        found = outcome(run)
+    assert found.result["valid"], found.result["invalid_reasons"]
+    assert found.code == (1 if broken else 0), found.stderr
+    for name in ("spark", "flink"):
+        engine = found.engine(name)
+        assert (engine["verdict"], engine["reasons"]) == ("pass", [])
+        answers = engine["answers"]
+        assert (answers["query"], answers["parameters"]) == (query, parameters)
+        assert answers["observed"] >= answers["expected"] > 3
+        assert answers["dead_letters"]["expected"] == answers["dead_letters"]["observed"] > 0
+        assert engine["emission"]["delay_ms"]["count"] > 0 and engine["emission"]["revised"] == 0
+        assert engine["correctness"] is engine["latency_ms"] is engine["throughput_records_per_s"] is None
+    for name in broken:
+        engine = found.engine(name)
+        assert engine["verdict"] == "fail" and engine["answers"]["mismatched"] > 3
+        assert engine["answers"]["missing"] == engine["answers"]["extra"] == 0

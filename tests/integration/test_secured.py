@@ -1,0 +1,148 @@
+"""A run against services that let nobody in without a password, and the traces that secrets leave: none."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import trustme
+
+from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
+from tests.integration.secured import (
+    SecuredServices,
+    kafka_client_file,
+    redis_client_file,
+    start_secured_services,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+
+ENGINES = ["spark", "flink", "baseline"]
+SAMPLE_S = 0.2
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredServices]:
+    """Kafka with SASL over TLS, Redis with users over TLS, S3 with signatures over TLS."""
+    with start_secured_services(tmp_path_factory.mktemp("secured")) as services:
+        yield services
+
+
+class Arguments:
+    """Takes down the command lines of a run's processes, while it lasts."""
+
+    def __init__(self, run: Ringbench) -> None:
+        self.seen: set[str] = set()
+        self._run, self._over = run, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Arguments":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(SAMPLE_S):
+            with suppress(psutil.Error):
+                for process in self._run.descendants():
+                    with suppress(psutil.Error):
+                        self.seen.add("\0".join(process.cmdline()))
+
+
+def traces(secrets: list[str], directory: Path, *texts: str) -> list[str]:
+    """Where one of `secrets` is to be found: names of files below `directory`, and numbers of `texts`."""
+    needles = [each.encode() for each in secrets]
+    found = [
+        str(path)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
+    ]
+    return found + [f"text {number}" for number, text in enumerate(texts) if any(each in text for each in secrets)]
+
+
+def run_secured(services: SecuredServices, directory: Path, *arguments: str, **scenario: object) -> Outcome:
+    """A run whose secrets leave no trace."""
+    path = write_scenario(directory, **scenario)
+    secrets = services.passwords.all()
+    command = ["run", path, "--json", "--keep-logs", *services.arguments(), *arguments]
+    with Ringbench(directory, *command, env=services.environment()) as run, Arguments(run) as seen:
+        found = outcome(run)
+        printed = run.stdout + run.stderr
+    assert any("harness.workers.generator" in each for each in seen.seen), "the workers were seen"
+    assert any("pyspark" in each or "pyflink" in each for each in seen.seen), "the engines' JVMs were seen"
+    assert traces(secrets, directory, printed, *seen.seen) == []
+    assert list((found.directory / "logs").rglob("engine.log")), "the engines' logs were looked through"
+    return found
+
+
+def test_every_engine_passes_against_secured_services_and_no_secret_leaves_a_trace(
+    secured: SecuredServices, tmp_path: Path
+) -> None:
+    found = run_secured(secured, tmp_path, engines=ENGINES)
+    assert found.code == 0, found.stderr
+    assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [(name, "pass") for name in ENGINES]
+    assert found.result["truth"]["agrees_with_seed"]
+
+
+def test_flink_writes_redis_by_itself_over_tls(secured: SecuredServices, tmp_path: Path) -> None:
+    """Its client is another than the others'."""
+    found = run_secured(secured, tmp_path, "--route", "direct", engines=["flink"], duration_s=3)
+    assert found.code == 0, found.stderr
+    assert found.engine("flink")["verdict"] == "pass"
+
+
+def test_a_secret_that_leaves_a_trace_is_found(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "engine.log").write_text("user=me password=planted-1 and so on", encoding="utf-8")
+    assert traces(["planted-1"], tmp_path, "nothing") == [str(tmp_path / "logs" / "engine.log")]
+    assert traces(["planted-2"], tmp_path, "nothing", "argument planted-2") == ["text 1"]
+
+
+def test_a_secret_in_an_argument_is_seen(tmp_path: Path) -> None:
+    waiting = "import sys; sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", waiting, "planted-3"], stdin=subprocess.PIPE) as process:
+        found = psutil.Process(process.pid).cmdline()
+        assert process.stdin is not None
+        process.stdin.close()
+    assert traces(["planted-3"], tmp_path, "\0".join(found)) == ["text 0"]
+
+
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [
+        ("kafka", ("Kafka at", "refuses the credentials", "sasl.mechanism")),
+        ("redis", ("Redis at", "refuses the credentials", "--redis-properties")),
+        ("s3", ("S3 bucket", "permission denied", "AWS_ACCESS_KEY_ID")),
+        ("authority", ("Kafka at", "TLS", "ssl.truststore.location")),
+    ],
+)
+def test_a_wrong_password_is_one_clear_error(
+    secured: SecuredServices, tmp_path: Path, service: str, words: tuple[str, ...]
+) -> None:
+    wrong, other = "wrong-password", tmp_path / "other.pem"
+    chosen, environment = secured, secured.environment()
+    if service == "kafka":
+        chosen = replace(secured, kafka_properties=kafka_client_file(tmp_path / "k", secured.ca, wrong))
+    elif service == "redis":
+        chosen = replace(secured, redis_properties=redis_client_file(tmp_path / "r", secured.ca, wrong))
+    elif service == "s3":
+        environment |= {"AWS_SECRET_ACCESS_KEY": wrong}
+    else:
+        trustme.CA().cert_pem.write_to_path(str(other))
+        properties = kafka_client_file(tmp_path / "k", other, secured.passwords.kafka)
+        chosen = replace(secured, kafka_properties=properties)
+    with Ringbench(tmp_path / "run", "run", write_scenario(tmp_path), *chosen.arguments(), env=environment) as run:
+        assert run.end() == 4, run.stderr
+        assert [line.partition(" ")[0] for line in run.stderr.splitlines()][-2:] == ["error:", "fix:"], run.stderr
+        assert "Traceback" not in run.stderr
+        assert [word for word in words if word not in run.stderr] == [], run.stderr
+        assert traces([wrong, *secured.passwords.all()], run.temp, run.stderr) == []
+        run.wait_until_gone()
