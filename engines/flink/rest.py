@@ -81,7 +81,7 @@ class Rest:
     def restarts(self) -> int:
         """How often the job's tasks were restarted: how many attempts of a task there were before the one of now.
 
-        Not the metric `numRestarts`: all metrics stand still while Flink waits for those of a task manager that has died.
+        Not the metric `numRestarts`: metrics stand still while Flink waits for those of a task manager that has died.
         """
         vertices = [each["id"] for each in self._get(self._job)["vertices"]]
         tasks = [task for each in vertices for task in self._get(f"{self._job}/vertices/{each}")["subtasks"]]
