@@ -153,6 +153,16 @@ class Injected:
         self.did_something |= certain or total > self.before
 
 
+def still_watched(injected: Sequence[Injected]) -> list[Injected]:
+    """The faults whose evidence may still come: of those that have begun, the last one, and lost workers.
+
+    What follows is put down to the next fault. But what a lost worker did runs again only when its loss is noticed and
+    another has taken over, and another fault may have begun by then.
+    """
+    begun = [each for each in injected if each.started_s is not None]
+    return [each for each in begun if each is begun[-1] or BY_NAME[each.planned.fault].cluster]
+
+
 @dataclass
 class Trial:
     """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
@@ -563,9 +573,8 @@ class TrialRunner:
         return int(self._children[where[0]].latest(where[1], 0)) if where else 0
 
     def _look_for_evidence(self) -> None:
-        """Note whether the fault that began last has done something: what follows is put down to the next one."""
-        begun = [each for each in self._trial.injected if each.started_s is not None]
-        for each in begun[-1:]:
+        """Note whether faults have done something."""
+        for each in still_watched(self._trial.injected):
             each.look(self._evidence(each))
 
     def _watch_drain(self) -> bool:

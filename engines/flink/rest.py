@@ -79,9 +79,13 @@ class Rest:
         return None
 
     def restarts(self) -> int:
-        """How often it was decided to restart the job's tasks; 0 until Flink has told it once."""
-        found = self._get(f"{self._job}/metrics?get=numRestarts")
-        return int(found[0]["value"]) if found else 0
+        """How often the job's tasks were restarted: how many attempts of a task there were before the one of now.
+
+        Not the metric `numRestarts`: metrics stand still while Flink waits for those of a task manager that has died.
+        """
+        vertices = [each["id"] for each in self._get(self._job)["vertices"]]
+        tasks = [task for each in vertices for task in self._get(f"{self._job}/vertices/{each}")["subtasks"]]
+        return max(int(task["attempt"]) for task in tasks)
 
     def restored(self) -> int | None:
         """The checkpoint whose state the tasks have begun with; None if they have begun with none."""

@@ -121,6 +121,8 @@ def _configuration(directory: Path, rest_port: int, slots: int) -> dict[str, obj
         "heartbeat.interval": "1 s",
         "heartbeat.timeout": "10 s",
         "metrics.fetcher.update-interval": "500 ms",
+        # In milliseconds. All metrics stand still until one that a dead task manager was asked for is given up.
+        "web.timeout": 10_000,
         "io.tmp.dirs": str(directory / "flink-tmp"),
     }
 

@@ -14,6 +14,7 @@ from harness.faults import BY_NAME, Planned, anywhere, check_place, possible
 from harness.outcomes import trial_options, why_not
 from harness.placement import Placement, check_clusters, placed
 from harness.scenario import Scenario, load_scenario
+from harness.trial import Injected, still_watched
 
 OF_CLUSTERS = ["worker-kill", "taskmanager-kill", "broker-leader-kill"]
 
@@ -130,6 +131,18 @@ def test_an_engine_is_to_restart_tasks_if_a_worker_of_its_is_lost() -> None:
     lost, leader = Planned("taskmanager-kill", 5, 2), Planned("broker-leader-kill", 9, 2)
     assert trial_options("x", [lost, leader], [lost, leader]).restarts_tasks
     assert not trial_options("x", [lost, leader], [leader]).restarts_tasks
+
+
+def test_a_lost_worker_is_looked_for_when_the_next_fault_has_begun() -> None:
+    injected = [Injected(Planned(name, 5, 2)) for name in ("task-kill", "taskmanager-kill", "broker-leader-kill")]
+    task, lost, leader = injected
+    assert still_watched(injected) == []
+    task.started_s = 5.0
+    assert still_watched(injected) == [task]
+    lost.started_s = 8.0
+    assert still_watched(injected) == [lost]
+    leader.started_s = 11.0
+    assert still_watched(injected) == [lost, leader]
 
 
 def test_the_built_in_scenario_harms_both_engines() -> None:
