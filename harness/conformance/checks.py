@@ -84,7 +84,7 @@ CHECKS = (
         "stop.flushed",
         "what was read before SIGTERM is written",
         "stopping",
-        needs=(*_COUNTS, "counts.cells", "stop.sigterm"),
+        needs=(*_COUNTS, "counts.cells", "restart.counts", "stop.sigterm"),
     ),
     Check("stop.none-left", "no process is left behind", "stopping", needs=("stop.sigterm",)),
     Check("files.private", "files are written to its private folders only", "files", needs=("descriptor",)),
