@@ -4,7 +4,7 @@ Brokers are reached by a `client`: settings of librdkafka's, the address among t
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -63,6 +63,13 @@ def create_topics(
             future.result(TIMEOUT_S)
         except (KafkaException, TimeoutError) as error:
             raise ServiceError(f"cannot create the topic {name}: {error}") from error
+    # Made is what the controller has noted: a busy broker tells clients of it later.
+    wait_until(lambda: _knows(admin, config), deadline_s=TIMEOUT_S, what="the broker knows the topics just made")
+
+
+def _knows(admin: AdminClient, names: Iterable[str]) -> bool:
+    known = admin.list_topics(timeout=TIMEOUT_S).topics
+    return all(name in known and known[name].error is None and known[name].partitions for name in names)
 
 
 def delete_topics(client: Client, topics: Topics) -> None:
