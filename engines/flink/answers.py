@@ -9,12 +9,8 @@ from engines.contract.job import JobSpecification
 from engines.contract.queries import DISTINCT_CALLERS, DISTINCT_CALLERS_HLL, PAIRS, SESSIONS, TOP_COUNTIES
 
 RECORDS, CONTACTS = "records", "contacts"
-#: HyperLogLog++ with a standard error of one per cent. In SQL, Flink offers it to batch jobs only.
-ESTIMATE = "estimate_distinct"
-_ESTIMATE_CLASS = (
-    "org.apache.flink.table.runtime.functions.aggregate.BatchApproxCountDistinctAggFunctions"
-    "$StringApproxCountDistinctAggFunction"
-)
+#: ``java/ringbench/flink/EstimateDistinct.java``
+ESTIMATE, _ESTIMATE_CLASS = "estimate_distinct", "ringbench.flink.EstimateDistinct"
 
 
 def preparations(job: JobSpecification, source: str) -> list[str]:
