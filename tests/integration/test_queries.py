@@ -22,9 +22,10 @@ ASKED: dict[str, tuple[dict[str, int], int]] = {
 LOAD: dict[str, Any] = {
     "rate_records_per_s": 1500,
     "warmup_s": 1,
-    "duration_s": 7,
-    "allowed_lateness_ms": 2000,
-    "limits": {"settle_s": 0.5},
+    "duration_s": 9,
+    "allowed_lateness_ms": 3000,
+    # A busy machine may take long for the first answer; waiting ends with the last one.
+    "limits": {"settle_s": 0.5, "quiet_s": 60.0},
 }
 
 
