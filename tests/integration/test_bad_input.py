@@ -46,7 +46,7 @@ def _refused(directory: Path, *arguments: str, env: dict[str, str] | None = None
         (("--s3", "bucket"), ("--s3", "s3://BUCKET")),
         (("--s3", "https://me:hush@store/bucket"), ("--s3", "AWS_ACCESS_KEY_ID")),
         (("--kafka-properties", "nowhere"), ("--kafka-properties", "give --kafka host:port")),
-        (("--redis-properties", "nowhere"), ("--redis-properties", "give --redis URL")),
+        (("--redis-properties", "nowhere"), ("--redis-properties", "give --redis redis://host:port/0")),
         (("--kafka", "b:1", "--kafka-properties", "nowhere"), ("nowhere", "No such file")),
         (("--redis", "redis://me:hush@cache/0"), ("--redis", "RINGBENCH_REDIS_PASSWORD")),
     ],
