@@ -214,7 +214,8 @@ def load_engine(directory: Path) -> Engine:
     if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
         raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
     try:
-        return Engine(directory=directory, **found)
+        # Absolute: it may be started in another folder.
+        return Engine(directory=directory.absolute(), **found)
     except TypeError as error:
         raise ConfigurationError(f"{path}: {error}", fix="see engines/baseline/engine.toml for the keys") from error
 

@@ -35,6 +35,11 @@ def test_a_further_folder_adds_engines(folder: Path) -> None:
     assert find_engines(["mine"], [folder])[0].directory == folder / "mine"
 
 
+def test_a_relative_folder_is_found_from_any_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert load_engine(Path("mine")).directory == folder / "mine"
+
+
 def test_an_unknown_engine_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError) as caught:
         find_engines(["flnik"])
