@@ -76,7 +76,11 @@ CHECKS = (
         needs=(*_COUNTS, "counts.cells"),
     ),
     Check(
-        "restart.checkpoint", "started again, it goes on from its checkpoint", "restarts", False, ("restart.counts",)
+        "restart.checkpoint",
+        "started again, it goes on from its checkpoint",
+        "restarts",
+        False,
+        ("restart.counts", "events.totals"),
     ),
     Check("stop.sigint", "SIGINT is ignored", "stopping", needs=_RUNS),
     Check("stop.sigterm", "SIGTERM ends it in time, with `stopped` and exit code 0", "stopping", needs=_RUNS),

@@ -15,7 +15,7 @@ from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, Services
 
 ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"
 #: They mostly wait.
-AT_ONCE = 8
+AT_ONCE = 10
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
 
