@@ -6,7 +6,6 @@ what a transaction holds of one cell: with one window's 464 cells, it would hard
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,8 +39,8 @@ from harness.path_bench_result import PaceVerdict, PathBench, PathCapacity, Path
 from harness.processes import wait_until
 from harness.provision.java import ensure_java
 from harness.scenario import Limits
-from harness.services.kafka import start_kafka
-from harness.services.redis import RedisService, start_redis
+from harness.services.pair import start_pair
+from harness.services.redis import RedisService
 from harness.session import new_run_id
 from harness.store import clear, read_counts
 from harness.topics import Topics, read_topic
@@ -232,13 +231,7 @@ def exit_code(found: PathBench, at_least_updates_per_s: int) -> int:
 
 @contextmanager
 def _rig(watcher: ConsoleWatcher) -> Iterator[_Rig]:
-    with ExitStack() as stack:
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
-        watcher.phase("starting Kafka and Redis")
-        kafka = start_kafka(work, progress=watcher.note)
-        stack.callback(kafka.stop)
-        store = start_redis(work, progress=watcher.note)
-        stack.callback(store.stop)
+    with start_pair(watcher) as (work, kafka, store):
         yield _Rig(work, kafka, store, watcher)
 
 

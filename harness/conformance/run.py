@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,7 @@ from harness.conformance_result import Conformance, save_conformance
 from harness.engines import Engine, find_engines, load_engine, prepare
 from harness.environment import fingerprint
 from harness.provision.java import ensure_java
-from harness.services.kafka import start_kafka
-from harness.services.redis import start_redis
+from harness.services.pair import start_pair
 from harness.session import engine_environment, new_run_id
 from harness.watch import ConsoleWatcher
 
@@ -49,13 +48,7 @@ FULL, LITTLE = Amount(750, 1500), Amount(200, 200)
 @contextmanager
 def open_servers(watcher: ConsoleWatcher) -> Iterator[Servers]:
     """Kafka and Redis, for as long as they are needed."""
-    with ExitStack() as stack:
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
-        watcher.phase("starting Kafka and Redis")
-        kafka = start_kafka(work, progress=watcher.note)
-        stack.callback(kafka.stop)
-        redis = start_redis(work, progress=watcher.note)
-        stack.callback(redis.stop)
+    with start_pair(watcher) as (_, kafka, redis):
         yield Servers(kafka.bootstrap_servers, redis.url, {"kafka": kafka.version, "redis": redis.version})
 
 

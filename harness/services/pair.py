@@ -1,0 +1,27 @@
+"""Kafka and Redis without S3: what a measurement without an archive stands on."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from harness.services.kafka import KafkaService, start_kafka
+from harness.services.redis import RedisService, start_redis
+from harness.watch import ConsoleWatcher
+
+
+@contextmanager
+def start_pair(watcher: ConsoleWatcher) -> Iterator[tuple[Path, KafkaService, RedisService]]:
+    """A private folder, and Kafka and Redis in it, for as long as they are needed.
+
+    Raises:
+        ServiceError: one of them cannot be started.
+    """
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
+        watcher.phase("starting Kafka and Redis")
+        kafka = start_kafka(work, progress=watcher.note)
+        stack.callback(kafka.stop)
+        redis = start_redis(work, progress=watcher.note)
+        stack.callback(redis.stop)
+        yield work, kafka, redis
