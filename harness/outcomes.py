@@ -43,6 +43,7 @@ from workloads.workload import Workload
 BEFORE_S = 60.0
 #: Why a fault was not survived, although nothing was lost.
 DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
+NO_BAND = "what is normal is not known: nothing became visible in time without a fault; a longer warm-up may help"
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,8 @@ def outcomes(
     zero_s = done.scenario.workload().epoch_s + done.scenario.warmup_s
     for number, each in enumerate(trial.injected):
         if not course or not normal or each.started_s is None or each.healed_s is None:
-            yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", _why_it_ended(trial), each)
+            why = NO_BAND if course and not normal else _why_it_ended(trial)
+            yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", why, each)
             continue
         own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
 
 from harness.errors import ServiceError, UsageError
 from harness.processes import wait_until
@@ -101,14 +101,13 @@ def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -
         ServiceError: the broker refused, or did not answer in time.
     """
     admin = _admin(client)
-    if create and topic not in admin.list_topics(timeout=TIMEOUT_S).topics:
+    metadata = admin.list_topics(timeout=TIMEOUT_S)
+    if create and topic not in metadata.topics:
         wanted = NewTopic(topic, num_partitions=partitions, config={"message.timestamp.type": "LogAppendTime"})
         error = admin.create_topics([wanted])[topic].exception(TIMEOUT_S)
         if error and not _is_there(error):
             raise ServiceError(f"cannot create the topic {topic}: {error}")
-        what = f"the brokers know the topic {topic}"
-        wait_until(lambda: topic in admin.list_topics(timeout=TIMEOUT_S).topics, deadline_s=TIMEOUT_S, what=what)
-    metadata = admin.list_topics(timeout=TIMEOUT_S)
+        metadata = _await_topic(admin, topic)
     if topic not in metadata.topics:
         raise UsageError(f"there is no topic {topic}", fix="make it, or give --create-topic")
     if (found := len(metadata.topics[topic].partitions)) != partitions:
@@ -117,6 +116,28 @@ def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -
             fix="give another topic, or set the scenario's `partitions` to that of the topic",
         )
     return str(metadata.cluster_id)
+
+
+def replicas(client: Client, topic: str) -> int:
+    """How many brokers hold each record of `topic`, which is there, or will be soon.
+
+    Raises:
+        ServiceError: no broker knows it in time.
+    """
+    found = _await_topic(_admin(client), topic).topics[topic].partitions
+    return min(len(each.replicas) for each in found.values())
+
+
+def _await_topic(admin: AdminClient, topic: str) -> ClusterMetadata:
+    """What a broker that knows `topic` tells: of several, others may not know it yet."""
+    told: list[ClusterMetadata] = []
+
+    def is_known() -> bool:
+        told.append(admin.list_topics(timeout=TIMEOUT_S))
+        return topic in told[-1].topics and bool(told[-1].topics[topic].partitions)
+
+    wait_until(is_known, deadline_s=TIMEOUT_S, what=f"the brokers know the topic {topic}")
+    return told[-1]
 
 
 def _is_there(error: BaseException) -> bool:

@@ -37,6 +37,10 @@ _POLL_S = 0.1
 #: SerialGC has no helper threads to compete with the engines for the cores.
 _JVM_OPTIONS = ["-XX:+UseSerialGC", "-Xshare:auto", "-Dlog4j2.level=WARN"]
 
+#: For each of several brokers on one machine: Java's best compiler, three times over, would take half a core from all
+#: else that starts, and for a minute.
+_JVM_OPTIONS_OF_SEVERAL = ("-XX:TieredStopAtLevel=1",)
+
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
@@ -175,7 +179,7 @@ def start_brokers(directory: Path, *, port: int | None = None, progress: Progres
         ports = [picked, *(free_port() for _ in controllers[1:])]
         progress(kit.announcement(*ports))
         places = [
-            _Place(f"-{node}", node, own, controller, _HEAP_MB_OF_SEVERAL)
+            _Place(f"-{node}", node, own, controller, _HEAP_MB_OF_SEVERAL, jvm_options=_JVM_OPTIONS_OF_SEVERAL)
             for node, (own, controller) in enumerate(zip(ports, controllers, strict=True), start=1)
         ]
         with ThreadPoolExecutor(BROKERS) as pool:
@@ -209,7 +213,10 @@ def _kit(directory: Path, progress: Progress) -> _Kit:
 
 @dataclass(frozen=True)
 class _Place:
-    """A broker among its like: what is added to its log's name, its number, ports, heap, and a way by a proxy."""
+    """A broker among its like: what is added to its log's name, its number, ports, heap, and a way by a proxy.
+
+    `jvm_options` are those that it has besides all brokers' own.
+    """
 
     suffix: str
     node: int
@@ -217,6 +224,7 @@ class _Place:
     controller_port: int
     heap_mb: int
     detour: Detour | None = None
+    jvm_options: tuple[str, ...] = ()
 
 
 def kafka_version() -> str:
@@ -242,7 +250,7 @@ def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) 
     (home / "server.properties").write_text(properties, encoding="ascii")
     log_path = kit.directory / "logs" / f"kafka{place.suffix}.log"
     heap = [f"-Xms{place.heap_mb}m", f"-Xmx{place.heap_mb}m"]
-    java_command = [str(kit.java.executable), *heap, *_JVM_OPTIONS]
+    java_command = [str(kit.java.executable), *heap, *place.jvm_options, *_JVM_OPTIONS]
     _format([*java_command, *kit.class_path], [f"--cluster-id={kit.cluster}", *format_options], home, log_path)
     gc_log = logging_option(log_path.parent, "kafka")
     argv = [*java_command, gc_log, *kit.class_path, "kafka.Kafka", "server.properties"]

@@ -15,7 +15,7 @@ import numpy as np
 from engines.contract.events import EventWriter
 from harness.child import Child, start_worker
 from harness.histogram import merged
-from harness.workers.generator import PRODUCER_PROPERTIES, schedule_errors
+from harness.workers.generator import schedule_errors
 from harness.workers.jobs import GeneratorJob, Pulse, run_worker
 
 READY_S = 60.0
@@ -45,9 +45,8 @@ class Generators:
             for job in jobs:
                 name = f"generator_{job.shard}"
                 self._children.append(stack.enter_context(start_worker("generator", job, directory, name=name)))
-            for child in self._children:
-                child.wait_for("ready", READY_S)
-            events.send("ready", version="", config=PRODUCER_PROPERTIES | {"processes": len(jobs)})
+            ready = [child.wait_for("ready", READY_S).fields for child in self._children]
+            events.send("ready", version="", config=ready[0]["config"] | {"processes": len(jobs)})
             self._watch(events, stop)
             if stop.is_set():
                 for child in self._children:
