@@ -247,8 +247,11 @@ def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress)
 def _class_archive(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> ClassArchive:
     """The archive of the engine's classes, made if a run has listed them."""
     java = ensure_java(progress)
-    told = "\0".join(map(str, (java.home, java.version, python, *jars)))
-    name = f"{engine.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256("\0".join(map(str, (java.home, java.version, python, *jars))).encode())
+    # The program puts the class path together.
+    for source in sorted(engine.directory.glob("*.py")):
+        digest.update(source.read_bytes())
+    name = f"{engine.name}-{digest.hexdigest()[:16]}"
     archive = ClassArchive(cache_dir() / "classes" / name, java.executable)
     archive.ensure(progress)
     return archive

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from libraries import library_folder
 from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
@@ -169,6 +170,7 @@ def start_environment(
     os.environ["JVM_ARGS"] = " ".join(options)
     os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
     os.environ["FLINK_LOG_DIR"] = str(scratch)
+    os.environ["FLINK_LIB_DIR"] = str(library_folder())
     # The default starts a server for Python functions, which needs Apache Beam. There are none.
     os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112
     configuration = Configuration()

@@ -44,6 +44,8 @@ PRODUCER_PROPERTIES: dict[str, str | int | bool] = {
     "compression.type": "lz4",
     # A partition's turn is as long: about one request for each.
     "linger.ms": 2,
+    # As Kafka's own clients do: else a small request may wait until the one before it is answered.
+    "socket.nagle.disable": True,
     # At high rates, a turn is more than librdkafka's default of messages in a batch.
     "batch.num.messages": 100_000,
     "queue.buffering.max.messages": 2_000_000,
