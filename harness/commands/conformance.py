@@ -22,7 +22,7 @@ def conformance(
     json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
 ) -> None:
     """Tell the author of an engine whether it keeps to the contract, check by check, against real Kafka and Redis."""
-    from harness.cli import _command, _show_paths, console
+    from harness.commands.common import console, show_paths, this_command
     from harness.errors import UsageError
 
     if list_checks:
@@ -37,9 +37,9 @@ def conformance(
 
     found_engine = engine_of(engine, engine_path or [])
     with ConsoleWatcher(console) as watcher, open_servers(watcher) as servers:
-        found, directory = conform(found_engine, servers, runs_dir, _command(), watcher, quick=quick)
+        found, directory = conform(found_engine, servers, runs_dir, this_command(), watcher, quick=quick)
     console.print(conformance_report(found))
-    _show_paths([directory / "conformance.json", directory / "logs"])
+    show_paths([directory / "conformance.json", directory / "logs"])
     if json:
         print(found.model_dump_json(indent=2))
     raise typer.Exit(0 if found.passed else 1)

@@ -42,7 +42,7 @@ def generate(
     All shards together send exactly what one generator would. `ringbench merge-shards` puts their results together.
     """
     from harness.access import read_kafka_properties
-    from harness.cli import _command, console
+    from harness.commands.common import console, this_command
     from harness.generate import GenerateOptions, exit_code
     from harness.generate import generate as send
     from harness.scenario import load_scenario
@@ -69,7 +69,7 @@ def generate(
         start_ns=parse_start(start_at) if start_at else None,
         start_in_s=START_IN_S if start_in is None else start_in,
         directory=out,
-        command=_command(),
+        command=this_command(),
     )
     with ConsoleWatcher(console) as watcher:
         result, path = send(plan, options, watcher)

@@ -18,7 +18,7 @@ def merge_shards(
     json: Annotated[bool, typer.Option("--json", help="Print the merged result as JSON on standard output.")] = False,
 ) -> None:
     """Put the results of all shards of a stream together, and tell whether they were one stream on one schedule."""
-    from harness.cli import console
+    from harness.commands.common import console
     from harness.shard_result import save_merged
     from harness.shards import CLOCK_LIMIT_MS, load_shard, merge
     from reports.shards import merged_table

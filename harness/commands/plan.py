@@ -30,7 +30,7 @@ def plan(
     """Plan cores, machines, partitions, network and storage for a rate, from the costs that a run has measured."""
     from harness.capacity import DAY_S, Assumptions, measured_costs, peak_factor
     from harness.capacity import plan as plan_for
-    from harness.cli import _load, console
+    from harness.commands.common import console, load_run
     from harness.scenario import load_scenario
     from reports.capacity import capacity_markdown, capacity_tables
     from workloads.shapes import profile_factors
@@ -51,7 +51,7 @@ def plan(
         partition_bytes_per_s=partition_bytes_per_s,
     )
     mean_records_per_s = rate if rate is not None else (per_day or 0) / DAY_S
-    found = plan_for(mean_records_per_s, measured_costs(_load(source), engine), assumptions)
+    found = plan_for(mean_records_per_s, measured_costs(load_run(source), engine), assumptions)
     console.print(capacity_tables(found))
     if md:
         print(capacity_markdown(found), end="")

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.attempt import find_unfinished
-from harness.cli import _numbers, _words
+from harness.commands.scale import _numbers, _words
 from harness.errors import UsageError
 from harness.result import Throughput, Verdict
 from harness.scale import ScaleOptions, exit_code

@@ -1,0 +1,153 @@
+"""The command `ringbench loadtest`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands.common import RunsDir, console, load_run, number, show_paths, this_command, tuned_scenario
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.load import LoadOptions
+    from harness.scenario import Scenario
+    from harness.session import SessionOptions
+
+EPILOG = (
+    "Examples: `ringbench loadtest --headless --users 500 --duration 60` | "
+    "`ringbench run --view`, and beside it `ringbench loadtest --url http://127.0.0.1:PORT/` | "
+    "`ringbench loadtest --url http://127.0.0.1:PORT/ --headless --shape spike --users 200 --json`"
+)
+
+
+def loadtest(
+    scenario: Annotated[str, typer.Argument(help="Without --url: what the engine works on meanwhile.")] = "main",
+    url: Annotated[
+        str | None, typer.Option(help="The map to load, by its address in the browser. By default, one of its own.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No web UI: start at once, and end by itself.")] = False,
+    users: Annotated[int, typer.Option(min=1, max=20_000, help="How many users watch at the most.")] = 500,
+    duration: Annotated[
+        int | None, typer.Option(min=5, max=86_400, help="Seconds: 60 unless told otherwise, with a web UI 600.")
+    ] = None,
+    spawn_rate: Annotated[float, typer.Option(min=0.1, max=100, help="Users that come per second.")] = 20.0,
+    shape: Annotated[
+        str, typer.Option(help="With --url and --headless: constant, ramp, step, spike, or search for the most users.")
+    ] = "constant",
+    max_push_ms: Annotated[float, typer.Option(min=1, help="A greater p99 of push latency is not held.")] = 250.0,
+    max_users: Annotated[int, typer.Option(min=1, max=20_000, help="The search tries no more.")] = 5000,
+    ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Locust's web UI; 0 for a free one.")] = 8089,
+    engine: Annotated[str, typer.Option(help="Without --url: the engine that works meanwhile.")] = "flink",
+    rate: Annotated[str | None, typer.Option(help="Without --url: records per second.")] = None,
+    warmup: Annotated[
+        int | None, typer.Option(help="Without --url: warm-up in seconds; users come in it. Long enough by default.")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Without --url: interleaved trials with and without users, of each.")
+    ] = 2,
+    search: Annotated[bool, typer.Option(help="Without --url: search for the largest number of users held.")] = True,
+    view_rate: Annotated[
+        float, typer.Option(min=1, max=60, help="Without --url: the map's frames a second at the most.")
+    ] = 8.0,
+    join: Annotated[
+        Path | None, typer.Option(help="With --url: add what was found to the result and report of this run.")
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+) -> None:
+    """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
+    from harness.dashboard import Bounds
+    from harness.load import SETTLE_S, LoadOptions
+    from harness.scenario import load_scenario
+    from harness.session import SessionOptions
+
+    if shape not in ("constant", "ramp", "step", "spike", "search"):
+        raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
+    load = LoadOptions(
+        users=users,
+        spawn_rate_users_per_s=spawn_rate,
+        duration_s=duration or (60 if headless else 600),
+        shape=shape if headless else "",
+        bounds=Bounds(push_ms_p99=max_push_ms),
+        max_users=max(max_users, users),
+    )
+    port = None if headless else ui_port
+    options = SessionOptions(
+        runs_dir=runs_dir, command=this_command(), keep_logs=keep_logs, view=True, view_rate_hz=view_rate
+    )
+    if url:
+        raise typer.Exit(_load_test_url(url, load, options, port, join, as_json=json))
+    if join:
+        raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
+    # By the end of the warm-up, all users have come, and the load of their coming is over.
+    settled_s = warmup or round(users / spawn_rate) + SETTLE_S
+    overrides = {"rate_records_per_s": number(rate), "warmup_s": settled_s, "duration_s": load.duration_s}
+    chosen = {key: value for key, value in overrides.items() if value is not None} | {"engines": [engine]}
+    plan = tuned_scenario(load_scenario(scenario, chosen), options.engine_paths)
+    raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
+
+
+def _load_test_url(
+    url: str, load: "LoadOptions", options: "SessionOptions", port: int | None, join: Path | None, *, as_json: bool
+) -> int:
+    """Load-test a viewer that is there. Returns the exit code."""
+    from harness.errors import InvalidRun
+    from harness.loadtest import attack, passed
+    from harness.result import save_result
+    from harness.watch import ConsoleWatcher
+    from reports.dashboard import dashboard_table, write_loadtest
+    from reports.render import write_reports
+
+    joined = load_run(join) if join else None
+    with ConsoleWatcher(console) as watcher:
+        found, directory = attack(url, load, options, watcher, ui_port=port)
+    console.print(dashboard_table(found.dashboard))
+    for reason in found.invalid_reasons:
+        console.print(f"INVALID: {reason}", style="bold red", markup=False)
+    show_paths([directory / "loadtest.json", *write_loadtest(found, directory)])
+    if join and joined:
+        run = join if join.is_dir() else join.parent
+        updated = joined.model_copy(update={"dashboard": found.dashboard})
+        show_paths([save_result(updated, run), *(each for each in write_reports(updated, run) if each.parent == run)])
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    if not found.valid:
+        return InvalidRun.exit_code
+    return 0 if passed(found.dashboard) else 1
+
+
+def _load_test_own(
+    scenario: "Scenario",
+    engine: str,
+    trials: int,
+    load: "LoadOptions",
+    options: "SessionOptions",
+    port: int | None,
+    *,
+    search: bool,
+    as_json: bool,
+) -> int:
+    """Load-test a viewer of our own, with an engine at work. Returns the exit code."""
+    from harness.loadtest import by_hand, load_test, passed
+    from harness.run import exit_code
+    from harness.watch import ConsoleWatcher
+    from reports.dashboard import dashboard_table
+    from reports.render import write_reports
+    from reports.terminal import final_table
+
+    with ConsoleWatcher(console) as watcher:
+        if port is None:
+            result, directory = load_test(scenario, engine, trials, load, options, watcher, search=search)
+        else:
+            result, directory = by_hand(scenario, engine, load, options, watcher, ui_port=port)
+        watcher.phase("writing the report")
+        reports = write_reports(result, directory)
+    console.print(final_table(result))
+    if result.dashboard:
+        console.print(dashboard_table(result.dashboard))
+    show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
+    if as_json:
+        print(result.model_dump_json(indent=2))
+    code = exit_code(result)
+    return code if code or (result.dashboard and passed(result.dashboard)) else 1
