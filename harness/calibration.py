@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.result import CalibrationSummary, Environment, save_whole
+from harness.result_part import ResultPart
 
 SCHEMA_VERSION = 1
 #: The case without any delay.
@@ -15,11 +16,7 @@ FLOOR = "floor"
 ALLOWED_MS, ALLOWED_SHARE = 2.0, 0.02
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PercentileRow(_Part):
+class PercentileRow(ResultPart):
     """One percentile: injected by the engine, plus the floor of the path behind it, against the reported one."""
 
     percentile: str
@@ -32,7 +29,7 @@ class PercentileRow(_Part):
     passed: bool
 
 
-class CountRow(_Part):
+class CountRow(ResultPart):
     """A number of records injected, and the number reported of them."""
 
     what: str
@@ -41,7 +38,7 @@ class CountRow(_Part):
     passed: bool
 
 
-class StallRow(_Part):
+class StallRow(ResultPart):
     """Records due early enough in a stall to wait at least `latency_ms`, and records reported to have done so."""
 
     latency_ms: float
@@ -50,7 +47,7 @@ class StallRow(_Part):
     passed: bool
 
 
-class CaseResult(_Part):
+class CaseResult(ResultPart):
     """One case of a calibration."""
 
     name: str
@@ -62,14 +59,14 @@ class CaseResult(_Part):
     reasons: list[str] = Field(description="why not; empty if it passed")
     floor_ms_p50: float | None = Field(description="from the engine's letting go to Redis's answer")
     floor_ms_p99: float | None
-    percentiles: list[PercentileRow] = []
-    counts: list[CountRow] = []
-    stalls: list[StallRow] = []
+    percentiles: list[PercentileRow] = Field([])
+    counts: list[CountRow] = Field([])
+    stalls: list[StallRow] = Field([])
     true_histogram: str | None = Field(None, description="of the latencies by which records were visible")
     reported_histogram: str | None = None
 
 
-class Calibration(_Part):
+class Calibration(ResultPart):
     """All cases, in ``runs/CALIBRATION_ID/calibration.json``."""
 
     schema_version: int = SCHEMA_VERSION

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.errors import UsageError
 from harness.result import ProcessCost, Result, TrialResult, Verdict
+from harness.result_part import ResultPart
 
 DAY_S = 86_400
 #: With so many records for each update, every cell changes at each flush already: more records make no more updates.
@@ -28,11 +29,7 @@ SINGLE = (*BY_UPDATES, "archiver")
 _LEFT_OUT = "measuring"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Assumptions(_Part):
+class Assumptions(ResultPart):
     """What is not measured, but said by whoever plans.
 
     Attributes:
@@ -54,7 +51,7 @@ class Assumptions(_Part):
     partition_bytes_per_s: float = Field(5e6, gt=0)
 
 
-class MeasuredCosts(_Part):
+class MeasuredCosts(ResultPart):
     """What a run measured of one engine and of all that worked beside it.
 
     Attributes:
@@ -71,7 +68,7 @@ class MeasuredCosts(_Part):
     records_per_update: float
 
 
-class ProcessPlan(_Part):
+class ProcessPlan(ResultPart):
     """What one kind of process takes."""
 
     name: str
@@ -81,7 +78,7 @@ class ProcessPlan(_Part):
     note: str = ""
 
 
-class CapacityPlan(_Part):
+class CapacityPlan(ResultPart):
     """What a rate takes."""
 
     mean_records_per_s: float

@@ -4,15 +4,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.result import Environment, save_whole
+from harness.result_part import ResultPart
 
 SCHEMA_VERSION = 1
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Outcome(StrEnum):
@@ -24,7 +19,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-class CheckResult(_Part):
+class CheckResult(ResultPart):
     """One check.
 
     Attributes:
@@ -48,7 +43,7 @@ class CheckResult(_Part):
     likely: str = ""
 
 
-class Conformance(_Part):
+class Conformance(ResultPart):
     """All of it.
 
     Attributes:

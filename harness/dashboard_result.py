@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.result_part import ResultPart
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Spread(_Part):
+class Spread(ResultPart):
     """How long something took, in milliseconds; clocks of whole milliseconds, rounded up."""
 
     p50: float
@@ -20,7 +18,7 @@ class Spread(_Part):
     count: int
 
 
-class DashboardSecond(_Part):
+class DashboardSecond(ResultPart):
     """One second of a load test."""
 
     t_s: int = Field(description="0 is where the load test began; with an engine, where the measured time began")
@@ -31,7 +29,7 @@ class DashboardSecond(_Part):
     failures: int
 
 
-class DashboardLoad(_Part):
+class DashboardLoad(ResultPart):
     """What users of the live map experienced over a stretch of time."""
 
     label: str = Field(description="of the trial, or of the load's shape")
@@ -59,7 +57,7 @@ class DashboardLoad(_Part):
     series: list[DashboardSecond]
 
 
-class UserLevel(_Part):
+class UserLevel(ResultPart):
     """One attempt of the search for the number of users."""
 
     users: int
@@ -72,7 +70,7 @@ class UserLevel(_Part):
     client_cpu_cores: float
 
 
-class UserSearch(_Part):
+class UserSearch(ResultPart):
     """The greatest number of users that the viewer holds while the engine works."""
 
     levels: list[UserLevel]
@@ -81,7 +79,7 @@ class UserSearch(_Part):
     at_least: bool = Field(description="the load generator, not the viewer, was the limit, or nothing failed")
 
 
-class Dashboard(_Part):
+class Dashboard(ResultPart):
     """A load test of the live map."""
 
     users: int

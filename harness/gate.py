@@ -16,12 +16,13 @@ from enum import StrEnum
 from statistics import geometric_mean
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.errors import InvalidRun, UsageError
 from harness.headline import HEADLINES, Headline, figures, headline
 from harness.hop_price import HopPrice, by_route, route_of
 from harness.result import Confidence, EngineResult, Result, Verdict
+from harness.result_part import ResultPart
 from harness.scenario import Scenario
 from harness.statistics import MIN_TRIALS, Interval, adjusted, typical, unpaired_ratio
 
@@ -60,11 +61,7 @@ class Status(StrEnum):
     NOT_MEASURED = "not measured"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Change(_Part):
+class Change(ResultPart):
     """A headline figure of one engine in both runs."""
 
     engine: str
@@ -87,7 +84,7 @@ class Change(_Part):
         return min(ends), max(ends)
 
 
-class VerdictChange(_Part):
+class VerdictChange(ResultPart):
     """The verdicts on an engine of OLD in both runs."""
 
     engine: str
@@ -96,7 +93,7 @@ class VerdictChange(_Part):
     reason: str = Field(description="why it fails the build; empty if it does not")
 
 
-class Gate(_Part):
+class Gate(ResultPart):
     """Two runs compared: whether NEW passes, and what that rests on."""
 
     old_run_id: str

@@ -3,18 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.result import Environment, save_whole
+from harness.result_part import ResultPart
 
 PaceVerdict = Literal["kept", "not kept", "invalid"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PathPace(_Part):
+class PathPace(ResultPart):
     """A rate at which upserts came, and how the path behind the engine dealt with them.
 
     Attributes:
@@ -54,7 +49,7 @@ class PathPace(_Part):
     cpu_cores: dict[str, float]
 
 
-class PathCapacity(_Part):
+class PathCapacity(ResultPart):
     """How fast each is alone, with everything there before it starts: first the writer, then the probe.
 
     Attributes:
@@ -74,7 +69,7 @@ class PathCapacity(_Part):
     probe_cpu_s: float
 
 
-class PathBench(_Part):
+class PathBench(ResultPart):
     """All of it.
 
     Attributes:

@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.result import Environment, save_whole
+from harness.result_part import ResultPart
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ProducerPair(_Part):
+class ProducerPair(ResultPart):
     """Two measurements, one right after the other: acknowledged records per second, and ours over Kafka's."""
 
     ours_records_per_s: float
@@ -19,7 +14,7 @@ class ProducerPair(_Part):
     ratio: float
 
 
-class ProducerPace(_Part):
+class ProducerPace(ResultPart):
     """A rate at which the generator was to send, and how late it was; percentiles over the measured time."""
 
     rate_records_per_s: int
@@ -29,7 +24,7 @@ class ProducerPace(_Part):
     schedule_error_ms_max: float
 
 
-class ProducerBench(_Part):
+class ProducerBench(ResultPart):
     """All of it.
 
     Attributes:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.result_part import ResultPart
 
 #: `pass`: 0 lost and 0 miscounted records.
 Verdict = Literal["pass", "fail", "unknown", "not applicable"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PlannedFault(_Part):
+class PlannedFault(ResultPart):
     """A fault of the plan, which follows from the seed alone, but for whom it is not for."""
 
     trial: int = Field(description="the number of the plan's trial, from 1")
@@ -24,7 +22,7 @@ class PlannedFault(_Part):
     not_for: list[str] = Field([], description="engines of the run that have not got what it harms")
 
 
-class RestartNote(_Part):
+class RestartNote(ResultPart):
     """A process that died and was started again."""
 
     process: str
@@ -34,7 +32,7 @@ class RestartNote(_Part):
     ready_s: float | None
 
 
-class WrongCell(_Part):
+class WrongCell(ResultPart):
     """A cell whose count is not the expected one; a count is null where the cell does not exist."""
 
     window_s: int
@@ -45,7 +43,7 @@ class WrongCell(_Part):
     observed: int | None
 
 
-class FaultOutcome(_Part):
+class FaultOutcome(ResultPart):
     """What came of one fault in one trial.
 
     Records are put down to the last fault that had begun when they were due; records due before all faults, to the
@@ -68,10 +66,10 @@ class FaultOutcome(_Part):
     lost_records: int | None
     surplus_records: int | None
     wrong_cells: list[WrongCell] = Field([], description="up to ten")
-    restarts: list[RestartNote] = []
+    restarts: list[RestartNote] = Field([])
 
 
-class ControlBand(_Part):
+class ControlBand(ResultPart):
     """What is normal: by a trial without faults in `chaos`, else by the trial itself before its first fault."""
 
     engine: str
@@ -81,7 +79,7 @@ class ControlBand(_Part):
     worst_staleness_s: float
 
 
-class Resilience(_Part):
+class Resilience(ResultPart):
     """All faults of a run, and the controls beside them."""
 
     seed: int = Field(description="of the plan")

@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from harness.dashboard_result import Dashboard
 from harness.resilience_result import Resilience
+from harness.result_part import ResultPart
 from harness.soak_result import Soak
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -27,11 +28,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class CellExample(_Part):
+class CellExample(ResultPart):
     """One cell whose count is not the expected one; a count is null where the cell does not exist."""
 
     window_s: int
@@ -42,15 +39,15 @@ class CellExample(_Part):
     observed: int | None
 
 
-class Examples(_Part):
+class Examples(ResultPart):
     """Up to ten examples of each kind of difference."""
 
-    missing: list[CellExample] = []
-    extra: list[CellExample] = []
-    mismatched: list[CellExample] = []
+    missing: list[CellExample] = Field([])
+    extra: list[CellExample] = Field([])
+    mismatched: list[CellExample] = Field([])
 
 
-class DeadLetters(_Part):
+class DeadLetters(ResultPart):
     """Malformed lines: how many were sent, how many arrived in the dead-letter topic, and how the two sets differ."""
 
     expected: int
@@ -59,7 +56,7 @@ class DeadLetters(_Part):
     extra: int
 
 
-class Correctness(_Part):
+class Correctness(ResultPart):
     """Every cell compared with the ground truth. All but the `*_records` fields count cells."""
 
     expected: int = Field(description="cells of the ground truth that must be counted")
@@ -76,7 +73,7 @@ class Correctness(_Part):
     dead_letters: DeadLetters
 
 
-class AnswerExample(_Part):
+class AnswerExample(ResultPart):
     """One answer that is not the expected one; a value is null where there is none."""
 
     key: str
@@ -84,15 +81,15 @@ class AnswerExample(_Part):
     observed: int | None
 
 
-class AnswerExamples(_Part):
+class AnswerExamples(ResultPart):
     """Up to ten examples of each kind of difference."""
 
-    missing: list[AnswerExample] = []
-    extra: list[AnswerExample] = []
-    mismatched: list[AnswerExample] = []
+    missing: list[AnswerExample] = Field([])
+    extra: list[AnswerExample] = Field([])
+    mismatched: list[AnswerExample] = Field([])
 
 
-class Approximation(_Part):
+class Approximation(ResultPart):
     """How far approximate answers are from the exact ones, relative to these."""
 
     standard_error: float = Field(description="the greatest that the query's definition allows")
@@ -101,7 +98,7 @@ class Approximation(_Part):
     error_mean_bound: float = Field(description="the greatest mean error, whichever way, that chance explains")
 
 
-class Answers(_Part):
+class Answers(ResultPart):
     """The answers to a query other than counts, each compared with the truth. See docs/queries.md."""
 
     query: str
@@ -118,7 +115,7 @@ class Answers(_Part):
     dead_letters: DeadLetters
 
 
-class Spread(_Part):
+class Spread(ResultPart):
     """A distribution of durations, in milliseconds."""
 
     p50: float
@@ -131,7 +128,7 @@ class Spread(_Part):
     histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
 
 
-class Emission(_Part):
+class Emission(ResultPart):
     """When answers to a query other than counts were final in Redis: those of the measured time that were due."""
 
     freshness_ms: Spread = Field(description="since the last record that the answer tells of was due")
@@ -139,7 +136,7 @@ class Emission(_Part):
     revised: int = Field(description="answers whose values changed after they were first visible")
 
 
-class Latency(_Part):
+class Latency(ResultPart):
     """Latency from the intended send time to visibility in Redis, of the records of the measured time.
 
     The mean is exact; the quantiles are those of first-in-first-out matching within each cell.
@@ -160,14 +157,14 @@ class Latency(_Part):
     histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
 
 
-class Throughput(_Part):
+class Throughput(ResultPart):
     """Records per second over the measured time."""
 
     offered: float = Field(description="what the schedule asked for")
     sustained: float = Field(description="what became visible in Redis")
 
 
-class Cost(_Part):
+class Cost(ResultPart):
     """The engine's process group, from the kernel's accounting, over the measured time."""
 
     records: int = Field(description="due in the time that counts")
@@ -177,7 +174,7 @@ class Cost(_Part):
     rss_bytes_peak: int
 
 
-class ProcessCost(_Part):
+class ProcessCost(ResultPart):
     """What another process of the run used over the measured time.
 
     The roles: `pipeline` is what records pass through besides the engine, `load` makes and keeps them, `measuring` is
@@ -192,7 +189,7 @@ class ProcessCost(_Part):
     rss_bytes_peak: int
 
 
-class Pauses(_Part):
+class Pauses(ResultPart):
     """Pauses of the JVM for collecting garbage over the measured time, from its own log."""
 
     process: str
@@ -201,7 +198,7 @@ class Pauses(_Part):
     max_ms: float
 
 
-class TopicBytes(_Part):
+class TopicBytes(ResultPart):
     """Bytes in the broker's log at the end of the trial, as stored: compressed, and with the overhead of batches."""
 
     input: int
@@ -209,7 +206,7 @@ class TopicBytes(_Part):
     dead_letter: int
 
 
-class Hop(_Part):
+class Hop(ResultPart):
     """One hop of the records' way, over all records that were taken apart."""
 
     name: str = Field(description="send, append, engine or sink; no sink where engines wrote Redis directly")
@@ -219,7 +216,7 @@ class Hop(_Part):
     negative_count: int = Field(description="below the clocks' resolution: overtaking within a cell, or clocks apart")
 
 
-class WaterfallBand(_Part):
+class WaterfallBand(ResultPart):
     """The mean hops of the records in one band of latency; they add up to the band's mean latency."""
 
     name: str
@@ -228,7 +225,7 @@ class WaterfallBand(_Part):
     hops_ms: dict[str, float]
 
 
-class Waterfall(_Part):
+class Waterfall(ResultPart):
     """Latency taken apart: intended, produced, appended by the broker, emitted by the engine, visible in Redis.
 
     Where engines wrote Redis directly, nobody saw what they emitted, and the hop `engine` ends in Redis.
@@ -239,7 +236,7 @@ class Waterfall(_Part):
     bands: list[WaterfallBand]
 
 
-class Generator(_Part):
+class Generator(ResultPart):
     """How well the open-loop generator kept its schedule. Error: actual less intended send time."""
 
     schedule_error_ms_p50: float
@@ -251,7 +248,7 @@ class Generator(_Part):
     failed_records: int
 
 
-class Sample(_Part):
+class Sample(ResultPart):
     """One second of a trial. `t_s` is 0 at the start of the measured time and negative during warm-up."""
 
     t_s: float
@@ -267,14 +264,14 @@ class Sample(_Part):
     rss_bytes: int | None
 
 
-class SteadyState(_Part):
+class SteadyState(ResultPart):
     """Whether latency had settled by the end of the warm-up (MSER). Nothing of the measured time is ever left out."""
 
     settled: bool | None = Field(description="null if the trial was too short to tell")
     settled_from_s: int | None = Field(description="where it settled; 0 is the start of the measured time")
 
 
-class _Outcome(_Part):
+class _Outcome(ResultPart):
     """What is told both of a single trial and of all trials of an engine."""
 
     verdict: Verdict
@@ -300,13 +297,13 @@ class TrialResult(_Outcome):
     steady: SteadyState | None
     cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
     clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
-    other_costs: list[ProcessCost] = []
+    other_costs: list[ProcessCost] = Field([])
     pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
     kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")
     waterfall: Waterfall | None
     recording: str | None = Field(None, description="name of the file beside the result that `ringbench view` replays")
     flame_graphs: list[str] = Field([], description="names of the files beside the result, by --profile")
-    series: list[Sample] = []
+    series: list[Sample] = Field([])
 
 
 class EngineResult(_Outcome):
@@ -318,7 +315,7 @@ class EngineResult(_Outcome):
     trials: list[TrialResult]
 
 
-class Confidence(_Part):
+class Confidence(ResultPart):
     """An estimate with its bootstrap confidence interval."""
 
     estimate: float
@@ -327,7 +324,7 @@ class Confidence(_Part):
     confidence: float
 
 
-class Figure(_Part):
+class Figure(ResultPart):
     """A headline figure of one engine, over its trials. The estimate is the geometric mean of the trials' figures."""
 
     engine: str
@@ -336,7 +333,7 @@ class Figure(_Part):
     interval: Confidence | None = Field(description="null with too few trials")
 
 
-class Ratio(_Part):
+class Ratio(ResultPart):
     """A figure of engine `a` relative to that of `b`, paired by block; below 1, `a` is the better."""
 
     a: str
@@ -349,7 +346,7 @@ class Ratio(_Part):
     first_p_value: float | None
 
 
-class Drift(_Part):
+class Drift(ResultPart):
     """Whether a figure drifted over the trials of the run, whichever engine they were of."""
 
     figure: str
@@ -357,7 +354,7 @@ class Drift(_Part):
     p_value: float
 
 
-class BaselineRatio(_Part):
+class BaselineRatio(ResultPart):
     """A figure of an engine relative to the baseline's, of all trials taken together, without an interval."""
 
     engine: str
@@ -365,7 +362,7 @@ class BaselineRatio(_Part):
     ratio: float
 
 
-class Comparison(_Part):
+class Comparison(ResultPart):
     """The engines of a run compared, with intervals, and the tests of what could have misled the comparison."""
 
     confidence: float = Field(description="of each figure's interval, and of all ratios together")
@@ -377,7 +374,7 @@ class Comparison(_Part):
     )
 
 
-class OperatorVolume(_Part):
+class OperatorVolume(ResultPart):
     """Records of one operator in one minute, from the batch job."""
 
     minute_s: int = Field(description="start of the minute, in seconds since the Unix epoch, in event time")
@@ -385,7 +382,7 @@ class OperatorVolume(_Part):
     records: int
 
 
-class Truth(_Part):
+class Truth(ResultPart):
     """The ground truth: a Spark batch job over the archive in S3, and the check from the seed alone."""
 
     engine: str
@@ -398,7 +395,7 @@ class Truth(_Part):
     operator_volume: list[OperatorVolume]
 
 
-class InputFile(_Part):
+class InputFile(ResultPart):
     """A file of a user's own records."""
 
     name: str
@@ -407,7 +404,7 @@ class InputFile(_Part):
     rows: int = Field(description="read, bad ones included")
 
 
-class Input(_Part):
+class Input(ResultPart):
     """A user's own records, as they were read and replayed."""
 
     path: str
@@ -426,7 +423,7 @@ class Input(_Part):
     resolution_ms: int = Field(description="of the event times; records of equal times are spread over it")
 
 
-class CalibrationSummary(_Part):
+class CalibrationSummary(ResultPart):
     """What `ringbench calibrate` last found on this host: the harness's own floor and error."""
 
     calibrated_at: str = Field(description="ISO 8601, UTC")
@@ -438,7 +435,7 @@ class CalibrationSummary(_Part):
     error_ms_max: float = Field(description="greatest distance of a reported percentile from the true one")
 
 
-class Environment(_Part):
+class Environment(ResultPart):
     """The fingerprint of where the run took place."""
 
     host: str = Field(description="a hash that tells hosts apart and names none")
@@ -457,7 +454,7 @@ class Environment(_Part):
     calibration: CalibrationSummary | None = Field(description="null if `ringbench calibrate` has not been run here")
 
 
-class Result(_Part):
+class Result(ResultPart):
     """A whole run."""
 
     schema_version: Literal[2] = SCHEMA_VERSION

@@ -6,15 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from harness.result import Cost, Environment, Generator, Latency, Throughput, Verdict, save_whole
+from harness.result_part import ResultPart
 
 SCHEMA_VERSION = 1
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Dimension(StrEnum):
@@ -44,7 +41,7 @@ class FitQuality(StrEnum):
     NONE = "none"
 
 
-class ScalePoint(_Part):
+class ScalePoint(ResultPart):
     """One load, by its level in each dimension."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,7 +72,7 @@ FIELDS = {
 }
 
 
-class ScaleTrial(_Part):
+class ScaleTrial(ResultPart):
     """One trial of an engine at a point."""
 
     number: int = Field(description="its place among all trials, from 1")
@@ -95,7 +92,7 @@ class ScaleTrial(_Part):
     took_s: float = Field(description="the whole trial, starting and stopping included")
 
 
-class ScaleFit(_Part):
+class ScaleFit(ResultPart):
     """How a figure of an engine grows with a dimension: figure ~ dimension to the power of `exponent`."""
 
     engine: str
@@ -111,7 +108,7 @@ class ScaleFit(_Part):
     off_percent: float | None = Field(description="by how much the farthest level lies off the line")
 
 
-class ScaleControl(_Part):
+class ScaleControl(ResultPart):
     """How much a figure of the base point, which was repeated in the course of it all, differed by itself."""
 
     engine: str
@@ -120,14 +117,14 @@ class ScaleControl(_Part):
     spread_percent: float = Field(description="the greatest over the least")
 
 
-class ScaleEngine(_Part):
+class ScaleEngine(ResultPart):
     """One engine."""
 
     name: str
     version: str | None
 
 
-class Scale(_Part):
+class Scale(ResultPart):
     """A whole scaling."""
 
     schema_version: int = SCHEMA_VERSION

@@ -8,19 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.clock_offset import ClockOffset
 from harness.result import save_whole
+from harness.result_part import ResultPart
 
 SCHEMA_VERSION: Literal[1] = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Stream(_Part):
+class Stream(ResultPart):
     """What all shards of one stream have in common: shards of which any of this differs do not belong together."""
 
     scenario: str
@@ -35,7 +32,7 @@ class Stream(_Part):
     schedule_error_limit_ms: float = Field(description="the scenario's `limits.schedule_error_ms_p99`")
 
 
-class Sent(_Part):
+class Sent(ResultPart):
     """What became of a load, or of a part of it."""
 
     sent_records: int
@@ -49,7 +46,7 @@ class Sent(_Part):
     schedule_error_histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
 
 
-class ShardResult(_Part):
+class ShardResult(ResultPart):
     """One shard of a stream, as its machine sent it."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -69,7 +66,7 @@ class ShardResult(_Part):
     invalid_reasons: list[str]
 
 
-class ShardClock(_Part):
+class ShardClock(ResultPart):
     """The clock of a shard's machine against the broker's, by both comparisons."""
 
     shard: int
@@ -78,7 +75,7 @@ class ShardClock(_Part):
     high_ms: float = Field(description="and by at most this")
 
 
-class MergedShards(_Part):
+class MergedShards(ResultPart):
     """All shards of a stream, put together."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.result_part import ResultPart
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class SoakSeries(_Part):
+class SoakSeries(ResultPart):
     """Readings of one resource, at the times of its trial."""
 
     process: str
@@ -20,7 +18,7 @@ class SoakSeries(_Part):
     values: list[float | None] = Field(description="null where there was nothing to be read")
 
 
-class SoakGrowth(_Part):
+class SoakGrowth(ResultPart):
     """How a resource grew, and whether that is a leak.
 
     With restarts, each process is judged by itself; this is the one that did worst, or was there for longest.
@@ -38,14 +36,14 @@ class SoakGrowth(_Part):
     growth_per_hour_high: float | None = None
 
 
-class SoakVerified(_Part):
+class SoakVerified(ResultPart):
     """Counts that were verified while the trial went on."""
 
     windows: int = Field(description="seconds of the load, from its start, whose counts were compared")
     wrong_cells: int
 
 
-class SoakTrial(_Part):
+class SoakTrial(ResultPart):
     """One engine's trial."""
 
     engine: str
@@ -61,7 +59,7 @@ class SoakTrial(_Part):
     growth: list[SoakGrowth]
 
 
-class Soak(_Part):
+class Soak(ResultPart):
     """A soak test: what was watched, and what grew."""
 
     duration_s: int

@@ -5,19 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.result import Cost, Environment, Generator, Latency, Verdict, save_whole
+from harness.result_part import ResultPart
 from harness.search import Kind
 
 SCHEMA_VERSION = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class LagGrowth(_Part):
+class LagGrowth(ResultPart):
     """Growth of the lag over the measured time, in records per second, with its interval (Theil-Sen)."""
 
     estimate: float
@@ -25,7 +22,7 @@ class LagGrowth(_Part):
     high: float
 
 
-class SweepAttempt(_Part):
+class SweepAttempt(ResultPart):
     """One rate that was tried."""
 
     kind: Kind
@@ -42,7 +39,7 @@ class SweepAttempt(_Part):
     generator: Generator | None
 
 
-class SweepAnswer(_Part):
+class SweepAnswer(ResultPart):
     """What the search has found for an engine."""
 
     rate_records_per_s: int | None = Field(description="the highest rate that a longer run confirmed; null if none was")
@@ -51,7 +48,7 @@ class SweepAnswer(_Part):
     knee_records_per_s: int | None = Field(description="the knee of p99 against load (Kneedle); null if there is none")
 
 
-class SweepEngine(_Part):
+class SweepEngine(ResultPart):
     """One engine's search."""
 
     name: str
@@ -65,7 +62,7 @@ class SweepEngine(_Part):
     )
 
 
-class Sweep(_Part):
+class Sweep(ResultPart):
     """A whole sweep."""
 
     schema_version: int = SCHEMA_VERSION
