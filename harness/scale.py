@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engines.contract.record import LOCATIONS
 from harness.attempt import Attempted, attempt, find_unfinished, key_of
+from harness.engines import check_route
 from harness.errors import UsageError
 from harness.result import Verdict
 from harness.run import rehearse
@@ -67,8 +68,10 @@ def scale(
 
     Raises:
         UsageError: the scenario has an input, faults, surges, a profile, or something that a level does not go with.
+        ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: a trial could not take place.
     """
+    check_route(scenario.engines, scenario.route, session_options.engine_paths)
     scenario.refuse_input("scale")
     scenario.refuse_query("`ringbench scale`", "measures counts only")
     scenario.refuse_cluster("scale")

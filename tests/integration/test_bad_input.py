@@ -85,6 +85,7 @@ def test_faults_are_refused_where_they_are_not_injected(tmp_path: Path, command:
         (("loadtest", "--headless"), "loadtest"),
         (("run", "--engine", "synthetic"), "the engine synthetic"),
         (("sweep", "--engine", "synthetic"), "the engine synthetic"),
+        (("scale", "--engine", "synthetic"), "the engine synthetic"),
     ],
 )
 def test_the_direct_route_is_refused_where_it_cannot_be(tmp_path: Path, command: tuple[str, ...], word: str) -> None:
