@@ -122,7 +122,7 @@ def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, 
         reasons.append(
             f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
         )
-    negative = sum(slot["negative_count"] for slot in trial.measured.get("slots", {}).values())
+    negative = sum(trial.measured[part]["negative_count"] for part in ("warmup", "latencies") if part in trial.measured)
     found = _correctness(trial, truth, expected)
     # One record counted twice shows the next too early.
     counts_are_right = not truth or (found is not None and not found.lost_records and not found.surplus_records)
@@ -157,22 +157,18 @@ def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
 
     What a surge or another rate does to latency says nothing of the warm-up.
     """
-    if not trial.measured.get("slots"):
+    if not trial.measured.get("slot_means_ms"):
         return None
     spec = workload.specification
     slot_s = slot_length_s(spec.duration_s)
     warmup_slots = -(-spec.warmup_s // slot_s)
     means_ms = np.full(warmup_slots + workload.quiet_s // slot_s, np.nan)
-    for slot, durations in _slots(trial).items():
-        if slot + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
-            means_ms[slot + warmup_slots] = durations.mean_ms
+    for slot, mean_ms in trial.measured["slot_means_ms"].items():
+        if int(slot) + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
+            means_ms[int(slot) + warmup_slots] = mean_ms
     settled = has_settled(means_ms, warmup_slots)
     first = steady_from(means_ms)
     return SteadyState(settled=settled, settled_from_s=None if first is None else (first - warmup_slots) * slot_s)
-
-
-def _slots(trial: Trial) -> dict[int, Durations]:
-    return {int(slot): Durations.from_json(found) for slot, found in trial.measured.get("slots", {}).items()}
 
 
 def _measured_records(workload: Workload) -> int:
@@ -180,12 +176,9 @@ def _measured_records(workload: Workload) -> int:
 
 
 def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Latency | None:
-    if trial.broken_off:
+    if trial.broken_off or "latencies" not in trial.measured:
         return None
-    total = Durations()
-    for slot, durations in _slots(trial).items():
-        if slot >= 0:
-            total.merge(durations)
+    total = Durations.from_json(trial.measured["latencies"])
     if not total.count:
         return None
     due = _measured_records(workload)

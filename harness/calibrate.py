@@ -380,9 +380,8 @@ def _counts(case: Case, faults: dict[str, int], result: TrialResult) -> list[Cou
 
 def _stalls(stall: Stall, trial: Trial, workload: Workload) -> list[StallRow]:
     """Every record that was due in the stall must be reported to have waited for its end."""
-    total = Durations()
-    for slot in trial.measured["slots"].values():
-        total.merge(Durations.from_json(slot))
+    total = Durations.from_json(trial.measured["latencies"])
+    total.merge(Durations.from_json(trial.measured["warmup"]))
     start_ns, end_ns = (
         each - trial.anchor_ns for each in (stall.start_ns + STALL_EDGE_NS, stall.end_ns - STALL_EDGE_NS)
     )

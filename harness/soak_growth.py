@@ -27,7 +27,7 @@ SETTLE_S = 60.0
 #: A JVM's heap grows until it is collected as a whole, and engines keep so many old checkpoints.
 SETTLE_JVM_S = 600.0
 #: The probe keeps the latencies of so long a time: `harness.workers.probe.KEPT_SECONDS`.
-SETTLE_PROBE_S = 900.0
+SETTLE_PROBE_S = 120.0
 #: After what Kafka keeps, segments go away by and by; it holds the files of all of them open.
 SETTLE_LOG_S = 180.0
 
@@ -50,7 +50,7 @@ class _Settled:
         jvm = process in ("kafka", "s3") or (process == "engine" and self.java)
         if jvm and resource in (MEMORY, CHECKPOINT):
             return SETTLE_JVM_S
-        return SETTLE_PROBE_S if (process, resource) == ("probe", MEMORY) else usual_s
+        return usual_s + SETTLE_PROBE_S * ((process, resource) == ("probe", MEMORY))
 
 
 def growths(

@@ -10,7 +10,7 @@ MAX_SLOTS = 600
 
 
 def slot_length_s(duration_s: int) -> int:
-    """Length in seconds of the slots whose distributions are kept apart: `MAX_SLOTS` at most, however long the run."""
+    """Length in seconds of the slots whose means are kept apart: `MAX_SLOTS` at most, however long the run."""
     return -(-duration_s // MAX_SLOTS)
 
 

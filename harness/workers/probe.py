@@ -7,7 +7,7 @@ carry the time, the probe need not hurry: it reads what has gathered, a few time
 
 import json
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
 
 #: The distributions of so many seconds are kept; of those before, their quantiles.
-KEPT_SECONDS = 900
+KEPT_SECONDS = 120
 
 
 class Probe(Follower):
@@ -39,9 +39,10 @@ class Probe(Follower):
         workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
         self._codes = CellCodes(workload.locations)
-        self._slots: dict[int, Durations] = defaultdict(
-            _durations
-        )  # by slot of the intended time, negative in the warm-up
+        self._warmup, self._measured = _durations(), _durations()
+        # Records, and the sum of their latencies, by slot of the intended time, negative in the warm-up.
+        self._slot_records: Counter[int] = Counter()
+        self._slot_sums_ns: Counter[int] = Counter()
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
         self._quantiles_ms: dict[int, list[float | None]] = {}  # by second, of those whose distribution is gone
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
@@ -88,10 +89,19 @@ class Probe(Follower):
         latencies_ns = at_ns - offsets_ns
         _record(self._seconds, at_ns // NANOSECONDS_PER_S, latencies_ns)
         self._let_go()
-        measured_s = offsets_ns // NANOSECONDS_PER_S - self.job.workload.warmup_s
-        _record(self._slots, measured_s // slot_length_s(self.job.workload.duration_s), latencies_ns)
+        self._add(offsets_ns // NANOSECONDS_PER_S - self.job.workload.warmup_s, latencies_ns)
         chosen, at = places(self._indexes, window.indexes[certain])
         self._visible_ms[at] = window.seen_ms[certain][chosen]
+
+    def _add(self, measured_s: NDArray[np.int64], latencies_ns: NDArray[np.int64]) -> None:
+        """Add latencies of records that were due so many seconds after the start of the measured time."""
+        self._warmup.record_ns(latencies_ns[measured_s < 0])
+        self._measured.record_ns(latencies_ns[measured_s >= 0])
+        slots = measured_s // slot_length_s(self.job.workload.duration_s)
+        for slot in np.unique(slots).tolist():
+            of_slot = latencies_ns[slots == slot]
+            self._slot_records[slot] += len(of_slot)
+            self._slot_sums_ns[slot] += int(of_slot.sum())
 
     def _let_go(self) -> None:
         """Keep of old seconds' distributions the quantiles only: a long run is not to need ever more memory.
@@ -130,7 +140,11 @@ class Probe(Follower):
         measured = {
             "unknown_cells": self._unknown_cells,
             "count_regressions": self._trajectories.regressions,
-            "slots": {slot: found.as_json() for slot, found in sorted(self._slots.items())},
+            "warmup": self._warmup.as_json(),
+            "latencies": self._measured.as_json(),
+            "slot_means_ms": {
+                slot: self._slot_sums_ns[slot] / records / 1e6 for slot, records in sorted(self._slot_records.items())
+            },
             "by_step": sorted(self._steps.items()),
             "by_second": {
                 second: (count, *(self._quantiles_ms.get(second) or _quantiles_ms(self._seconds.get(second))))

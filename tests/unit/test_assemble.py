@@ -37,7 +37,7 @@ def _generator(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def _slot(count: int, each_ms: float = 2.0) -> dict[str, Any]:
+def _latencies(count: int, each_ms: float = 2.0) -> dict[str, Any]:
     durations = Durations(tolerance_us=1000)
     durations.record_ns(np.full(count, int(each_ms * 1e6)))
     return durations.as_json()
@@ -50,7 +50,9 @@ def _result(trial: Trial, truth: TrialTruth | None, scenario: Scenario = SCENARI
 def _trial(**changes: Any) -> Trial:
     well_formed = 600 - len(EXPECTED.malformed_lines)
     measured = {
-        "slots": {str(slot): _slot(95) for slot in range(-2, 4)},
+        "warmup": _latencies(2 * 95),
+        "latencies": _latencies(4 * 95),
+        "slot_means_ms": {str(slot): 2.0 for slot in range(-2, 4)},
         "visible_records": well_formed,
         "updates": 550,
         "count_regressions": 0,
@@ -125,7 +127,7 @@ def test_a_path_that_does_not_keep_up_makes_the_run_invalid_but_not_under_faults
 
 def test_a_negative_latency_makes_the_run_invalid() -> None:
     trial = _trial()
-    trial.measured["slots"]["0"]["negative_count"] = 1
+    trial.measured["latencies"]["negative_count"] = 1
     (found,) = invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
     assert "visible before they were due" in found
 
@@ -162,7 +164,7 @@ def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clo
     observed = dict(EXPECTED.counts)
     observed[next(iter(observed))] += 1
     trial = _trial(observed=observed)
-    trial.measured["slots"]["0"]["negative_count"] = 1
+    trial.measured["warmup"]["negative_count"] = 1
     assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
     assert _result(trial, TRUTH).verdict is Verdict.FAIL
 
@@ -171,8 +173,11 @@ LONG = SCENARIO.model_copy(update={"warmup_s": 5, "duration_s": 40})
 
 
 def _settling(means_ms: dict[int, float], scenario: Scenario = LONG) -> TrialResult:
-    trial = _trial()
-    trial.measured["slots"] = {str(slot): _slot(95, means_ms.get(slot, 2.0 + slot % 3)) for slot in range(-5, 40)}
+    trial, found_ms = _trial(), {slot: means_ms.get(slot, 2.0 + slot % 3) for slot in range(-5, 40)}
+    measured = Durations(tolerance_us=1000)
+    for slot in range(40):
+        measured.merge(Durations.from_json(_latencies(95, found_ms[slot])))
+    trial.measured |= {"latencies": measured.as_json(), "slot_means_ms": {str(at): ms for at, ms in found_ms.items()}}
     return _result(trial, None, scenario)
 
 

@@ -67,10 +67,24 @@ def test_a_child_keeps_its_newest_events_and_those_that_are_no_progress(
         assert (talker.latest("port"), talker.latest("number"), talker.latest("total")) == (7, 99, 100)
 
 
-def test_old_seconds_keep_their_quantiles() -> None:
-    probe = Probe(
+def _probe() -> Probe:
+    return Probe(
         ProbeJob(workload=WORKLOAD.specification, anchor="", redis_url="redis://unused:1", namespace="x", output="")
     )
+
+
+def test_latencies_of_the_warm_up_are_kept_apart_and_each_slot_has_its_mean() -> None:
+    probe = _probe()
+    probe._add(np.array([-1, -1, 0, 0, 1]), np.array([900, 700, 10, 30, 50]) * 1_000_000)
+    probe._add(np.array([1]), np.array([70]) * 1_000_000)
+    assert (probe._warmup.count, probe._warmup.max_ms) == (2, 900)
+    assert (probe._measured.count, probe._measured.max_ms, probe._measured.mean_ms) == (4, 70, 40)
+    means_ms = {slot: probe._slot_sums_ns[slot] / records / 1e6 for slot, records in probe._slot_records.items()}
+    assert means_ms == {-1: 800, 0: 20, 1: 60}
+
+
+def test_old_seconds_keep_their_quantiles() -> None:
+    probe = _probe()
     for second in range(KEPT_SECONDS + 5):
         probe._seconds[second].record_ns(np.array([second * 1_000_000]))
     probe._let_go()
