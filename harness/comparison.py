@@ -6,7 +6,7 @@ turn forwards and backwards (A B B A), so that the ratio within a block is free 
 
 from itertools import combinations
 
-from harness.headline import HEADLINES, Headline, figures, ratios_to_baseline
+from harness.headline import Headline, figures, headlines_of, ratios_to_baseline
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
 
@@ -22,7 +22,8 @@ def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE)
     `confidence` is that of each figure's interval by itself, and of all ratios together (Bonferroni): if no engine
     differs from another, the chance that any winner is named in the whole run is at most 1 - confidence.
     """
-    ranked = [each for each in HEADLINES if each.ranked]
+    headlines = headlines_of(engines)
+    ranked = [each for each in headlines if each.ranked]
     pairs = list(combinations(engines, 2))
     each_confidence = adjusted(confidence, max(1, len(pairs) * len(ranked)))
     return Comparison(
@@ -30,7 +31,7 @@ def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE)
         figures=[
             Figure(engine=engine.name, figure=of.name, trials=found, interval=_model(typical(found, confidence)))
             for engine in engines
-            for of in HEADLINES
+            for of in headlines
             if (found := figures(_by_block(engine), of))
         ],
         ratios=[_ratio(a, b, of, each_confidence) for of in ranked for a, b in pairs],

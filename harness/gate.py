@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.errors import InvalidRun, UsageError
-from harness.headline import HEADLINES, Headline, figures, headline
+from harness.headline import Headline, figures, headline, headlines_of
 from harness.hop_price import HopPrice, by_route, route_of
 from harness.result import Confidence, EngineResult, Result, Verdict
 from harness.result_part import ResultPart
@@ -300,7 +300,7 @@ def gate(
     _check_valid(old, new)
     both = _in_both(old, new)
     has_intervals = _has_intervals(both, point_estimates=point_estimates)
-    pairs = [_pair(before, after, of) for before, after in both for of in HEADLINES]
+    pairs = [_pair(before, after, of) for before, after in both for of in headlines_of(old.engines)]
     changes = judge(pairs, max_regression_percent, confidence, has_intervals=has_intervals)
     verdicts = [_verdict_change(engine, new) for engine in old.engines]
     reasons = [each.reason for each in verdicts if each.reason] + [each.reason for each in changes if each.reason]

@@ -1,6 +1,6 @@
 """The headline figures: what trials are compared by, within a run and across runs, and engines with the baseline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from harness.result import BaselineRatio, EngineResult, TrialResult, Verdict
@@ -38,7 +38,11 @@ def _latency(name: str) -> Callable[[TrialResult | EngineResult], float | None]:
     return lambda trial: getattr(trial.latency_ms, name) if trial.latency_ms else None
 
 
-HEADLINES = (
+def _delay(name: str) -> Callable[[TrialResult | EngineResult], float | None]:
+    return lambda trial: getattr(trial.emission.delay_ms, name) if trial.emission else None
+
+
+_OF_COUNTS = (
     Headline("latency_ms_p50", "latency p50", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p50")),
     Headline("latency_ms_p99", "latency p99", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p99")),
     Headline("latency_ms_p999", "latency p99.9", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("p999")),
@@ -52,6 +56,13 @@ HEADLINES = (
         0.0,
         lambda trial: trial.throughput_records_per_s.sustained if trial.throughput_records_per_s else None,
     ),
+)
+_OF_ANSWERS = (
+    Headline("emission_delay_ms_p50", "emission delay p50", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p50")),
+    Headline("emission_delay_ms_p99", "emission delay p99", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p99")),
+    Headline("emission_delay_ms_mean", "emission delay mean", "ms", True, False, CLOCK_RESOLUTION_MS, _delay("mean")),
+)
+_OF_ALL = (
     Headline(
         "cpu_s_per_million_records",
         "CPU per million records",
@@ -73,9 +84,18 @@ HEADLINES = (
 )
 
 
+#: Of runs that asked for counts, and of those with another query.
+HEADLINES, ANSWER_HEADLINES = _OF_COUNTS + _OF_ALL, _OF_ANSWERS + _OF_ALL
+
+
+def headlines_of(engines: Iterable[EngineResult]) -> tuple[Headline, ...]:
+    """What `engines` are compared by, all of which were asked the same."""
+    return ANSWER_HEADLINES if any(engine.answers for engine in engines) else HEADLINES
+
+
 def headline(name: str) -> Headline:
     """The headline figure called `name`."""
-    return next(each for each in HEADLINES if each.name == name)
+    return next(each for each in HEADLINES + ANSWER_HEADLINES if each.name == name)
 
 
 def figures(trials: list[TrialResult], of: Headline) -> list[float] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.headline import HEADLINES, Headline, headline
+from collections.abc import Iterable
+
+from harness.headline import Headline, headline, headlines_of
 from harness.result import Comparison, Confidence, Drift, Figure, Ratio, Result
 from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
 from reports.tables import Section, Table
@@ -27,7 +29,7 @@ def comparison_section(result: Result) -> Section | None:
     if not found:
         return None
     names = [engine.name for engine in result.engines]
-    tables = [_figures(found, names), _ratios(found), _drifts(found)]
+    tables = [_figures(found, names, headlines_of(result.engines)), _ratios(found), _drifts(found)]
     warnings = [text for drift in found.drifts if (text := drift_warning(drift))]
     warnings += [text for ratio in found.ratios if (text := _order_warning(ratio))]
     return Section(
@@ -59,9 +61,9 @@ def _order_warning(ratio: Ratio) -> str:
     )
 
 
-def _figures(comparison: Comparison, names: list[str]) -> Table:
+def _figures(comparison: Comparison, names: list[str], headlines: Iterable[Headline]) -> Table:
     by_name = {(figure.engine, figure.figure): figure for figure in comparison.figures}
-    rows = [(_label(of), *(_figure_text(of, by_name.get((name, of.name))) for name in names)) for of in HEADLINES]
+    rows = [(_label(of), *(_figure_text(of, by_name.get((name, of.name))) for name in names)) for of in headlines]
     return Table(
         f"Estimate [{confidence_text(comparison.confidence)} % interval] of each figure over the trials",
         ("figure", *names),
