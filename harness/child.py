@@ -124,6 +124,11 @@ def module_command(module: str, *arguments: str, python: str = sys.executable) -
     return [python, "-P", "-m", module, *arguments]
 
 
+#: By worker. The probe makes large arrays and small ones that stay, second by second. glibc soon takes both from one
+#: heap, which then grows for as long as the run lasts; arrays of their own go back to the system.
+_MALLOC = {"probe": {"MALLOC_MMAP_THRESHOLD_": "131072"}}
+
+
 def start_worker(
     module: str, job: Job, directory: Path, env: Mapping[str, str] | None = None, *, name: str = ""
 ) -> Child:
@@ -132,4 +137,5 @@ def start_worker(
     path = directory / f"{name}.job.json"
     save_job(job, path)
     argv = module_command(f"harness.workers.{module}", str(path))
+    env = {**_MALLOC.get(module, {}), **(env or {})}
     return Child(name.replace("_", " "), argv, log_path=directory / f"{name}.log", env=env)
