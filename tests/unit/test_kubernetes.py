@@ -42,6 +42,9 @@ BASE = DEPLOY / "base"
 #: What comes with Flink's operator.
 OPERATORS_ACCOUNT = "flink"
 SECRETIVE = re.compile(r"PASSWORD|SECRET|TOKEN|ACCESS_KEY")
+kustomizing = pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="there is no kubectl on PATH, which has kustomize in it"
+)
 #: What kustomize adds to the names of what it generates.
 HASH = re.compile(r"-[a-z0-9]{10}$")
 
@@ -128,26 +131,24 @@ def test_what_pods_refer_to_is_there_and_all_that_is_generated_is_referred_to(di
 def _references(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Kind and name of all that a manifest's pods need."""
     pod, spec = pod_of(manifest), manifest["spec"]
+    accounts = (pod.get("serviceAccountName"), spec.get("serviceAccount"))
+    yield from (("ServiceAccount", each) for each in accounts if each)
+    yield from (("image", each["image"]) for each in (spec, *containers(manifest)) if "image" in each)
     for volume in pod.get("volumes", []):
-        if "configMap" in volume:
-            yield "generated", volume["configMap"]["name"]
-        if "secret" in volume:
-            yield "generated", volume["secret"]["secretName"]
-        if "persistentVolumeClaim" in volume:
-            yield "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]
-    for account in (pod.get("serviceAccountName"), spec.get("serviceAccount")):
-        if account:
-            yield "ServiceAccount", account
-    if "image" in spec:
-        yield "image", spec["image"]
+        yield from _sources(volume)
     for container in containers(manifest):
-        if "image" in container:
-            yield "image", container["image"]
-        for source in container.get("envFrom", []):
-            yield "generated", source["configMapRef"]["name"]
-        for variable in container.get("env", []):
-            if key := variable.get("valueFrom", {}).get("secretKeyRef"):
-                yield "Secret", key["name"]
+        yield from (("generated", each["configMapRef"]["name"]) for each in container.get("envFrom", []))
+        keys = [each.get("valueFrom", {}).get("secretKeyRef") for each in container.get("env", [])]
+        yield from (("Secret", each["name"]) for each in keys if each)
+
+
+def _sources(volume: Manifest) -> Iterator[tuple[str, str]]:
+    if "configMap" in volume:
+        yield "generated", volume["configMap"]["name"]
+    if "secret" in volume:
+        yield "generated", volume["secret"]["secretName"]
+    if "persistentVolumeClaim" in volume:
+        yield "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
@@ -183,11 +184,10 @@ def test_ringbenchs_containers_have_requests_and_limits_and_few_rights(directory
         assert not container["securityContext"]["allowPrivilegeEscalation"]
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on PATH, which has kustomize in it")
+@kustomizing
 @pytest.mark.parametrize("directory", DIRECTORIES)
 def test_kustomize_makes_of_it_what_these_tests_take_it_for(directory: str) -> None:
-    command = ["kubectl", "kustomize", str(DEPLOY / directory)]
-    rendered = list(yaml.safe_load_all(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
+    rendered = _kustomize(DEPLOY / directory)
     made = {
         HASH.sub("", each["metadata"]["name"]): each for each in rendered if each["kind"] in ("ConfigMap", "Secret")
     }
@@ -199,6 +199,27 @@ def test_kustomize_makes_of_it_what_these_tests_take_it_for(directory: str) -> N
     assert _by_name(_without_hashes(each, set(made)) for each in others) == _by_name(expected)
 
 
+@kustomizing
+def test_the_documents_overlay_changes_image_and_services_everywhere(tmp_path: Path) -> None:
+    document = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (overlay,) = re.findall(r"^```yaml\n# my-flink/kustomization.yaml\n(.+?)^```", document, re.MULTILINE | re.DOTALL)
+    shutil.copytree(DEPLOY, tmp_path / "deploy" / "kubernetes")
+    (tmp_path / "my-flink").mkdir()
+    (tmp_path / "my-flink" / "kustomization.yaml").write_text(overlay, encoding="utf-8")
+    rendered, asked = _kustomize(tmp_path / "my-flink"), yaml.safe_load(overlay)
+    (job,) = [each for each in rendered if each["kind"] == "Job"]
+    (image,) = asked["images"]
+    assert {each["image"] for each in containers(job)} == {f"{image['newName']}:{image['newTag']}"}
+    (literals,) = [each["literals"] for each in asked["configMapGenerator"]]
+    services = next(each["data"] for each in rendered if "KAFKA" in each.get("data", {}))
+    assert services.items() >= dict(each.split("=", 1) for each in literals).items()
+
+
+def _kustomize(directory: Path) -> list[Manifest]:
+    command = ["kubectl", "kustomize", str(directory)]
+    return list(yaml.safe_load_all(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
+
+
 def _by_name(manifests: Any) -> dict[tuple[str, str], Manifest]:
     return {(each["kind"], each["metadata"]["name"]): each for each in manifests}
 
@@ -206,7 +227,8 @@ def _by_name(manifests: Any) -> dict[tuple[str, str], Manifest]:
 def _kustomized(found: Any, directory: str) -> Any:
     """A manifest in its namespace, with images as they are called in the end."""
     if namespace := kustomization(directory).get("namespace"):
-        found["metadata"]["namespace"] = namespace
+        for each in (found["metadata"], *found.get("subjects", [])):
+            each["namespace"] = namespace
     return _with_images(found, images(directory))
 
 
