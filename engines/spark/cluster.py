@@ -58,6 +58,11 @@ def await_executors(spark: SparkSession, tasks: int) -> None:
     spark.range(0, tasks, 1, tasks).count()
 
 
+def has_local_files(settings: dict[str, Any]) -> bool:
+    """Whether checkpoints are files of this machine, or of a volume that all machines have mounted."""
+    return not settings["checkpoint_dir"] or urlsplit(settings["checkpoint_dir"]).scheme == "file"
+
+
 def executors_lost(spark: SparkSession) -> int:
     """How many executors have been lost so far."""
     executors = spark.sparkContext._jsc.sc().statusStore().executorList(False)

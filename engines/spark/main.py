@@ -10,7 +10,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from cluster import await_executors, checkpoint_location, executors_lost, is_cluster, master_of, options_of
+from cluster import (
+    await_executors,
+    checkpoint_location,
+    executors_lost,
+    has_local_files,
+    is_cluster,
+    master_of,
+    options_of,
+)
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from query import TOTALS, functions_catalog, output_mode, output_rows
@@ -148,7 +156,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
         "spark.sql.streaming.noDataMicroBatches.enabled": settings["no_data_batches"] or job.query != COUNTS,
         "spark.sql.streaming.checkpoint.fileChecksum.enabled": settings["file_checksums"],
-        **({} if settings["checkpoint_dir"] else LOCAL_FILES),
+        **(LOCAL_FILES if has_local_files(settings) else {}),
         **functions_catalog(job),
         **options_of(job, settings),
         **settings["conf"],
