@@ -136,7 +136,12 @@ def start_process(
 
 
 def wait_until(
-    condition: Callable[[], T], *, deadline_s: float, what: str, process: Process | None = None, poll_s: float = _POLL_S
+    condition: Callable[[], T | None],
+    *,
+    deadline_s: float,
+    what: str,
+    process: Process | None = None,
+    poll_s: float = _POLL_S,
 ) -> T:
     """Call `condition` until what it returns is true, and return that.
 

@@ -4,7 +4,7 @@ Brokers are reached by a `client`: settings of librdkafka's, the address among t
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -64,12 +64,7 @@ def create_topics(
         except (KafkaException, TimeoutError) as error:
             raise ServiceError(f"cannot create the topic {name}: {error}") from error
     # Made is what the controller has noted: a busy broker tells clients of it later.
-    wait_until(lambda: _knows(admin, config), deadline_s=TIMEOUT_S, what="the broker knows the topics just made")
-
-
-def _knows(admin: AdminClient, names: Iterable[str]) -> bool:
-    known = admin.list_topics(timeout=TIMEOUT_S).topics
-    return all(name in known and known[name].error is None and known[name].partitions for name in names)
+    _await_topics(admin, *config)
 
 
 def delete_topics(client: Client, topics: Topics) -> None:
@@ -107,7 +102,7 @@ def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -
         error = admin.create_topics([wanted])[topic].exception(TIMEOUT_S)
         if error and not _is_there(error):
             raise ServiceError(f"cannot create the topic {topic}: {error}")
-        metadata = _await_topic(admin, topic)
+        metadata = _await_topics(admin, topic)
     if topic not in metadata.topics:
         raise UsageError(f"there is no topic {topic}", fix="make it, or give --create-topic")
     if (found := len(metadata.topics[topic].partitions)) != partitions:
@@ -124,20 +119,20 @@ def replicas(client: Client, topic: str) -> int:
     Raises:
         ServiceError: no broker knows it in time.
     """
-    found = _await_topic(_admin(client), topic).topics[topic].partitions
+    found = _await_topics(_admin(client), topic).topics[topic].partitions
     return min(len(each.replicas) for each in found.values())
 
 
-def _await_topic(admin: AdminClient, topic: str) -> ClusterMetadata:
-    """What a broker that knows `topic` tells: of several, others may not know it yet."""
-    told: list[ClusterMetadata] = []
+def _await_topics(admin: AdminClient, *names: str) -> ClusterMetadata:
+    """What a broker tells that knows all of `names`: of several brokers, others may not know them yet."""
 
-    def is_known() -> bool:
-        told.append(admin.list_topics(timeout=TIMEOUT_S))
-        return topic in told[-1].topics and bool(told[-1].topics[topic].partitions)
+    def told() -> ClusterMetadata | None:
+        metadata = admin.list_topics(timeout=TIMEOUT_S)
+        topics = metadata.topics
+        known = all(name in topics and topics[name].error is None and topics[name].partitions for name in names)
+        return metadata if known else None
 
-    wait_until(is_known, deadline_s=TIMEOUT_S, what=f"the brokers know the topic {topic}")
-    return told[-1]
+    return wait_until(told, deadline_s=TIMEOUT_S, what=f"the brokers know of {', '.join(names)}")
 
 
 def _is_there(error: BaseException) -> bool:
