@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import RunsDir, console, show_paths, this_command
+from harness.commands.common import Json, RunsDir, console, show_paths, this_command
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of Ringbench by themselves.")
 
@@ -19,7 +19,7 @@ def bench_producer(
     paces: Annotated[bool, typer.Option(help="Try how fast the generator keeps a schedule, too.")] = True,
     at_least: Annotated[float, typer.Option(min=0, help="End with exit code 1 if the ratio is smaller.")] = 0.0,
     runs_dir: RunsDir = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure the generator against Kafka's own kafka-producer-perf-test, and find how fast it keeps a schedule."""
     from harness.producer_bench import BenchOptions
@@ -48,7 +48,7 @@ def bench_path(
     capacity: Annotated[bool, typer.Option(help="Measure writer and probe as fast as they can, too.")] = True,
     at_least: Annotated[int, typer.Option(min=0, help="End with exit code 1 if no such rate was kept.")] = 0,
     runs_dir: RunsDir = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure the path behind the engine: how many aggregate updates Redis writer, Redis and probe keep up with."""
     from harness.path_bench import PathOptions, exit_code

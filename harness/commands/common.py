@@ -1,9 +1,9 @@
-"""What commands have in common: options, the console, and how they tell of files."""
+"""What commands have in common: options, what becomes of them, and how results are told."""
 
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +12,9 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.result import Result
-    from harness.scenario import Scenario
+    from harness.scenario import InputOptions, Scenario
+    from harness.session import SessionOptions
+    from harness.watch import ConsoleWatcher
 
 #: What people read goes to standard error, so that standard output can be piped.
 console = Console(stderr=True)
@@ -50,7 +52,10 @@ Cluster = Annotated[
         help="Start three brokers, and for Spark and Flink a cluster each, of two workers; see docs/cluster.md.",
     ),
 ]
+EnginePath = Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
+KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")]
 
 
 def show_paths(paths: list[Path]) -> None:
@@ -74,11 +79,59 @@ def number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def tuned_scenario(scenario: "Scenario", engine_paths: list[Path]) -> "Scenario":
-    """See `harness.tuning.tuned`."""
+def given(**options: Any) -> dict[str, Any]:
+    """Those of `options` that were given; where the others are, the scenario's own keys are in effect."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def session_options(
+    runs_dir: Path, engine_path: list[Path] | None = None, *, keep_logs: bool, **further: Any
+) -> "SessionOptions":
+    """What this command says of its trials; `further` are other attributes of `SessionOptions`."""
+    from harness.session import SessionOptions
+
+    return SessionOptions(
+        runs_dir=runs_dir, engine_paths=engine_path or [], command=this_command(), keep_logs=keep_logs, **further
+    )
+
+
+def tuned_scenario(
+    name: str, overrides: dict[str, Any], engine_paths: list[Path], *input_options: "InputOptions"
+) -> "Scenario":
+    """The scenario called so, with `overrides`, and with the settings that its engines publish for its tuning."""
+    from harness.scenario import load_scenario
     from harness.tuning import tuned
 
-    return tuned(scenario, engine_paths)
+    return tuned(load_scenario(name, overrides, *input_options), engine_paths)
+
+
+def report(result: "Result", directory: Path, watcher: "ConsoleWatcher") -> list[Path]:
+    """Write the reports of a run. Returns the files in `directory` that people may want to open."""
+    from harness.profiling import SUFFIX as FLAME_GRAPH
+    from reports.render import write_reports
+
+    watcher.phase("writing the report")
+    reports = [each for each in write_reports(result, directory) if each.parent == directory]
+    return [directory / "result.json", *reports, *sorted(directory.glob(f"*{FLAME_GRAPH}"))]
+
+
+def show_result(result: "Result", paths: list[Path], *, json: bool) -> None:
+    """Tell people what came of a run and where `paths` are, and programs the result."""
+    from reports.dashboard import dashboard_table
+    from reports.resilience import resilience_table
+    from reports.soak import soak_table
+    from reports.terminal import final_table
+
+    console.print(final_table(result))
+    if result.resilience:
+        console.print(resilience_table(result.resilience))
+    if result.soak:
+        console.print(soak_table(result.soak))
+    if result.dashboard:
+        console.print(dashboard_table(result.dashboard))
+    show_paths(paths)
+    if json:
+        print(result.model_dump_json(indent=2))
 
 
 def load_run(run: Path) -> "Result":

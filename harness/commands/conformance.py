@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.common import EnginePath, Json, RunsDir, console, show_paths, this_command
+from harness.errors import UsageError
+
 EPILOG = (
     "Examples: `ringbench conformance baseline` | `ringbench conformance mine --engine-path my-engines` | "
     "`ringbench conformance ./my-engines/mine --quick --json` | `ringbench conformance --list --json`"
@@ -13,18 +16,15 @@ EPILOG = (
 
 def conformance(
     engine: Annotated[str, typer.Argument(help="An engine's name, or its folder (with a slash in it).")] = "",
-    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    engine_path: EnginePath = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Send less, and wait less long: for engines that start in a second.")
     ] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     list_checks: Annotated[bool, typer.Option("--list", help="Print the list of checks, and start nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell the author of an engine whether it keeps to the contract, check by check, against real Kafka and Redis."""
-    from harness.commands.common import console, show_paths, this_command
-    from harness.errors import UsageError
-
     if list_checks:
         _print_list(json)
         return

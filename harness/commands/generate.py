@@ -1,14 +1,20 @@
 """The command `ringbench generate`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from harness.commands.common import Json, console, given, this_command
 from harness.errors import UsageError
 
 #: Seconds from being ready to the start of a single shard, unless the user says otherwise.
 START_IN_S = 3.0
+
+EPILOG = (
+    "Examples: `ringbench generate smoke --kafka 127.0.0.1:9092 --topic cdr --create-topic` | "
+    "`ringbench generate my.yaml --kafka kafka:9092 --topic cdr --shard 2/8 --start-at 2026-05-01T12:00:00Z --json`"
+)
 
 
 def generate(
@@ -35,14 +41,13 @@ def generate(
     duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Warm-up in seconds, sent before the measured time.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for shard-I-of-N.json.")] = Path("shards"),
-    json: Annotated[bool, typer.Option("--json", help="Print the shard's result as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Send a scenario's stream, or one of several machines' shards of it, to your own Kafka, on schedule.
 
     All shards together send exactly what one generator would. `ringbench merge-shards` puts their results together.
     """
     from harness.access import read_kafka_properties
-    from harness.commands.common import console, this_command
     from harness.generate import GenerateOptions, exit_code
     from harness.generate import generate as send
     from harness.scenario import load_scenario
@@ -50,8 +55,7 @@ def generate(
     from harness.watch import ConsoleWatcher
     from reports.shards import shard_table
 
-    overrides: dict[str, Any] = {"seed": seed, "rate_records_per_s": rate, "duration_s": duration, "warmup_s": warmup}
-    plan = load_scenario(scenario, {key: value for key, value in overrides.items() if value is not None})
+    plan = load_scenario(scenario, given(seed=seed, rate_records_per_s=rate, duration_s=duration, warmup_s=warmup))
     part = parse_shard(shard, plan.generators)
     if start_at and start_in is not None:
         raise UsageError("--start-at and --start-in exclude each other", fix="give one of them")

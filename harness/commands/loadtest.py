@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import RunsDir, console, load_run, number, show_paths, this_command, tuned_scenario
+from harness.commands.common import (
+    Json,
+    KeepLogs,
+    RunsDir,
+    console,
+    given,
+    load_run,
+    number,
+    report,
+    session_options,
+    show_paths,
+    show_result,
+    tuned_scenario,
+)
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,14 +66,12 @@ def loadtest(
         Path | None, typer.Option(help="With --url: add what was found to the result and report of this run.")
     ] = None,
     runs_dir: RunsDir = Path("runs"),
-    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+    keep_logs: KeepLogs = False,
+    json: Json = False,
 ) -> None:
     """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
     from harness.dashboard import Bounds
     from harness.load import SETTLE_S, LoadOptions
-    from harness.scenario import load_scenario
-    from harness.session import SessionOptions
 
     if shape not in ("constant", "ramp", "step", "spike", "search"):
         raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
@@ -73,18 +84,15 @@ def loadtest(
         max_users=max(max_users, users),
     )
     port = None if headless else ui_port
-    options = SessionOptions(
-        runs_dir=runs_dir, command=this_command(), keep_logs=keep_logs, view=True, view_rate_hz=view_rate
-    )
+    options = session_options(runs_dir, keep_logs=keep_logs, view=True, view_rate_hz=view_rate)
     if url:
         raise typer.Exit(_load_test_url(url, load, options, port, join, as_json=json))
     if join:
         raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
     # By the end of the warm-up, all users have come, and the load of their coming is over.
     settled_s = warmup or round(users / spawn_rate) + SETTLE_S
-    overrides = {"rate_records_per_s": number(rate), "warmup_s": settled_s, "duration_s": load.duration_s}
-    chosen = {key: value for key, value in overrides.items() if value is not None} | {"engines": [engine]}
-    plan = tuned_scenario(load_scenario(scenario, chosen), options.engine_paths)
+    chosen = given(rate_records_per_s=number(rate), warmup_s=settled_s, duration_s=load.duration_s, engines=[engine])
+    plan = tuned_scenario(scenario, chosen, options.engine_paths)
     raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
 
 
@@ -132,22 +140,13 @@ def _load_test_own(
     from harness.loadtest import by_hand, load_test, passed
     from harness.run import exit_code
     from harness.watch import ConsoleWatcher
-    from reports.dashboard import dashboard_table
-    from reports.render import write_reports
-    from reports.terminal import final_table
 
     with ConsoleWatcher(console) as watcher:
         if port is None:
             result, directory = load_test(scenario, engine, trials, load, options, watcher, search=search)
         else:
             result, directory = by_hand(scenario, engine, load, options, watcher, ui_port=port)
-        watcher.phase("writing the report")
-        reports = write_reports(result, directory)
-    console.print(final_table(result))
-    if result.dashboard:
-        console.print(dashboard_table(result.dashboard))
-    show_paths([directory / "result.json", *(each for each in reports if each.parent == directory)])
-    if as_json:
-        print(result.model_dump_json(indent=2))
+        reports = report(result, directory, watcher)
+    show_result(result, reports, json=as_json)
     code = exit_code(result)
     return code if code or (result.dashboard and passed(result.dashboard)) else 1

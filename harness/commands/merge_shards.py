@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.common import Json, console
 from harness.errors import InvalidRun, UsageError
+
+EPILOG = (
+    "Examples: `ringbench merge-shards shards/*.json` | "
+    "`ringbench merge-shards shards/*.json --clock-limit-ms 20 --out merged --json`"
+)
 
 
 def merge_shards(
@@ -15,10 +21,9 @@ def merge_shards(
         typer.Option(min=0.1, help="Invalid, if clocks of two shards may be apart by more; 50 by default."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for merged.json; none is written if not given.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the merged result as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Put the results of all shards of a stream together, and tell whether they were one stream on one schedule."""
-    from harness.commands.common import console
     from harness.shard_result import save_merged
     from harness.shards import CLOCK_LIMIT_MS, load_shard, merge
     from reports.shards import merged_table

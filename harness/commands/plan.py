@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.common import Json, console, load_run
 from harness.errors import UsageError
+
+EPILOG = (
+    "Examples: `ringbench plan --per-day 1e9 --from runs/RUN_ID` | "
+    "`ringbench plan --rate 10000000 --profile flat --from runs/RUN_ID --engine flink --md`"
+)
 
 
 def plan(
@@ -25,12 +31,11 @@ def plan(
     retention_h: Annotated[float, typer.Option(min=0.1, help="How long Kafka keeps records.")] = 24.0,
     partition_bytes_per_s: Annotated[float, typer.Option(min=1, help="What a partition takes at the most.")] = 5e6,
     md: Annotated[bool, typer.Option("--md", help="Print tables in Markdown on standard output.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON on standard output.")] = False,
+    json: Json = False,
 ) -> None:
     """Plan cores, machines, partitions, network and storage for a rate, from the costs that a run has measured."""
     from harness.capacity import DAY_S, Assumptions, measured_costs, peak_factor
     from harness.capacity import plan as plan_for
-    from harness.commands.common import console, load_run
     from harness.scenario import load_scenario
     from reports.capacity import capacity_markdown, capacity_tables
     from workloads.shapes import profile_factors

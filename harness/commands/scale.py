@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.commands.common import RunsDir, Tuning, console, show_paths, this_command, tuned_scenario
+from harness.commands.common import (
+    EnginePath,
+    Json,
+    KeepLogs,
+    RunsDir,
+    Tuning,
+    console,
+    given,
+    session_options,
+    show_paths,
+    tuned_scenario,
+)
 from harness.errors import UsageError
 
 EPILOG = (
@@ -33,23 +44,19 @@ def scale(
     p99_bound_ms: Annotated[float, typer.Option(min=1, help="Break a trial off that cannot stay within it.")] = 5000.0,
     fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished one could go on.")] = False,
     tuning: Tuning = None,
-    engine_path: Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")] = None,
+    engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
-    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")] = False,
+    keep_logs: KeepLogs = False,
+    json: Json = False,
 ) -> None:
     """Measure how cost grows with rate, partitions, cells and parallelism, and fit exponents."""
     from engines.contract.record import LOCATIONS
     from harness.scale import ScaleOptions, exit_code
     from harness.scale import scale as run_scale
-    from harness.scenario import load_scenario
-    from harness.session import SessionOptions
     from harness.watch import ConsoleWatcher
     from reports.scale import scale_table, write_scale
 
-    overrides: dict[str, Any] = {"duration_s": duration, "warmup_s": warmup, "seed": seed}
-    overrides |= {"engines": engine, "tuning": tuning}
-    chosen = {key: value for key, value in overrides.items() if value is not None}
+    chosen = given(duration_s=duration, warmup_s=warmup, seed=seed, engines=engine, tuning=tuning)
     levels: dict[str, Any] = {
         "rates": _numbers("--rates", rates, 10_000_000),
         "partitions": _numbers("--partitions", partitions, 1000),
@@ -59,11 +66,9 @@ def scale(
     asked = ScaleOptions(
         **{name: values for name, values in levels.items() if values}, full=full, p99_bound_ms=p99_bound_ms, fresh=fresh
     )
-    options = SessionOptions(
-        runs_dir=runs_dir, engine_paths=engine_path or [], command=this_command(), keep_logs=keep_logs
-    )
+    options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     with ConsoleWatcher(console) as watcher:
-        base = tuned_scenario(load_scenario(scenario, chosen), options.engine_paths)
+        base = tuned_scenario(scenario, chosen, options.engine_paths)
         found, directory = run_scale(base, asked, options, watcher)
     console.print(scale_table(found))
     show_paths([directory / "scale.json", *write_scale(found, directory)])

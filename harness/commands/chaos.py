@@ -1,0 +1,71 @@
+"""The command `ringbench chaos`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import (
+    Cluster,
+    EnginePath,
+    Json,
+    KeepLogs,
+    RunsDir,
+    console,
+    given,
+    number,
+    report,
+    session_options,
+    show_result,
+    tuned_scenario,
+)
+from harness.errors import UsageError
+
+EPILOG = (
+    "Examples: `ringbench chaos --engine flink` | `ringbench chaos --all` | "
+    "`ringbench chaos --fault engine-kill --fault kafka-kill --seed 7` | `ringbench chaos --all --plan`"
+)
+
+
+def chaos(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "chaos",
+    engine: Annotated[list[str] | None, typer.Option(help="Harm only this engine; can be repeated.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Inject this fault; can be repeated.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Inject every fault.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the plan: which fault when, and for how long.")] = 1,
+    per_trial: Annotated[int, typer.Option(min=1, help="Faults in a trial at the most, one after the other.")] = 4,
+    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    cluster: Cluster = False,
+    engine_path: EnginePath = None,
+    runs_dir: RunsDir = Path("runs"),
+    keep_logs: KeepLogs = False,
+    json: Json = False,
+) -> None:
+    """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
+    from harness.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
+    from harness.chaos import chaos as inject
+    from harness.faults import FAULTS, possible
+    from harness.watch import ConsoleWatcher
+
+    if every and fault:
+        raise UsageError("--all and --fault exclude each other", fix="give one of them")
+    names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
+    check_names(names)
+    overrides = given(rate_records_per_s=number(rate), engines=engine, cluster=cluster or None)
+    options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
+    load = tuned_scenario(scenario, overrides, options.engine_paths)
+    chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial)
+    if plan:
+        from pydantic import TypeAdapter
+
+        from harness.resilience_result import PlannedFault
+
+        found = plan_of(chosen, engines_of(load, options))
+        print(TypeAdapter(list[PlannedFault]).dump_json(found, indent=2).decode())
+        return
+    with ConsoleWatcher(console) as watcher:
+        result, directory = inject(load, chosen, options, watcher)
+        reports = report(result, directory, watcher)
+    show_result(result, reports, json=json)
+    raise typer.Exit(exit_code(result))

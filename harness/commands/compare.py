@@ -1,0 +1,77 @@
+"""The command `ringbench compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness.commands.common import load_run
+from harness.errors import UsageError
+
+EPILOG = (
+    "Examples: `ringbench compare runs/OLD runs/NEW` | "
+    "`ringbench compare runs/OLD runs/NEW --max-regression 10 --format md --junit gate.xml`"
+)
+
+
+def compare(
+    old: Annotated[Path, typer.Argument(help="The directory of the run to compare with.")],
+    new: Annotated[Path, typer.Argument(help="The directory of the run to judge.")],
+    max_regression: Annotated[float, typer.Option(min=0, help="Allowed change for the worse, in per cent.")] = 5.0,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of all figures together.")] = 0.95,
+    point_estimates: Annotated[
+        bool, typer.Option("--point-estimates", help="Judge bare ratios where there are too few trials for intervals.")
+    ] = False,
+    allow_different_host: Annotated[
+        bool, typer.Option("--allow-different-host", help="Compare runs of different machines all the same.")
+    ] = False,
+    allow_different_workload: Annotated[
+        bool, typer.Option("--allow-different-workload", help="Compare runs of different workloads all the same.")
+    ] = False,
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option(help="What to print on standard output: text, md (for a pull request) or json.")
+    ] = "text",
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML file, for a CI server.")] = None,
+    benchmark_json: Annotated[
+        Path | None, typer.Option(help="Write the JSON array that github-action-benchmark reads (smaller is better).")
+    ] = None,
+) -> None:
+    """Compare two runs, and exit with 1 if the second is worse by more than allowed."""
+    from harness.gate import check_comparable, gate
+    from reports import gate as report
+
+    if format not in ("text", "md", "json"):
+        raise UsageError(f"--format: {format!r} is no format", fix="give text, md or json")
+    before, after = load_run(old), load_run(new)
+    notes = check_comparable(
+        before,
+        after,
+        allow_different_host=allow_different_host,
+        allow_different_workload=allow_different_workload,
+    )
+    found = gate(
+        before,
+        after,
+        max_regression_percent=max_regression,
+        confidence=confidence,
+        point_estimates=point_estimates,
+        notes=notes,
+    )
+    for path, text in ((junit, report.junit_xml), (benchmark_json, report.benchmark_json)):
+        if path:
+            _write(path, text(found))
+    if format == "text":
+        Console().print(report.gate_table(found))
+    else:
+        print(report.gate_markdown(found) if format == "md" else found.model_dump_json(indent=2))
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"
+        ) from error

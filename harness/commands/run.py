@@ -1,0 +1,165 @@
+"""The command `ringbench run`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import (
+    Cluster,
+    EnginePath,
+    Json,
+    KeepLogs,
+    Query,
+    RedisProperties,
+    Route,
+    RunsDir,
+    Tuning,
+    console,
+    given,
+    number,
+    redis_address_of,
+    report,
+    session_options,
+    show_result,
+    tuned_scenario,
+)
+from harness.errors import UsageError
+
+EPILOG = (
+    "Examples: `ringbench run` | `ringbench run smoke --engine flink` | "
+    "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
+    "`ringbench run --engine spark --route direct` | "
+    "`ringbench run queries --query sessions` | "
+    "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
+    "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
+)
+
+
+def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
+            "flash-crowd, dirty, queries, sweep, scale, chaos, soak, cluster) or a "
+            "YAML file; main by default."
+        ),
+    ] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            help="Replay your own records: a file, a folder, s3://BUCKET/PREFIX or http://host:port/BUCKET/PREFIX."
+        ),
+    ] = None,
+    input_map: Annotated[
+        Path | None, typer.Option(help="With --input: a YAML file that says what the columns mean.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="With --input: so many times as fast as it happened; 1 by default.")
+    ] = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="With --input: leave bad rows out, and tell how many.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Records per second; with --input, a fixed rate.")] = None,
+    duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Warm-up in seconds, sent before the measured time.")] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
+    ] = 1,
+    tuning: Tuning = None,
+    route: Route = None,
+    query: Query = None,
+    cluster: Cluster = False,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Your own Spark cluster: spark://HOST:PORT, yarn, k8s://https://HOST:PORT.")
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Spark, KEY=VALUE; can be repeated.")
+    ] = None,
+    flink_jobmanager: Annotated[
+        str | None, typer.Option(help="Your own Flink session cluster, HOST:PORT of its REST interface.")
+    ] = None,
+    flink_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Flink for its job, KEY=VALUE; can be repeated.")
+    ] = None,
+    engine_path: EnginePath = None,
+    kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(help="Your own Redis, redis://host:port/0; rediss:// for TLS.", envvar="RINGBENCH_REDIS"),
+    ] = None,
+    s3: Annotated[
+        str | None, typer.Option(help="Your own S3 bucket, s3://BUCKET, http://host:port/BUCKET or https.")
+    ] = None,
+    kafka_properties: Annotated[
+        Path | None, typer.Option(help="With --kafka: a file of Kafka's client properties, for TLS and SASL.")
+    ] = None,
+    redis_properties: RedisProperties = None,
+    kafka_port: Annotated[int | None, typer.Option(help="Port for the Kafka that is started here.")] = None,
+    redis_port: Annotated[int | None, typer.Option(help="Port for the Redis that is started here.")] = None,
+    s3_port: Annotated[int | None, typer.Option(help="Port for the S3 server that is started here.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+    view: Annotated[
+        bool, typer.Option("--view", help="Serve the live map while it runs, and print where it is.")
+    ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Draw flame graphs of the engines' JVMs, and the broker's, beside the result."),
+    ] = False,
+    keep_logs: KeepLogs = False,
+    json: Json = False,
+) -> None:
+    """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
+    from harness.backing import External
+    from harness.placement import Placement, placed
+    from harness.run import exit_code
+    from harness.run import run as run_scenario
+    from harness.scenario import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
+    from harness.watch import ConsoleWatcher
+
+    chosen = given(
+        seed=seed,
+        rate_records_per_s=number(rate),
+        duration_s=duration,
+        warmup_s=warmup,
+        engines=engine,
+        tuning=tuning,
+        route=route,
+        query=query,
+        cluster=cluster or None,
+    )
+    external = External(
+        kafka=kafka,
+        kafka_properties=_kafka_properties(kafka, kafka_properties),
+        redis=redis_address_of(redis, redis_properties),
+        s3=s3,
+        ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port},
+    )
+    options = session_options(runs_dir, engine_path, keep_logs=keep_logs, external=external, view=view, profile=profile)
+    placement = Placement(
+        spark_master=spark_master,
+        spark_conf=spark_conf or (),
+        flink_jobmanager=flink_jobmanager,
+        flink_conf=flink_conf or (),
+    )
+    input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
+    name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
+    with ConsoleWatcher(console) as watcher:
+        plan = placed(tuned_scenario(name, chosen, options.engine_paths, input_options), placement)
+        result, directory = run_scenario(plan, trials, options, watcher)
+        reports = report(result, directory, watcher)
+    show_result(result, reports, json=json)
+    raise typer.Exit(exit_code(result))
+
+
+def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:
+    """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
+    from harness.access import read_kafka_properties
+
+    if path is None:
+        return {}
+    if kafka is None:
+        raise UsageError("--kafka-properties is for a Kafka of your own", fix="give --kafka host:port, too")
+    return read_kafka_properties(path)
