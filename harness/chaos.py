@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -102,14 +101,14 @@ def chaos(
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
-    started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
+    run_id = new_run_id(PREFIX)
     detour = needs_detour(each for planned in plan for each in planned)
     with open_session(
         run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
         done = list(_trials(session, scenario, plan))
-        result = _assemble(session, started_at, scenario, chosen, options, done)
-        return result, session.save(result, options, went_wrong=exit_code(result) != 0)
+        result = _assemble(session, scenario, chosen, done)
+        return result, session.save(result, went_wrong=exit_code(result) != 0)
 
 
 def exit_code(result: Result) -> int:
@@ -154,10 +153,8 @@ def _label(engine: str, number: int) -> str:
 
 def _assemble(
     session: Session,
-    started_at: datetime,
     scenario: Scenario,
     chosen: ChaosOptions,
-    options: SessionOptions,
     done: list[Done],
 ) -> Result:
     plan = plan_of(chosen, [session.engines[name].engine for name in scenario.engines])
@@ -181,18 +178,10 @@ def _assemble(
         for each in own[1:]:
             faults += outcomes(each, found, wrong_in(each), _against(session, each.trial, control.trial))
         faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
-    return Result(
-        run_id=session.run_id,
-        valid=not reasons,
-        invalid_reasons=reasons,
-        started_at=started_at.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=options.command,
-        scenario=scenario.model_dump(),
-        environment=session.fingerprint(),
-        truth=None,
-        engines=_engines(scenario.engines, done),
-        comparison=None,
+    return session.result(
+        scenario,
+        _engines(scenario.engines, done),
+        reasons,
         resilience=Resilience(
             seed=chosen.seed,
             plan=plan,

@@ -218,7 +218,7 @@ def load_test(
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
     _refuse(scenario)
-    started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
+    run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
         expected = expected_counts(Workload(scenario.workload()))
@@ -226,8 +226,8 @@ def load_test(
         planned = plan([engine, f"{engine}-{LOADED}"], trials)
         done = [_trial(setting, each, len(planned)) for each in planned]
         found = _search(setting) if search else None
-        result = _assemble(setting, started_at, options, done, found)
-        return result, session.save(result, options, went_wrong=not result.valid)
+        result = _assemble(setting, done, found)
+        return result, session.save(result, went_wrong=not result.valid)
 
 
 def by_hand(
@@ -248,7 +248,7 @@ def by_hand(
         RingbenchError: it could not take place.
     """
     _refuse(scenario)
-    started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
+    run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
         setting = _Setting(session, scenario, engine, load, provide(watcher.note), expected)
@@ -259,8 +259,8 @@ def by_hand(
             trial = _run(setting, scenario, planned.label, child, interrupt)
             child.stop(STOP_S)
         found = _played(read_account(directory), load)
-        result = _assemble(setting, started_at, options, [_Done(planned, trial, found)], None)
-        return result, session.save(result, options, went_wrong=not result.valid)
+        result = _assemble(setting, [_Done(planned, trial, found)], None)
+        return result, session.save(result, went_wrong=not result.valid)
 
 
 def _refuse(scenario: Scenario) -> None:
@@ -347,9 +347,7 @@ def _search(setting: _Setting) -> UserSearch | None:
 # What came of it
 
 
-def _assemble(
-    setting: _Setting, started_at: datetime, options: SessionOptions, done: list[_Done], search: UserSearch | None
-) -> Result:
+def _assemble(setting: _Setting, done: list[_Done], search: UserSearch | None) -> Result:
     truth = truth_from_seed(setting.expected)
     reasons = []
     for each in done:
@@ -359,19 +357,12 @@ def _assemble(
             reasons += unfit(each.load, setting.load.bounds)
     names = dict.fromkeys(each.planned.engine for each in sorted(done, key=lambda each: each.planned.engine))
     engines = [_engine(setting, name, done) for name in names]
-    return Result(
-        run_id=setting.session.run_id,
-        valid=not reasons,
-        invalid_reasons=reasons,
-        started_at=started_at.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=options.command,
-        scenario=setting.scenario.model_dump(),
-        environment=setting.session.fingerprint(),
-        truth=None,
-        engines=engines,
+    return setting.session.result(
+        setting.scenario,
+        engines,
+        reasons,
         comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
-        dashboard=_outcome(setting, options, engines, [each.load for each in done if each.load], search),
+        dashboard=_outcome(setting, engines, [each.load for each in done if each.load], search),
     )
 
 
@@ -387,7 +378,6 @@ def _engine(setting: _Setting, name: str, done: list[_Done]) -> EngineResult:
 
 def _outcome(
     setting: _Setting,
-    options: SessionOptions,
     engines: list[EngineResult],
     loads: list[DashboardLoad],
     search: UserSearch | None,
@@ -397,7 +387,7 @@ def _outcome(
         users=setting.load.users,
         push_bound_ms_p99=setting.load.bounds.push_ms_p99,
         lag_bound_ms_p99=setting.load.bounds.lag_ms_p99,
-        max_rate_hz=options.view_rate_hz,
+        max_rate_hz=setting.session.options.view_rate_hz,
         loads=loads,
         engine=setting.engine,
         pipeline_p99_ratios=ratios,

@@ -1,7 +1,6 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.answers import refuse_untested, truth_of
@@ -98,20 +97,20 @@ def _run(
     options: SessionOptions,
     watcher: ConsoleWatcher,
 ) -> tuple[Result, Path]:
-    started_at, run_id = datetime.now(UTC), new_run_id()
+    run_id = new_run_id()
     detour = needs_detour(scenario.fault_plan())
     with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
         if trials > 1:
             rehearse(session, scenario)
         done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
         truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
-        result = _assemble(session, started_at, scenario, options, done, truths, failures + no_truths, expected)
+        result = _assemble(session, scenario, done, truths, failures + no_truths, expected)
         result = result.model_copy(update={"input": used})
-        _clean(session, [trial for _, trial in done], options)
+        _clean(session, [trial for _, trial in done])
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
         keep_files([path for _, trial in done for path in trial.kept_files], directory)
-        return result, session.save(result, options, went_wrong=exit_code(result) != 0)
+        return result, session.save(result, went_wrong=exit_code(result) != 0)
 
 
 def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
@@ -217,9 +216,7 @@ def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[
 
 def _assemble(
     session: Session,
-    started_at: datetime,
     scenario: Scenario,
-    options: SessionOptions,
     done: list[tuple[Planned, Trial]],
     truths: dict[str, TrialTruth],
     failures: list[str],
@@ -230,17 +227,11 @@ def _assemble(
     for _, trial in done:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
     engines = _engines(scenario, done, truths, expected)
-    return Result(
-        run_id=session.run_id,
-        valid=not reasons,
-        invalid_reasons=reasons,
-        started_at=started_at.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=options.command,
-        scenario=scenario.model_dump(),
-        environment=session.fingerprint(),
+    return session.result(
+        scenario,
+        engines,
+        reasons,
         truth=_truth(truths, expected),
-        engines=engines,
         comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
         resilience=resilience,
     )
@@ -287,11 +278,11 @@ def _truth(truths: dict[str, TrialTruth], expected: ExpectedCounts) -> Truth | N
     return summarise(next(iter(truths.values())), TRUTH_ENGINE, agrees_with_seed=agrees)
 
 
-def _clean(session: Session, trials: list[Trial], options: SessionOptions) -> None:
+def _clean(session: Session, trials: list[Trial]) -> None:
     """Take the run's data out of the user's own services; what was started for the run goes with it anyway."""
-    if options.external.redis:
+    if session.options.external.redis:
         clear(session.backing.redis_url, session.backing.namespace)
-    if options.external.s3:
+    if session.options.external.s3:
         for trial in trials:
             delete_archive(session.backing.bucket, trial.archive_prefix)
 

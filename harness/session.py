@@ -11,16 +11,22 @@ from pathlib import Path
 
 from harness.backing import Backing, External, start_backing
 from harness.child import Child
+from harness.dashboard_result import Dashboard
 from harness.engines import PreparedEngine, contract_path, find_engines, prepare
-from harness.environment import fingerprint
+from harness.environment import code_digest, fingerprint
 from harness.provision.java import Java, ensure_java
 from harness.provision.profiler import ensure_profiler
 from harness.redaction import redact
-from harness.result import Environment, Result, save_result
+from harness.resilience_result import Resilience
+from harness.result import Comparison, EngineResult, Environment, Result, Truth, save_result
 from harness.scenario import Scenario
+from harness.soak_result import Soak
 from harness.trial import Trial, TrialOptions, TrialRunner
 from harness.view import start_viewer, viewer_url
 from harness.watch import ConsoleWatcher
+
+#: Workers and engines start when they are needed, from the files as they are then.
+CODE_CHANGED = "files of Ringbench or of an engine changed while it ran: not all its processes may be of the same code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +56,15 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Session:
-    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if wanted."""
+    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if wanted.
+
+    `code` is the digest of the code when it began.
+    """
 
     run_id: str
+    options: SessionOptions
+    started_at: datetime
+    code: str
     work: Path
     java: Java
     engines: dict[str, PreparedEngine]
@@ -87,12 +99,44 @@ class Session:
         """Where the session takes place."""
         return fingerprint(java=f"{self.java.version} ({self.java.source})", services=self.backing.versions)
 
-    def save(self, result: Result, options: SessionOptions, *, went_wrong: bool) -> Path:
+    def result(
+        self,
+        scenario: Scenario,
+        engines: list[EngineResult],
+        reasons: list[str],
+        *,
+        truth: Truth | None = None,
+        comparison: Comparison | None = None,
+        dashboard: Dashboard | None = None,
+        soak: Soak | None = None,
+        resilience: Resilience | None = None,
+    ) -> Result:
+        """What came of the session's trials. Invalid if there are `reasons`, or if the code changed meanwhile."""
+        if self.code != code_digest(each.engine.directory for each in self.engines.values()):
+            reasons = [*reasons, CODE_CHANGED]
+        return Result(
+            run_id=self.run_id,
+            valid=not reasons,
+            invalid_reasons=reasons,
+            started_at=self.started_at.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=self.options.command,
+            scenario=scenario.model_dump(),
+            environment=self.fingerprint(),
+            truth=truth,
+            engines=engines,
+            comparison=None if reasons else comparison,
+            dashboard=dashboard,
+            soak=soak,
+            resilience=resilience,
+        )
+
+    def save(self, result: Result, *, went_wrong: bool) -> Path:
         """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory."""
-        directory = options.runs_dir / self.run_id
+        directory = self.options.runs_dir / self.run_id
         directory.mkdir(parents=True, exist_ok=True)
         save_result(result, directory)
-        if options.keep_logs or went_wrong:
+        if self.options.keep_logs or went_wrong:
             self.keep_logs(directory / "logs")
         return directory
 
@@ -124,7 +168,9 @@ def open_session(
     Raises:
         RingbenchError: something is wrong with the engines, or could not be started.
     """
+    started_at = datetime.now(UTC)
     found = find_engines(engines, options.engine_paths)
+    code = code_digest(engine.directory for engine in found)
     with ExitStack() as stack:
         work = _private_directory(stack, options.runs_dir / run_id)
         watcher.phase("providing Java, engines and services")
@@ -138,7 +184,20 @@ def open_session(
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
-        yield Session(run_id, work, java, prepared, backing, watcher, engine_environment(java, work), viewer, profiler)
+        yield Session(
+            run_id,
+            options,
+            started_at,
+            code,
+            work,
+            java,
+            prepared,
+            backing,
+            watcher,
+            engine_environment(java, work),
+            viewer,
+            profiler,
+        )
 
 
 def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -108,7 +107,7 @@ def soak(
     """
     _check(scenario)
     planned = soak_plan(scenario, chosen)
-    started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
+    run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)
     with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
         watcher.phase("looking for malformed lines in what will be sent")
@@ -120,8 +119,8 @@ def soak(
                 if not interrupt.has_come:
                     watched.append(_trial(session, scenario, engine, planned, malformed, interrupt))
             watcher.progress(1, 1)
-        result = _assemble(session, started_at, scenario, chosen, options, watched, planned, malformed, interrupt)
-        return result, session.save(result, options, went_wrong=exit_code(result) not in (0, INTERRUPTED))
+        result = _assemble(session, scenario, chosen, watched, planned, malformed, interrupt)
+        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
 def exit_code(result: Result) -> int:
@@ -208,10 +207,8 @@ class _Teller:
 
 def _assemble(
     session: Session,
-    started_at: datetime,
     scenario: Scenario,
     chosen: SoakOptions,
-    options: SessionOptions,
     watched: list[_Watched],
     planned: list[Planned],
     malformed: ExpectedCounts,
@@ -228,18 +225,10 @@ def _assemble(
         if not each.trial.broken_off
         for reason in invalid_reasons(each.trial, truth_from_seed(rests[each.engine]), scenario, rests[each.engine])
     ]
-    return Result(
-        run_id=session.run_id,
-        valid=not reasons,
-        invalid_reasons=reasons,
-        started_at=started_at.isoformat(timespec="seconds"),
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=options.command,
-        scenario=scenario.model_dump(),
-        environment=session.fingerprint(),
-        truth=None,
-        engines=list(_engines(watched, rests, scenario)),
-        comparison=None,
+    return session.result(
+        scenario,
+        list(_engines(watched, rests, scenario)),
+        reasons,
         resilience=resilience if planned else None,
         soak=Soak(
             duration_s=scenario.duration_s,

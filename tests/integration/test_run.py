@@ -34,6 +34,8 @@ ENGINES = ["spark", "flink", "baseline"]
 #: Those that are not part of the main job.
 FURTHER_ENGINES = ["kstreams", "quix"]
 STALL_S = 2.0
+BASELINE = Path(__file__).parents[2] / "engines" / "baseline"
+LOCK = "requirements.lock"
 
 
 def expected_of(scenario: str) -> ExpectedCounts:
@@ -198,6 +200,22 @@ def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(tmp_path: Pa
     assert found.code == 3
     assert any("baseline: the Redis writer did not keep up" in each for each in found.result["invalid_reasons"])
     assert found.engine("baseline")["verdict"] == "pass"
+
+
+def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -> None:
+    """Not all of its processes were started from the same files, so that it is not known what was measured."""
+    engine = tmp_path / "engines" / "own" / "engine.toml"
+    engine.parent.mkdir(parents=True)
+    files = {key: f'{key} = "{BASELINE / name}"' for key, name in (("entry", "main.py"), ("requirements", LOCK))}
+    engine.write_text("\n".join(['name = "own"', 'description = "A copy"', *files.values()]), encoding="utf-8")
+    scenario = write_scenario(tmp_path, engines=["own"], warmup_s=1, duration_s=2)
+    with Ringbench(tmp_path, "run", scenario, "--json", "--engine-path", str(engine.parents[1])) as run:
+        run.wait_for_text("own: load")
+        (engine.parent / "helper.py").write_text("FACTOR = 2\n", encoding="utf-8")
+        found = outcome(run)
+    assert found.code == 3
+    assert [each for each in found.result["invalid_reasons"] if "changed while it ran" in each]
+    assert found.engine("own")["verdict"] == "pass"
 
 
 def _stalled(directory: Path, worker: str, limits: dict[str, float]) -> Outcome:
