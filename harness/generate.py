@@ -14,7 +14,7 @@ from harness.clock import ClockWatch
 from harness.clock_offset import ClockOffset, compare_clocks
 from harness.environment import host_id
 from harness.errors import InvalidRun, RingbenchError, UsageError
-from harness.interrupt import Interrupt
+from harness.interrupt import INTERRUPTED, Interrupt
 from harness.scenario import Scenario
 from harness.services.kafka import check_kafka
 from harness.shard_result import Sent, ShardResult, Stream, save_shard
@@ -236,7 +236,7 @@ def generate(scenario: Scenario, options: GenerateOptions, watcher: ConsoleWatch
 def exit_code(result: ShardResult) -> int:
     """0, or 3 if what was sent must not be believed, or 130 if Ctrl-C ended it."""
     if not result.complete:
-        return 130
+        return INTERRUPTED
     return 0 if result.valid else InvalidRun.exit_code
 
 

@@ -4,6 +4,9 @@ import signal
 from types import FrameType
 from typing import Self
 
+#: What a command ends with after Ctrl-C.
+INTERRUPTED = 130
+
 
 class Interrupt:
     """While it is entered, the first Ctrl-C is noted only, in `has_come`; the second one ends the run as ever."""

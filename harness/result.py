@@ -465,6 +465,7 @@ class Result(ResultPart):
     finished_at: str
     command: list[str] = Field(description="arguments that repeat the run exactly")
     scenario: dict[str, Any]
+    interrupted: bool = Field(False, description="whether Ctrl-C ended it: trials after that did not take place")
     input: Input | None = Field(None, description="a user's own records, if the run replayed such")
     environment: Environment
     truth: Truth | None

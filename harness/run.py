@@ -1,6 +1,6 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.answers import refuse_untested, truth_of
@@ -11,6 +11,7 @@ from harness.engines import check_query, check_route, find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
 from harness.faults import BY_NAME, check_place
 from harness.input.prepare import replayed
+from harness.interrupt import INTERRUPTED
 from harness.outcomes import (
     Done,
     faults_passed,
@@ -51,8 +52,19 @@ class Planned:
     label: str
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The trials that took place; why not all of the planned ones did, and whether that was Ctrl-C."""
+
+    done: list[tuple[Planned, Trial]]
+    why_not_all: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+
 def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
     """Run `trials` trials of each engine of `scenario` and save what came of it: the result, and the run's directory.
+
+    Ctrl-C ends the trial of the moment and those to come. If there are finished ones, they are verified and saved.
 
     Raises:
         UsageError: the scenario has faults, and something that does not go with them.
@@ -102,15 +114,16 @@ def _run(
     with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
         if trials > 1:
             rehearse(session, scenario)
-        done, failures = _trials(session, scenario, plan(scenario.engines, trials), expected)
+        taken = _trials(session, scenario, plan(scenario.engines, trials), expected)
+        done = taken.done
         truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
-        result = _assemble(session, scenario, done, truths, failures + no_truths, expected)
-        result = result.model_copy(update={"input": used})
+        result = _assemble(session, scenario, done, truths, taken.why_not_all + no_truths, expected)
+        result = result.model_copy(update={"input": used, "interrupted": taken.interrupted})
         _clean(session, [trial for _, trial in done])
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
         keep_files([path for _, trial in done for path in trial.kept_files], directory)
-        return result, session.save(result, went_wrong=exit_code(result) != 0)
+        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
 def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
@@ -171,10 +184,8 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     session.trial(load, engine, len(expected.malformed_lines), TrialOptions(label="rehearsal", archive=False))
 
 
-def _trials(
-    session: Session, scenario: Scenario, planned: list[Planned], expected: ExpectedCounts
-) -> tuple[list[tuple[Planned, Trial]], list[str]]:
-    """The trials that took place, and why not all did: one that cannot be started must not take the others with it."""
+def _trials(session: Session, scenario: Scenario, planned: list[Planned], expected: ExpectedCounts) -> Taken:
+    """Run the trials: one that cannot be started, or that Ctrl-C ends, must not take the finished ones with it."""
     done: list[tuple[Planned, Trial]] = []
     faults = scenario.fault_plan()
     for each in planned:
@@ -184,13 +195,16 @@ def _trials(
             chosen = trial_options(each.label, faults, fit, record=scenario.asks_for_counts)
             chosen = replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
             trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
-        except ServiceError as error:
+        except (ServiceError, KeyboardInterrupt) as error:
             if not done:
                 raise
-            return done, [f"trial {each.number} ({each.label}) and all after it did not take place: {error.message}"]
+            cause = error.message if isinstance(error, ServiceError) else "Ctrl-C"
+            reason = f"trial {each.number} ({each.label}) and all after it did not take place: {cause}"
+            session.watcher.note(f"{reason}; the finished ones are verified and saved")
+            return Taken(done, [reason], interrupted=isinstance(error, KeyboardInterrupt))
         done.append((each, trial))
     session.watcher.progress(1, 1)
-    return done, []
+    return Taken(done)
 
 
 def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
@@ -288,7 +302,9 @@ def _clean(session: Session, trials: list[Trial]) -> None:
 
 
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 3 for an invalid run, 1 if an engine or a fault did not pass, else 0."""
+    """What the command line ends with: 130 after Ctrl-C, 3 for an invalid run, 1 if anything did not pass, else 0."""
+    if result.interrupted:
+        return INTERRUPTED
     if not result.valid:
         return InvalidRun.exit_code
     engines = all(engine.verdict == "pass" for engine in result.engines)

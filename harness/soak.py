@@ -9,7 +9,7 @@ from typing import Literal
 from harness.assemble import invalid_reasons, trial_result
 from harness.errors import InvalidRun, UsageError
 from harness.faults import Planned, anywhere, draw_plan
-from harness.interrupt import Interrupt
+from harness.interrupt import INTERRUPTED, Interrupt
 from harness.leaks import Bounds
 from harness.outcomes import (
     Done,
@@ -49,7 +49,6 @@ from workloads.truth import ExpectedCounts, counts_between, expected_malformed
 from workloads.workload import Workload
 
 PREFIX = "soak-"
-INTERRUPTED = 130
 #: What is normal is told by so long a time before the first fault.
 CALM_S = 30
 TELL_S = 60.0

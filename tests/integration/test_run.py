@@ -1,6 +1,7 @@
 """Whole runs: right counts are proven right, wrong ones wrong, and what cannot be believed is not."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.processes import wait_until
 from harness.scenario import load_scenario
 from harness.services.s3 import s3_client
 from tests.integration.ringbench import (
+    FIXTURE_ENGINES,
     RUN_DEADLINE_S,
     SMALL,
     Outcome,
@@ -200,6 +202,21 @@ def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(tmp_path: Pa
     assert found.code == 3
     assert any("baseline: the Redis writer did not keep up" in each for each in found.result["invalid_reasons"])
     assert found.engine("baseline")["verdict"] == "pass"
+
+
+def test_ctrl_c_keeps_the_trials_that_are_finished(tmp_path: Path) -> None:
+    """They are verified by the archive, as ever; the one of the moment is not told of."""
+    scenario = write_scenario(tmp_path, engines=["baseline", "twin"], warmup_s=1, duration_s=2)
+    with Ringbench(tmp_path, "run", scenario, "--json", "--engine-path", str(FIXTURE_ENGINES)) as run:
+        run.wait_for_text("twin: load")
+        run.send(signal.SIGINT)
+        found = outcome(run)
+    assert found.code == 130
+    assert found.result["interrupted"] and not found.result["valid"]
+    assert found.result["invalid_reasons"] == ["trial 2 (twin) and all after it did not take place: Ctrl-C"]
+    assert found.result["truth"]["agrees_with_seed"]
+    assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [("baseline", "pass")]
+    assert not (found.directory / "logs").exists()
 
 
 def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -> None:
