@@ -89,7 +89,7 @@ def scale(
     scale_id = unfinished.scale_id if unfinished else new_run_id(PREFIX)
     directory = session_options.runs_dir / scale_id
     with open_session(scale_id, scenario.engines, session_options, watcher) as session:
-        found = unfinished or _new(session, key, scenario, options, session_options)
+        found = unfinished or _new(session, key, scenario, options)
         if unfinished:
             watcher.note(f"going on with {scale_id}, {len(found.trials)} trials of which are done")
         _measure(session, found, scenario, directory)
@@ -107,9 +107,7 @@ def exit_code(found: Scale) -> int:
     return 1 if wrong or counted != {each.name for each in found.engines} else 0
 
 
-def _new(
-    session: Session, key: str, scenario: Scenario, options: ScaleOptions, session_options: SessionOptions
-) -> Scale:
+def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) -> Scale:
     levels = options.levels()
     usual = ScalePoint(
         rate_records_per_s=scenario.rate_records_per_s,
@@ -122,9 +120,9 @@ def _new(
         scale_id=session.run_id,
         key=key,
         finished=False,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        started_at=session.started_at.isoformat(timespec="seconds"),
         finished_at=None,
-        command=session_options.command,
+        command=session.options.command,
         scenario=scenario.model_dump(),
         full=options.full,
         levels=levels,

@@ -78,7 +78,7 @@ def sweep(
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
     directory = options.runs_dir / sweep_id
     with open_session(sweep_id, scenario.engines, options, watcher) as session:
-        found = unfinished or _new(session, key, scenario, search, options)
+        found = unfinished or _new(session, key, scenario, search)
         if unfinished:
             attempts = sum(len(engine.attempts) for engine in found.engines)
             watcher.note(f"going on with {sweep_id}, {attempts} attempts of which are done")
@@ -102,14 +102,14 @@ def _compare_with_baseline(engines: list[SweepEngine]) -> None:
             engine.rate_to_baseline = (answer.rate_records_per_s or 0) / (baseline.rate_records_per_s or 1)
 
 
-def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions, options: SessionOptions) -> Sweep:
+def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions) -> Sweep:
     return Sweep(
         sweep_id=session.run_id,
         key=key,
         finished=False,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        started_at=session.started_at.isoformat(timespec="seconds"),
         finished_at=None,
-        command=options.command,
+        command=session.options.command,
         scenario=scenario.model_dump(),
         p99_bound_ms=search.p99_bound_ms,
         resolution=search.resolution,
