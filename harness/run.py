@@ -162,7 +162,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     """Run a short trial that counts for nothing, so that the first one that counts finds the services warm.
 
     The broker's JVM compiles for half a minute under load, on the cores that the engine wants: by that, the first
-    trial's engine would seem to need half as much CPU again as in all others. It is no longer than a trial that counts.
+    trial's engine would seem to need half as much CPU again as in all others. It takes no longer than two of those.
     """
     engine = scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
@@ -176,7 +176,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
         "engine_settings",
         "limits",
     }
-    duration_s = min(REHEARSAL_S, scenario.warmup_s + scenario.duration_s)
+    duration_s = min(REHEARSAL_S, 2 * (scenario.warmup_s + scenario.duration_s))
     load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}
     )

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from harness.errors import ProvisionError
-from harness.provision.cache import Progress, cache_dir
+from harness.provision.cache import Progress, cache_dir, only_one
 from harness.provision.jars import ensure_jars, read_lock
 
 PROFILER_LOCK = Path(__file__).parent / "profiler.jars.lock"
@@ -31,14 +31,15 @@ def ensure_profiler(progress: Progress) -> Path:
     (artifact,) = read_lock(PROFILER_LOCK)
     home = cache_dir() / "profiler" / artifact.version
     if not home.exists():
-        (jar,) = ensure_jars(PROFILER_LOCK, progress=progress)
-        _unpack(jar, _PLATFORMS[here], home)
+        with only_one(home, progress):
+            if not home.exists():
+                (jar,) = ensure_jars(PROFILER_LOCK, progress=progress)
+                _unpack(jar, _PLATFORMS[here], home)
     return home / "bin" / "asprof"
 
 
 def _unpack(jar: Path, here: str, home: Path) -> None:
     """Make `home`, which appears whole or not at all."""
-    home.parent.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="profiler-") as work, zipfile.ZipFile(jar) as archive:
         new = Path(work) / "new"
         for name in archive.namelist():
@@ -52,5 +53,4 @@ def _unpack(jar: Path, here: str, home: Path) -> None:
             target.parent.mkdir(mode=0o700, parents=True)
             target.write_bytes(archive.read(name))
             target.chmod(0o700)
-        if not home.exists():
-            new.replace(home)
+        new.replace(home)

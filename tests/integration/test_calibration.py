@@ -10,7 +10,7 @@ import pytest
 from harness.calibrate import CASES
 from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 NAMES = [case.name for case in CASES]
 RATE_RECORDS_PER_S = 2000

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 FAULTS = ("engine-kill", "kafka-kill", "redis-lost", "network-reset", "kafka-reset", "clock-step")
 #: One trial for all, and one fault that is not for the baseline.

@@ -17,7 +17,7 @@ ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"
 #: They mostly wait.
 AT_ONCE = 10
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 #: By engine, the checks that it fails, each with words of what is said to be likely wrong.
 FAULTS = {

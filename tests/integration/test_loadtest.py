@@ -22,7 +22,7 @@ from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, outcome, writ
 from tests.integration.traffic import Traffic
 from tests.integration.viewers import DEADLINE_S, Page, Viewer, Writer, in_redis
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 UI = r"Locust's web UI is at (http://127\.0\.0\.1:\d+)/"
 TOKEN = "a-secret-token"  # noqa: S105

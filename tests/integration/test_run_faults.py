@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 PLAN = [
     {"kind": "redis-lost", "at_s": 6, "duration_s": 1.5},

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import trustme
 
+from harness.processes import wait_until
 from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
 from tests.integration.secured import (
     SecuredServices,
@@ -109,7 +110,8 @@ def test_a_secret_that_leaves_a_trace_is_found(tmp_path: Path) -> None:
 def test_a_secret_in_an_argument_is_seen(tmp_path: Path) -> None:
     waiting = "import sys; sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", waiting, "planted-3"], stdin=subprocess.PIPE) as process:
-        found = psutil.Process(process.pid).cmdline()
+        # Of a program that starts this moment, the system tells no arguments yet.
+        found = wait_until(psutil.Process(process.pid).cmdline, deadline_s=10, what="the program has its arguments")
         assert process.stdin is not None
         process.stdin.close()
     assert traces(["planted-3"], tmp_path, "\0".join(found)) == ["text 0"]

@@ -10,7 +10,7 @@ import pytest
 from harness.processes import wait_until
 from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
 
 #: Up to 8,000 records a second, which the baseline sustains on any machine: two probes and a confirmation.
 SMALL = ["sweep", "--engine", "baseline", "--start-rate", "4000", "--highest-rate", "8000", "--lowest-rate", "1000"]
