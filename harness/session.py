@@ -26,7 +26,7 @@ from harness.view import start_viewer, viewer_url
 from harness.watch import ConsoleWatcher
 
 #: Workers and engines start when they are needed, from the files as they are then.
-CODE_CHANGED = "files of Ringbench or of an engine changed while it ran: not all its processes may be of the same code"
+CODE_CHANGED = "files of Ringbench or of an engine have changed: not all processes may have been of the same code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,8 @@ class Session:
             self.watcher,
             replace(options, profiler=self.profiler),
         ).run()
+        if self.code != code_digest(each.engine.directory for each in self.engines.values()):
+            trial.invalid_reasons.append(CODE_CHANGED)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
         return trial
@@ -111,9 +113,7 @@ class Session:
         soak: Soak | None = None,
         resilience: Resilience | None = None,
     ) -> Result:
-        """What came of the session's trials. Invalid if there are `reasons`, or if the code changed meanwhile."""
-        if self.code != code_digest(each.engine.directory for each in self.engines.values()):
-            reasons = [*reasons, CODE_CHANGED]
+        """What came of the session's trials; invalid if there are `reasons`."""
         return Result(
             run_id=self.run_id,
             valid=not reasons,
@@ -125,7 +125,7 @@ class Session:
             environment=self.fingerprint(),
             truth=truth,
             engines=engines,
-            comparison=None if reasons else comparison,
+            comparison=comparison,
             dashboard=dashboard,
             soak=soak,
             resilience=resilience,
