@@ -197,7 +197,7 @@ def calibrate(
     Raises:
         RingbenchError: a case could not take place.
     """
-    started_at, calibration_id = datetime.now(UTC), new_run_id("calibration-")
+    calibration_id = new_run_id("calibration-")
     scenario = _scenario(rate_records_per_s, duration_s)
     expected = expected_counts(Workload(scenario.workload()))
     cases = [case for case in CASES if not names or case.name in names]
@@ -208,7 +208,7 @@ def calibrate(
             found.append(_run_case(session, case, scenario, expected))
         calibration = Calibration(
             calibration_id=calibration_id,
-            started_at=started_at.isoformat(timespec="seconds"),
+            started_at=session.started_at.isoformat(timespec="seconds"),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             command=options.command,
             rate_records_per_s=rate_records_per_s,

@@ -115,14 +115,14 @@ def _run(
         if trials > 1:
             rehearse(session, scenario)
         taken = _trials(session, scenario, plan(scenario.engines, trials), expected)
-        done = taken.done
-        truths, no_truths = _truths(session, scenario, [trial for _, trial in done])
-        result = _assemble(session, scenario, done, truths, taken.why_not_all + no_truths, expected)
-        result = result.model_copy(update={"input": used, "interrupted": taken.interrupted})
-        _clean(session, [trial for _, trial in done])
+        finished = [trial for _, trial in taken.done]
+        truths, no_truths = _truths(session, scenario, finished)
+        result = _assemble(session, scenario, taken, truths, no_truths, expected)
+        result = result.model_copy(update={"input": used})
+        _clean(session, finished)
         directory = options.runs_dir / run_id
         directory.mkdir(parents=True, exist_ok=True)
-        keep_files([path for _, trial in done for path in trial.kept_files], directory)
+        keep_files([path for trial in finished for path in trial.kept_files], directory)
         return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
@@ -231,20 +231,21 @@ def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[
 def _assemble(
     session: Session,
     scenario: Scenario,
-    done: list[tuple[Planned, Trial]],
+    taken: Taken,
     truths: dict[str, TrialTruth],
-    failures: list[str],
+    no_truths: list[str],
     expected: ExpectedCounts,
 ) -> Result:
-    resilience = _resilience(session, scenario, done, expected)
-    reasons = [*failures, *_archives_differ(truths)]
-    for _, trial in done:
+    resilience = _resilience(session, scenario, taken.done, expected)
+    reasons = [*taken.why_not_all, *no_truths, *_archives_differ(truths)]
+    for _, trial in taken.done:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
-    engines = _engines(scenario, done, truths, expected)
+    engines = _engines(scenario, taken.done, truths, expected)
     return session.result(
         scenario,
         engines,
         reasons,
+        interrupted=taken.interrupted,
         truth=_truth(truths, expected),
         comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
         resilience=resilience,

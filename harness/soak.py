@@ -228,6 +228,7 @@ def _assemble(
         scenario,
         list(_engines(watched, rests, scenario)),
         reasons,
+        interrupted=interrupt.has_come,
         resilience=resilience if planned else None,
         soak=Soak(
             duration_s=scenario.duration_s,

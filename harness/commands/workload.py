@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import console, show_paths
+from harness.commands.common import console, given, show_paths
 from harness.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="See what a scenario sends, without running it.")
@@ -36,7 +36,7 @@ def workload_plot(
     path = output or Path(f"workload-{Path(scenario).stem}.png")
     if path.suffix != ".png":
         raise UsageError(f"--output {path}: only PNG is written", fix="give a file that ends in .png")
-    with replayed(load_scenario(scenario, {} if seed is None else {"seed": seed}), console.print) as (plan, _):
+    with replayed(load_scenario(scenario, given(seed=seed)), console.print) as (plan, _):
         specification = plan.workload()
         found = tally(open_workload(specification))
     try:

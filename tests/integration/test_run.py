@@ -37,7 +37,6 @@ ENGINES = ["spark", "flink", "baseline"]
 FURTHER_ENGINES = ["kstreams", "quix"]
 STALL_S = 2.0
 BASELINE = Path(__file__).parents[2] / "engines" / "baseline"
-LOCK = "requirements.lock"
 
 
 def expected_of(scenario: str) -> ExpectedCounts:
@@ -223,8 +222,9 @@ def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -
     """Not all of its processes were started from the same files, so that it is not known what was measured."""
     engine = tmp_path / "engines" / "own" / "engine.toml"
     engine.parent.mkdir(parents=True)
-    files = {key: f'{key} = "{BASELINE / name}"' for key, name in (("entry", "main.py"), ("requirements", LOCK))}
-    engine.write_text("\n".join(['name = "own"', 'description = "A copy"', *files.values()]), encoding="utf-8")
+    entry, lock = BASELINE / "main.py", BASELINE / "requirements.lock"
+    descriptor = f'name = "own"\ndescription = "A copy"\nentry = "{entry}"\nrequirements = "{lock}"\n'
+    engine.write_text(descriptor, encoding="utf-8")
     scenario = write_scenario(tmp_path, engines=["own"], warmup_s=1, duration_s=2)
     with Ringbench(tmp_path, "run", scenario, "--json", "--engine-path", str(engine.parents[1])) as run:
         run.wait_for_text("own: load")

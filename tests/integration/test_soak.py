@@ -69,7 +69,7 @@ def test_ctrl_c_in_the_middle_of_a_fault_heals_it_and_tells_what_was_seen(tmp_pa
         run.send(signal.SIGINT)
         found = outcome(run)
     assert found.code == 130
-    assert found.result["soak"]["interrupted"]
+    assert found.result["interrupted"] and found.result["soak"]["interrupted"]
     (trial,) = found.result["soak"]["trials"]
     assert trial["ended_early"] == "Ctrl-C" and len(trial["t_s"]) > 5
     (fault,) = found.result["resilience"]["faults"]
