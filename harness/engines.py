@@ -246,13 +246,25 @@ def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress)
 
 def _class_archive(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> ClassArchive:
     """The archive of the engine's classes, made if a run has listed them."""
+    # The program puts the class path together.
+    return program_archive(engine.name, python, jars, sorted(engine.directory.glob("*.py")), progress)
+
+
+def program_archive(name: str, python: Path, jars: list[Path], sources: list[Path], progress: Progress) -> ClassArchive:
+    """The archive of the classes of a program that has a JVM, made if a run has listed them.
+
+    Args:
+        name: of the program.
+        python: the executable of its environment.
+        jars: what its class path holds besides.
+        sources: its files, on which the class path depends, too.
+        progress: told of what takes long.
+    """
     java = ensure_java(progress)
     digest = hashlib.sha256("\0".join(map(str, (java.home, java.version, python, *jars))).encode())
-    # The program puts the class path together.
-    for source in sorted(engine.directory.glob("*.py")):
+    for source in sources:
         digest.update(source.read_bytes())
-    name = f"{engine.name}-{digest.hexdigest()[:16]}"
-    archive = ClassArchive(cache_dir() / "classes" / name, java.executable)
+    archive = ClassArchive(cache_dir() / "classes" / f"{name}-{digest.hexdigest()[:16]}", java.executable)
     archive.ensure(progress)
     return archive
 

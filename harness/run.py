@@ -221,7 +221,9 @@ def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[
             prefixes,
             scenario.locations,
             session.work,
+            records=open_workload(scenario.workload()).total_records,
             environment=session.environment,
+            progress=session.watcher.note,
         )
     except InvalidRun as error:
         return {}, [str(error)]

@@ -41,8 +41,8 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 #: With fewer trials there is no interval; the module's description says why.
 MIN_TRIALS = 6
@@ -243,10 +243,10 @@ def drift(values_in_order: Sequence[tuple[str, float]]) -> Trend | None:
     if not residuals.any():
         # Figures without any spread have no tau, and no trend.
         return Trend(percent_per_trial=0.0, p_value=1.0)
-    slope = float(stats.theilslopes(residuals, positions).slope)
-    deviation = stats.norm.isf(stats.kendalltau(positions, residuals).pvalue / 2)
+    slope = float(scipy.stats.theilslopes(residuals, positions).slope)
+    deviation = scipy.stats.norm.isf(scipy.stats.kendalltau(positions, residuals).pvalue / 2)
     deviation *= math.sqrt((len(engines) - len(trials)) / (len(engines) - 1))
-    return Trend(percent_per_trial=math.expm1(slope) * 100, p_value=2 * float(stats.norm.sf(deviation)))
+    return Trend(percent_per_trial=math.expm1(slope) * 100, p_value=2 * float(scipy.stats.norm.sf(deviation)))
 
 
 def order_effect(first: Figures, second: Figures) -> Effect | None:
@@ -272,7 +272,7 @@ def order_effect(first: Figures, second: Figures) -> Effect | None:
     if logs is None or min(len(first), len(second)) < 2:
         return None
     before, after = np.split(_centred(logs), [len(first)])
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (before, after), _difference, vectorized=True, n_resamples=PERMUTATIONS, rng=np.random.default_rng(_SEED)
     )
     return Effect(percent=math.expm1(float(test.statistic) / 2) * 100, p_value=float(test.pvalue))
@@ -348,7 +348,7 @@ def lag_slope(times_s: Figures, lag_records: Figures, confidence: float = 0.95) 
         )
     if not np.isfinite([times, lag]).all() or len(np.unique(times)) < len(times):
         raise ValueError("times and lags must be finite, and no time may occur twice")
-    found = stats.theilslopes(lag, times, alpha=confidence)
+    found = scipy.stats.theilslopes(lag, times, alpha=confidence)
     return Interval(float(found.slope), float(found.low_slope), float(found.high_slope), confidence)
 
 
@@ -406,7 +406,7 @@ def power_law(x: Figures, y: Figures, groups: Sequence[Any], confidence: float =
     slope = float(over @ up) / squares
     residuals = up - slope * over
     error = math.sqrt(float(residuals @ residuals) / freedom / squares)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) * error
     off = max(abs(float(residuals[log_x[kept] == level].mean())) for level in levels)
     return PowerLaw(Interval(slope, slope - reach, slope + reach, confidence), len(kept), math.exp(off))
 
@@ -501,7 +501,7 @@ def _interval(mean: _Mean, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     studentized = mean.errors / np.sqrt(mean.variances)
     least, greatest = np.quantile(studentized, [tail, 1 - tail], method="weibull")
-    student = stats.t.ppf(1 - tail, mean.freedom)
+    student = scipy.stats.t.ppf(1 - tail, mean.freedom)
     error = math.sqrt(mean.variance)
     ends = mean.value + error * np.array([-max(greatest, student), max(-least, student)])
     with np.errstate(over="ignore"):

@@ -10,7 +10,10 @@ Run as ``python truth.py job.json``, where the job names the store (``s3``: ``en
 * ``operator_volume.parquet``: ``minute_s``, ``operator``, ``records``,
 * ``malformed.parquet``: ``line``, every malformed line.
 
-Objects are read through pyarrow inside Spark's tasks, which spares the half gigabyte of Hadoop's S3 connector.
+Objects are read through pyarrow inside Spark's tasks, which spares the half gigabyte of Hadoop's S3 connector. They are
+read once: one aggregation gives the counts, from which the operators' volume follows, and the malformed lines.
+
+The event ``progress`` says how many ``lines`` were read, when nothing is left but to save.
 """
 
 import json
@@ -22,29 +25,31 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, S3FileSystem
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from engines.contract.events import EventWriter, stop_on_sigterm
-from engines.contract.record import JAVA_PATTERNS
+from engines.contract.process import JVM_OPTIONS
+from engines.contract.record import COLUMNS, JAVA_PATTERNS
 
-FIELDS = {"location": 3, "start_ms": 4, "event_time_ms": 5, "type": 6, "operator": 7}
+COUNTED = ["window_s", "location", "operator", "type"]
+#: Reading is quick, and each task starts a Python process.
+TASKS_PER_CORE = 1
 
 
 def main(job: dict[str, Any], events: EventWriter) -> None:
     """Run `job`."""
     spark = start_spark(job["master"])
     events.send("ready", version=spark.version, config={"master": spark.sparkContext.master})
-    lines = read_archives(spark, job["s3"], {trial["name"]: trial["prefix"] for trial in job["trials"]}).cache()
-    records = parse(lines, JAVA_PATTERNS[job["locations"]])
-    good = records.where("is_record").withColumn("window_s", F.expr("event_time_ms div 1000"))
-    counts = good.groupBy("trial", "window_s", "location", "operator", "type").agg(F.count("*").alias("records"))
-    save(counts, job, "counts")
-    volume = good.withColumn("minute_s", F.expr("window_s div 60 * 60"))
-    save(volume.groupBy("trial", "minute_s", "operator").agg(F.count("*").alias("records")), job, "operator_volume")
-    save(records.where("not is_record").select("trial", "line"), job, "malformed")
+    lines = read_archives(spark, job["s3"], {trial["name"]: trial["prefix"] for trial in job["trials"]})
+    found = count(lines, JAVA_PATTERNS[job["locations"]]).toArrow()
+    events.send("progress", lines=pc.sum(found["records"]).as_py())
+    for trial in job["trials"]:
+        of_trial = found.filter(pc.equal(found["trial"], trial["name"]))
+        save(of_trial, Path(job["output_dir"]) / trial["name"])
     spark.stop()
 
 
@@ -57,9 +62,13 @@ def start_spark(master: str) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
+        "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
         "spark.ui.enabled": "false",
         "spark.local.dir": scratch,
-        "spark.sql.shuffle.partitions": "4",
+        # One aggregation of counts by cell: to plan it again at run time, or in parts, costs more than it saves.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.shuffle.partitions": "1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": f"{scratch}/warehouse",
     }
@@ -72,19 +81,19 @@ def start_spark(master: str) -> SparkSession:
 def read_archives(spark: SparkSession, s3: dict[str, Any], prefixes: dict[str, str]) -> DataFrame:
     """All trials' archived lines: ``trial``, ``line``."""
     objects = [(name, path) for name, prefix in prefixes.items() for path in list_objects(s3, prefix)]
-    listed = spark.createDataFrame(objects, "trial string, path string")
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         store = connect(s3)
         for batch in batches:
-            for row in batch.to_pylist():
-                with store.open_input_file(row["path"]) as file:
+            for number in batch["id"].to_pylist():
+                name, path = objects[number]
+                with store.open_input_file(path) as file:
                     line = pq.read_table(file, columns=["line"])["line"].combine_chunks()
-                trial = pa.repeat(pa.scalar(row["trial"]), len(line))
+                trial = pa.repeat(pa.scalar(name), len(line))
                 yield pa.RecordBatch.from_arrays([trial, line], ["trial", "line"])
 
-    slices = min(len(objects), 8 * spark.sparkContext.defaultParallelism)
-    return listed.repartition(slices).mapInArrow(read, "trial string, line binary")
+    slices = min(len(objects), TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
+    return spark.range(0, len(objects), 1, slices).mapInArrow(read, "trial string, line binary")
 
 
 def list_objects(s3: dict[str, Any], prefix: str) -> list[str]:
@@ -105,27 +114,42 @@ def connect(s3: dict[str, Any]) -> S3FileSystem:
     return S3FileSystem(endpoint_override=s3["endpoint"], region=s3["region"], tls_ca_file_path=s3["ca_file"])
 
 
-def parse(lines: DataFrame, pattern: str) -> DataFrame:
-    """`lines` with the fields that the counts need, and ``is_record``: whether the line is a well-formed record.
+def count(lines: DataFrame, pattern: str) -> DataFrame:
+    """How often each cell and each malformed line occurs in each trial.
 
-    `pattern` is in `engines.contract.record.JAVA_PATTERNS`.
+    Columns: ``trial``, `COUNTED`, ``malformed``, ``records``. Either `COUNTED` is null or ``malformed`` is.
+
+    `pattern` is in `engines.contract.record.JAVA_PATTERNS`. What it matches has its fields in fixed places.
     """
     text = F.decode("line", "ISO-8859-1")  # never fails, and what is not ASCII matches nothing
-    fields = [F.regexp_extract(text, pattern, group).alias(name) for name, group in FIELDS.items()]
-    matched = lines.select("trial", "line", text.rlike(pattern).alias("matches"), *fields)
-    times = [F.expr(f"try_cast({name} as bigint)").alias(name) for name in ("start_ms", "event_time_ms")]
-    typed = matched.select("trial", "line", "matches", "location", "operator", "type", *times)
-    return typed.withColumn("is_record", F.expr("matches and event_time_ms >= start_ms"))
+    read = lines.select("trial", "line", text.alias("text"))
+    timed = read.withColumns({name: field(name).try_cast("bigint") for name in ("StartT", "EndT")})
+    is_record = F.col("text").rlike(pattern) & F.coalesce(F.col("EndT") >= F.col("StartT"), F.lit(False))
+    judged = timed.withColumn("is_record", is_record)
+    fields = [F.expr("EndT div 1000"), field("Location"), field("Company"), field("Type")]
+    cell = [F.when(F.col("is_record"), each).alias(name) for each, name in zip(fields, COUNTED, strict=True)]
+    malformed = F.when(~F.col("is_record"), F.col("line")).alias("malformed")
+    return judged.groupBy("trial", *cell, malformed).agg(F.count("*").alias("records"))
 
 
-def save(found: DataFrame, job: dict[str, Any], name: str) -> None:
-    """Write `found`, trial by trial, to ``NAME.parquet`` in each trial's folder."""
-    table = found.toArrow()
-    for trial in job["trials"]:
-        folder = Path(job["output_dir"]) / trial["name"]
-        folder.mkdir(parents=True, exist_ok=True)
-        of_trial = table.filter(pa.compute.equal(table["trial"], trial["name"])).drop_columns("trial")
-        pq.write_table(of_trial, folder / f"{name}.parquet")
+def field(name: str) -> Column:
+    """The field of that name, of a well-formed line in the column ``text``."""
+    return F.substring("text", *COLUMNS[name])
+
+
+def save(found: pa.Table, folder: Path) -> None:
+    """Write one trial's part of what `count` gives to files in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = found.filter(pc.is_null(found["malformed"]))
+    pq.write_table(counts.select([*COUNTED, "records"]), folder / "counts.parquet")
+    minutes = counts.append_column("minute_s", pc.multiply(pc.divide(counts["window_s"], 60), 60))
+    volume = minutes.group_by(["minute_s", "operator"]).aggregate([("records", "sum")])
+    volume = volume.rename_columns(["minute_s", "operator", "records"])
+    pq.write_table(volume, folder / "operator_volume.parquet")
+    malformed = found.filter(pc.is_valid(found["malformed"]))
+    often = zip(malformed["malformed"].to_pylist(), malformed["records"].to_pylist(), strict=True)
+    lines = [line for line, times in often for _ in range(times)]
+    pq.write_table(pa.table({"line": pa.array(lines, pa.binary())}), folder / "malformed.parquet")
 
 
 if __name__ == "__main__":

