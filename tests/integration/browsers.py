@@ -29,7 +29,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from harness.processes import start_process, wait_until
 from harness.provision.jars import ensure_jars
 from harness.services.ports import HOST, free_port
-from tests.integration.viewers import DEADLINE_S, ROOT
+from tests.deadlines import DEADLINE_S
+from tests.integration.viewers import ROOT
 from workloads.california import COUNTIES
 
 PROGRAMS = ("chromium", "chromedriver")

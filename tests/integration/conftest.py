@@ -1,16 +1,36 @@
-"""Services that stand for the user's own, started once for all tests that want them."""
+"""What many integration tests share: all that is to be downloaded, services that stand for the user's own, one run."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from harness.engines import all_engines, prepare
+from harness.provision.cache import only_one
 from harness.services.kafka import start_kafka
 from harness.services.redis import start_redis
 from harness.services.s3 import s3_client, start_s3
-from tests.integration.ringbench import Services
+from tests.integration.ringbench import Outcome, Ringbench, Services, outcome, write_scenario
 
 BUCKET = "of-somebody"
+#: So many records that the smallest county has some; see `main_run`.
+MAIN_RATE_RECORDS_PER_S = 3000
+MAIN_ENGINES = ["spark", "flink", "baseline"]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """With empty caches, engines take minutes to obtain: before the tests, and not within one test's deadline."""
+    wanted = any(item.get_closest_marker("integration") for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        for engine in all_engines([]):
+            prepare(engine, _tell)
+
+
+def _tell(text: str) -> None:
+    print(f"tests: {text}", file=sys.__stderr__, flush=True)
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +46,23 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         stack.callback(s3.stop)
         s3_client(s3.endpoint, s3.credentials).create_bucket(Bucket=BUCKET)
         yield Services(kafka.bootstrap_servers, redis.url, s3.endpoint, s3.credentials, BUCKET)
+
+
+@pytest.fixture(scope="session")
+def main_run(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """One run of three engines, with flame graphs, that all tests read, whichever process they are in."""
+    base = tmp_path_factory.getbasetemp()
+    # Those of several processes have one folder around them.
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "main-run"
+    with only_one(directory, _tell):
+        saved = directory / "outcome.json"
+        return Outcome.load(saved) if saved.exists() else _run_main(directory, saved)
+
+
+def _run_main(directory: Path, saved: Path) -> Outcome:
+    directory.mkdir()
+    scenario = write_scenario(directory, engines=MAIN_ENGINES, rate_records_per_s=MAIN_RATE_RECORDS_PER_S)
+    with Ringbench(directory, "run", scenario, "--json", "--profile") as run:
+        found = outcome(run)
+    found.save(saved)
+    return found

@@ -18,14 +18,11 @@ from confluent_kafka.admin import AdminClient
 
 from harness.processes import wait_until
 from harness.services.s3 import S3Credentials, s3_client
+from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
 
 EXECUTABLE = str(Path(sys.executable).with_name("ringbench"))
 FIXTURE_ENGINES = Path(__file__).parent.parent / "fixtures" / "engines"
 
-#: Longer than any run here takes on a slow machine: what fails by it hangs.
-RUN_DEADLINE_S = 540
-#: Within this, everything must be gone after the command line has ended, however it ended.
-GONE_DEADLINE_S = 10
 
 #: What a user's own settings would change.
 _NOT_INHERITED = (
@@ -80,7 +77,7 @@ class Services:
     def topics(self) -> set[str]:
         """Names of Kafka's topics, but its own internal ones."""
         admin = AdminClient({"bootstrap.servers": self.kafka})
-        return {name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")}
+        return {name for name in admin.list_topics(timeout=DEADLINE_S).topics if not name.startswith("__")}
 
     def objects(self) -> set[str]:
         """Names of the bucket's objects."""
@@ -190,11 +187,11 @@ class Ringbench:
         try:
             return self._popen.wait(RUN_DEADLINE_S)
         finally:
-            self._reader.join(GONE_DEADLINE_S)
+            self._reader.join(DEADLINE_S)
 
     def wait_until_gone(self) -> None:
         """Wait until all that it started is gone."""
-        wait_until(lambda: not self.processes(), deadline_s=GONE_DEADLINE_S, what="all processes have ended")
+        wait_until(lambda: not self.processes(), deadline_s=DEADLINE_S, what="all processes have ended")
 
     def results(self) -> list[Path]:
         """The results that it has saved."""
@@ -213,6 +210,16 @@ class Outcome:
     def engine(self, name: str) -> dict[str, Any]:
         """The result of one engine."""
         return next(each for each in self.result["engines"] if each["name"] == name)
+
+    def save(self, path: Path) -> None:
+        """Write it to `path`, for `load`."""
+        path.write_text(json.dumps(vars(self) | {"directory": str(self.directory)}), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What was saved at `path`."""
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**found | {"directory": Path(found["directory"])})
 
 
 def is_alive(process: psutil.Process) -> bool:

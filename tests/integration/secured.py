@@ -37,10 +37,10 @@ from harness.services.kafka import check_kafka
 from harness.services.ports import HOST, free_port
 from harness.services.redis import start_redis
 from harness.services.s3 import JARS_LOCK as S3_JARS
+from tests.deadlines import DEADLINE_S
 
 BUCKET = "secured"
 USER = "ringbench"
-START_DEADLINE_S = 60
 
 KAFKA = """\
 process.roles=broker,controller
@@ -142,6 +142,12 @@ class SecuredServices:
         redis_ = ["--redis", self.redis, "--redis-properties", str(self.redis_properties)]
         return [*kafka, *redis_, "--s3", f"{self.s3_endpoint}/{BUCKET}"]
 
+    def redis_client(self) -> "redis.Redis":
+        """A client that is let in."""
+        return redis.Redis.from_url(
+            self.redis, protocol=2, username=USER, password=self.passwords.redis, ssl_ca_certs=str(self.ca)
+        )
+
     def environment(self) -> dict[str, str]:
         """Temporary credentials, and the authority that issued the store's certificate."""
         return {
@@ -219,7 +225,7 @@ def _kafka(directory: Path, authority: Authority, password: str) -> Iterator[str
     with start_process(
         "storage tool", [*tool, "--add-scram", users, "--config", "server.properties"], log_path=log, cwd=home
     ) as format_:
-        wait_until(lambda: format_.poll() is not None, deadline_s=START_DEADLINE_S, what="storage is formatted")
+        wait_until(lambda: format_.poll() is not None, deadline_s=DEADLINE_S, what="storage is formatted")
         assert format_.poll() == 0, format_.log_tail()
     with start_process("Kafka", [*java, "kafka.Kafka", "server.properties"], log_path=log, cwd=home) as broker:
         client = {
@@ -237,7 +243,7 @@ def _kafka(directory: Path, authority: Authority, password: str) -> Iterator[str
                 return True
             return False
 
-        wait_until(lets_in, deadline_s=START_DEADLINE_S, what="Kafka lets its user in", process=broker)
+        wait_until(lets_in, deadline_s=DEADLINE_S, what="Kafka lets its user in", process=broker)
         yield client["bootstrap.servers"]
 
 
@@ -272,10 +278,10 @@ def _tls_in_front_of(port: int, authority: Authority) -> Iterator[int]:
     thread.start()
     try:
         starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, HOST, 0, ssl=context), loop)
-        yield int(starting.result(START_DEADLINE_S).sockets[0].getsockname()[1])
+        yield int(starting.result(DEADLINE_S).sockets[0].getsockname()[1])
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(START_DEADLINE_S)
+        thread.join(DEADLINE_S)
 
 
 async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
@@ -323,5 +329,5 @@ def _s3(directory: Path, authority: Authority, secret: str) -> Iterator[str]:
                 return True
             return False
 
-        wait_until(has_bucket, deadline_s=START_DEADLINE_S, what="S3 has a bucket", process=process)
+        wait_until(has_bucket, deadline_s=DEADLINE_S, what="S3 has a bucket", process=process)
         yield endpoint

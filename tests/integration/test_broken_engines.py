@@ -7,30 +7,31 @@ import pytest
 from harness.scenario import load_scenario
 from tests.integration.ringbench import (
     FIXTURE_ENGINES,
-    RUN_DEADLINE_S,
     Outcome,
     Ringbench,
+    Services,
     outcome,
     write_scenario,
 )
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 #: What the broken engines get wrong: one well-formed record in so many.
 EVERY = 10_000
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Outcome, int]]:
+def broken(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Iterator[tuple[Outcome, int]]:
     """One run of the baseline and of its broken copies, and how many records each of these gets wrong."""
     directory = tmp_path_factory.mktemp("broken")
     engines = ["baseline", "lossy", "doubling", "shifting", "crashing"]
     limits = {"quiet_s": 5.0}
     scenario = write_scenario(directory, engines=engines, rate_records_per_s=4000, limits=limits)
     expected = expected_counts(Workload(load_scenario(scenario, {}).workload()))
-    with Ringbench(directory, "run", scenario, "--engine-path", str(FIXTURE_ENGINES), "--json") as run:
+    arguments = ["run", scenario, "--engine-path", str(FIXTURE_ENGINES), "--json", *services.arguments()]
+    with Ringbench(directory, *arguments, env=services.environment()) as run:
         yield outcome(run), sum(expected.counts.values()) // EVERY
 
 

@@ -13,10 +13,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.bulk_producer import BulkProducer, Messages
 from harness.services.ports import free_port
+from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import Services
 from workloads.workload import Workload, WorkloadSpecification
 
-PARTITIONS, DEADLINE_S = 3, 30
+pytestmark = pytest.mark.integration
+
+PARTITIONS = 3
 WORKLOAD = Workload(
     WorkloadSpecification(
         seed=5,

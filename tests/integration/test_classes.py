@@ -14,6 +14,7 @@ from harness.errors import ProvisionError
 from harness.provision.class_archive import ClassArchive
 from harness.provision.classes import ensure_classes
 from harness.provision.java import ensure_java
+from tests.deadlines import DEADLINE_S
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +78,7 @@ def _waiting(jar: Path, options: list[str]) -> Iterator[tuple[psutil.Process, li
         try:
             yield psutil.Process(program.pid), list(iter(program.stdout.readline, "hello\n"))
         finally:
-            program.communicate(timeout=30)
+            program.communicate(timeout=DEADLINE_S)
 
 
 def test_a_program_starts_from_the_archive_of_the_classes_that_its_first_run_listed(

@@ -11,13 +11,13 @@ from harness.conformance.run import Servers, conform
 from harness.conformance_result import Conformance, Outcome
 from harness.engines import all_engines, load_engine
 from harness.watch import ConsoleWatcher
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, Services
+from tests.integration.ringbench import Ringbench, Services
 
 ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"
 #: They mostly wait.
 AT_ONCE = 10
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 #: By engine, the checks that it fails, each with words of what is said to be likely wrong.
 FAULTS = {

@@ -12,11 +12,12 @@ from harness.child import start_worker
 from harness.histogram import decode
 from harness.topics import Topics, create_topics, delete_topics
 from harness.workers.jobs import GeneratorJob, announce_anchor
+from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import Services
 from workloads.sample import waterfall_records
 from workloads.workload import Workload, WorkloadSpecification
 
-PARTITIONS, DEADLINE_S = 4, 60
+PARTITIONS = 4
 SPECIFICATION = WorkloadSpecification(
     seed=7,
     rate_records_per_s=3000,
@@ -27,7 +28,7 @@ SPECIFICATION = WorkloadSpecification(
     hot_share=0.5,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(3 * DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 
 def _lines(services: Services, topic: str, partition: int, count: int) -> list[bytes | None]:

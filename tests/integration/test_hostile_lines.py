@@ -24,9 +24,8 @@ LEAST = 15
 #: How many lines a message names.
 NAMED = 5
 
-DEADLINE_S = 300
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

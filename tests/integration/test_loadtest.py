@@ -18,11 +18,12 @@ import redis
 from harness.processes import wait_until
 from harness.services.ports import free_port
 from harness.services.redis import start_redis
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, outcome, write_scenario
+from tests.deadlines import DEADLINE_S
+from tests.integration.ringbench import Ringbench, outcome, write_scenario
 from tests.integration.traffic import Traffic
-from tests.integration.viewers import DEADLINE_S, Page, Viewer, Writer, in_redis
+from tests.integration.viewers import Page, Viewer, Writer, in_redis
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 UI = r"Locust's web UI is at (http://127\.0\.0\.1:\d+)/"
 TOKEN = "a-secret-token"  # noqa: S105
@@ -146,7 +147,7 @@ def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(redis_por
         Ringbench(tmp_path, "loadtest", "--url", viewer.url, "--ui-port", "0") as run,
     ):
         ui = run.wait_for_text(UI)[1]
-        with urlopen(f"{ui}/", timeout=30) as page:  # noqa: S310 - loopback
+        with urlopen(f"{ui}/", timeout=DEADLINE_S) as page:  # noqa: S310 - loopback
             assert "locust" in page.read().decode().lower()
         assert _swarm(ui, origin="http://elsewhere.example") == 403
         assert _swarm(ui, origin=ui) == 200
@@ -166,7 +167,7 @@ def _swarm(ui: str, *, origin: str) -> int:
     form = urlencode({"user_count": 10, "spawn_rate": 10, "host": f"http://{urlsplit(ui).netloc}"}).encode()
     request = Request(f"{ui}/swarm", data=form, headers={"Origin": origin})  # noqa: S310 - loopback
     try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+        with urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310 - the same
             return int(answer.status)
     except HTTPError as error:
         return error.code

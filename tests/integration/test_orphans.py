@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, is_alive, write_scenario
+from tests.integration.ringbench import Ringbench, is_alive, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 #: What is on standard error in each phase, and in the command line of a process that lives in it.
 PHASES = {

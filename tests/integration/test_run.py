@@ -10,15 +10,14 @@ import pytest
 import redis
 from jsonschema import Draft202012Validator
 
-from engines.contract.aggregate import decode_key
-from engines.contract.keys import UPDATES_FIELD, decode_updates, window_key
 from harness.histogram import decode
 from harness.processes import wait_until
 from harness.scenario import load_scenario
 from harness.services.s3 import s3_client
+from tests.deadlines import DEADLINE_S
+from tests.integration.conftest import MAIN_ENGINES, MAIN_RATE_RECORDS_PER_S
 from tests.integration.ringbench import (
     FIXTURE_ENGINES,
-    RUN_DEADLINE_S,
     SMALL,
     Outcome,
     Ringbench,
@@ -29,10 +28,10 @@ from tests.integration.ringbench import (
 from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import Workload
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "result.schema.json"
-ENGINES = ["spark", "flink", "baseline"]
+ENGINES = MAIN_ENGINES
 #: Those that are not part of the main job.
 FURTHER_ENGINES = ["kstreams", "quix"]
 STALL_S = 2.0
@@ -47,26 +46,20 @@ def expected_of(scenario: str) -> ExpectedCounts:
 # Engines that count right
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """A run of all engines on services of its own, with flame graphs."""
-    directory = tmp_path_factory.mktemp("first")
-    with Ringbench(directory, "run", write_scenario(directory, engines=ENGINES), "--json", "--profile") as run:
-        yield outcome(run)
-
-
-def test_every_engine_passes(first: Outcome) -> None:
-    assert first.code == 0, first.stderr
-    assert first.result["valid"] and first.result["invalid_reasons"] == []
-    assert [(each["name"], each["verdict"], each["reasons"]) for each in first.result["engines"]] == [
+def test_every_engine_passes(main_run: Outcome) -> None:
+    assert main_run.code == 0, main_run.stderr
+    assert main_run.result["valid"] and main_run.result["invalid_reasons"] == []
+    assert [(each["name"], each["verdict"], each["reasons"]) for each in main_run.result["engines"]] == [
         (name, "pass", []) for name in ENGINES
     ]
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_every_count_is_right_and_every_malformed_line_accounted_for(first: Outcome, name: str, tmp_path: Path) -> None:
-    expected = expected_of(write_scenario(tmp_path))
-    found = first.engine(name)["correctness"]
+def test_every_count_is_right_and_every_malformed_line_accounted_for(
+    main_run: Outcome, name: str, tmp_path: Path
+) -> None:
+    expected = expected_of(write_scenario(tmp_path, rate_records_per_s=MAIN_RATE_RECORDS_PER_S))
+    found = main_run.engine(name)["correctness"]
     assert found["expected"] == found["observed"] == len(expected.counts)
     assert found["expected_records"] == sum(expected.counts.values())
     wrong = ("missing", "extra", "mismatched", "lost_records", "surplus_records")
@@ -76,37 +69,40 @@ def test_every_count_is_right_and_every_malformed_line_accounted_for(first: Outc
     assert found["dead_letters"] == {"expected": malformed, "observed": malformed, "missing": 0, "extra": 0}
 
 
-def test_flame_graphs_show_what_each_jvm_did(first: Outcome) -> None:
-    drawn = {each["name"]: each["trials"][0]["flame_graphs"] for each in first.result["engines"]}
+def test_flame_graphs_show_what_each_jvm_did(main_run: Outcome) -> None:
+    drawn = {each["name"]: each["trials"][0]["flame_graphs"] for each in main_run.result["engines"]}
     kafka = {name: [f"{name}.kafka.flame.html"] for name in ENGINES}
     assert drawn == kafka | {name: [f"{name}.engine.flame.html", *kafka[name]] for name in ("spark", "flink")}
     for name, own in (("spark.engine", "spark/"), ("flink.engine", "flink/"), ("flink.kafka", "kafka/")):
-        assert own in (first.directory / f"{name}.flame.html").read_text(encoding="utf-8")
+        assert own in (main_run.directory / f"{name}.flame.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_every_record_of_the_measured_time_has_a_latency(first: Outcome, name: str) -> None:
-    engine = first.engine(name)
-    expected = first.result["truth"]["records"] + first.result["truth"]["malformed"]
+def test_every_record_of_the_measured_time_has_a_latency(main_run: Outcome, name: str) -> None:
+    engine = main_run.engine(name)
+    expected = main_run.result["truth"]["records"] + main_run.result["truth"]["malformed"]
     assert engine["generator"]["sent_records"] == engine["generator"]["acked_records"] == expected
     assert engine["latency_ms"]["never_visible_count"] == engine["latency_ms"]["negative_count"] == 0
-    assert engine["throughput_records_per_s"]["offered"] == SMALL["rate_records_per_s"]
+    assert engine["throughput_records_per_s"]["offered"] == MAIN_RATE_RECORDS_PER_S
     assert engine["cost"]["cpu_user_s"] > 0
-    assert engine["trials"][0]["series"][-1]["visible_records"] == first.result["truth"]["records"]
+    (trial,) = engine["trials"]
+    assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
+    assert "kafka" in [each["process"] for each in trial["pauses"]]
+    assert trial["series"][-1]["visible_records"] == main_run.result["truth"]["records"]
     assert engine["config"]
 
 
-def test_the_result_keeps_its_published_shape(first: Outcome) -> None:
+def test_the_result_keeps_its_published_shape(main_run: Outcome) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    errors = [error.message for error in Draft202012Validator(schema).iter_errors(first.result)]
+    errors = [error.message for error in Draft202012Validator(schema).iter_errors(main_run.result)]
     assert errors == []
-    assert first.result["truth"]["agrees_with_seed"]
-    assert first.result["truth"]["archive_objects"] == SMALL["warmup_s"] + SMALL["duration_s"]
+    assert main_run.result["truth"]["agrees_with_seed"]
+    assert main_run.result["truth"]["archive_objects"] == SMALL["warmup_s"] + SMALL["duration_s"]
 
 
 @pytest.mark.parametrize("report", ["report.html", "report.md"])
-def test_the_reports_name_every_engine(first: Outcome, report: str) -> None:
-    text = (first.directory / report).read_text(encoding="utf-8")
+def test_the_reports_name_every_engine(main_run: Outcome, report: str) -> None:
+    text = (main_run.directory / report).read_text(encoding="utf-8")
     assert [name for name in ENGINES if name not in text] == []
 
 
@@ -115,7 +111,7 @@ def test_the_reports_name_every_engine(first: Outcome, report: str) -> None:
 
 @pytest.fixture(scope="module")
 def on_own_services(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """A run with the seed of the first one, on services that hold other things already and must hold them still.
+    """A run on services that hold other things already and must hold them still.
 
     Some of its engines make topics of their own.
     """
@@ -129,7 +125,7 @@ def on_own_services(services: Services, tmp_path_factory: pytest.TempPathFactory
         arguments = ["run", scenario, "--json", *services.arguments()]
         with Ringbench(directory, *arguments, env=services.environment()) as run:
             yield outcome(run)
-        wait_until(lambda: services.topics() == before[0], deadline_s=30, what="the run's topics are deleted")
+        wait_until(lambda: services.topics() == before[0], deadline_s=DEADLINE_S, what="the run's topics are deleted")
         assert (services.topics(), services.objects(), set(client.keys())) == before
 
 
@@ -141,50 +137,32 @@ def test_a_run_takes_only_its_own_from_the_users_services(on_own_services: Outco
     assert on_own_services.result["environment"]["services"]["kafka"] == "external"
 
 
-# The direct route
-
-
-def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_writer_leaves(
-    services: Services, tmp_path: Path
-) -> None:
-    """Flink first: its sink makes the transaction in Java, where the others have the writer's own function."""
-    scenario = write_scenario(tmp_path, engines=["flink", "baseline"], duration_s=3)
-    with (
-        redis.Redis.from_url(services.redis, protocol=2) as client,
-        Ringbench(tmp_path, "run", scenario, "--json", "--route", "direct", "--redis", services.redis) as run,
-    ):
-        (updates,) = wait_until(
-            lambda: list(client.scan_iter("cdr:*:updates")), deadline_s=RUN_DEADLINE_S, what="Flink has written"
-        )
-        (_, entry), *_ = client.xrange(updates, count=1)
-        assert list(entry) == [UPDATES_FIELD]
-        namespace = updates.decode("ascii").removesuffix(":updates")
-        changes = decode_updates(entry[UPDATES_FIELD])
-        assert changes and all(count > 0 for _, count in changes)
-        for cell in [decode_key(key) for key, _ in changes]:
-            assert 3600 < client.ttl(window_key(namespace, cell.window_s)) <= 3700
-        found = outcome(run)
-    assert found.code == 0, found.stderr
-    assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [
-        (name, "pass") for name in ("flink", "baseline")
-    ]
-    for engine in found.result["engines"]:
-        (trial,) = engine["trials"]
-        assert [hop["name"] for hop in trial["waterfall"]["hops"]] == ["send", "append", "engine"]
-        assert trial["kafka_bytes"]["aggregates"] is None
-        assert "redis writer" not in {cost["name"] for cost in trial["other_costs"]}
-
-
 # No coordinated omission
 
 
-def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_path: Path) -> None:
-    """SIGSTOP for two seconds: every record due meanwhile is reported to have waited, and no number counts."""
-    found = _stalled(tmp_path, "harness.workers.generator", {"schedule_error_ms_p99": 50.0})
-    assert found.code == 3
-    assert not found.result["valid"] and found.result["comparison"] is None
-    assert any("baseline: the generator fell behind" in reason for reason in found.result["invalid_reasons"])
-    engine = found.engine("baseline")
+@pytest.fixture(scope="module")
+def stalled(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """SIGSTOP for two seconds: to the generator in the baseline's trial, to the Redis writer in that of its twin."""
+    directory = tmp_path_factory.mktemp("stalled")
+    limits = {"schedule_error_ms_p99": 50.0, "path_delay_ms": 500.0}
+    scenario = write_scenario(directory, engines=["baseline", "twin"], limits=limits)
+    with Ringbench(directory, "run", scenario, "--json", "--engine-path", str(FIXTURE_ENGINES)) as run:
+        for engine, worker in (("baseline", "generator"), ("twin", "redis_writer")):
+            run.wait_for_text(f"{engine}: load")
+            process = run.wait_for_process(f"harness.workers.{worker}")
+            _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
+            process.suspend()
+            _let_pass(STALL_S, "the stall is over")
+            process.resume()
+        return outcome(run)
+
+
+def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(stalled: Outcome) -> None:
+    """Every record due meanwhile is reported to have waited, and no number counts."""
+    assert stalled.code == 3
+    assert not stalled.result["valid"] and stalled.result["comparison"] is None
+    assert any("baseline: the generator fell behind" in reason for reason in stalled.result["invalid_reasons"])
+    engine = stalled.engine("baseline")
     assert engine["verdict"] == "pass", "what was sent late was counted right all the same"
     latencies = decode(engine["latency_ms"]["histogram"])
     waited = {step.value_iterated_to: step.count_at_value_iterated_to for step in latencies.get_recorded_iterator()}
@@ -195,18 +173,17 @@ def test_a_stalled_generator_makes_the_run_invalid_and_forgives_no_record(tmp_pa
     assert engine["generator"]["schedule_error_ms_max"] >= 1000 * (STALL_S - 0.1)
 
 
-def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(tmp_path: Path) -> None:
-    """SIGSTOP for two seconds: what the engine had sent was late in Redis, and the engine is not blamed for it."""
-    found = _stalled(tmp_path, "harness.workers.redis_writer", {"path_delay_ms": 500.0})
-    assert found.code == 3
-    assert any("baseline: the Redis writer did not keep up" in each for each in found.result["invalid_reasons"])
-    assert found.engine("baseline")["verdict"] == "pass"
+def test_a_redis_writer_that_does_not_keep_up_makes_the_run_invalid(stalled: Outcome) -> None:
+    """What the engine had sent was late in Redis, and the engine is not blamed for it."""
+    assert any("twin: the Redis writer did not keep up" in each for each in stalled.result["invalid_reasons"])
+    assert stalled.engine("twin")["verdict"] == "pass"
 
 
-def test_ctrl_c_keeps_the_trials_that_are_finished(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_trials_that_are_finished(services: Services, tmp_path: Path) -> None:
     """They are verified by the archive, as ever; the one of the moment is not told of."""
     scenario = write_scenario(tmp_path, engines=["baseline", "twin"], warmup_s=1, duration_s=2)
-    with Ringbench(tmp_path, "run", scenario, "--json", "--engine-path", str(FIXTURE_ENGINES)) as run:
+    arguments = ["run", scenario, "--json", "--engine-path", str(FIXTURE_ENGINES), *services.arguments()]
+    with Ringbench(tmp_path, *arguments, env=services.environment()) as run:
         run.wait_for_text("twin: load")
         run.send(signal.SIGINT)
         found = outcome(run)
@@ -218,7 +195,7 @@ def test_ctrl_c_keeps_the_trials_that_are_finished(tmp_path: Path) -> None:
     assert not (found.directory / "logs").exists()
 
 
-def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -> None:
+def test_code_that_changes_while_it_runs_makes_the_run_invalid(services: Services, tmp_path: Path) -> None:
     """Not all of its processes were started from the same files, so that it is not known what was measured."""
     engine = tmp_path / "engines" / "own" / "engine.toml"
     engine.parent.mkdir(parents=True)
@@ -226,7 +203,8 @@ def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -
     descriptor = f'name = "own"\ndescription = "A copy"\nentry = "{entry}"\nrequirements = "{lock}"\n'
     engine.write_text(descriptor, encoding="utf-8")
     scenario = write_scenario(tmp_path, engines=["own"], warmup_s=1, duration_s=2)
-    with Ringbench(tmp_path, "run", scenario, "--json", "--engine-path", str(engine.parents[1])) as run:
+    arguments = ["run", scenario, "--json", "--engine-path", str(engine.parents[1]), *services.arguments()]
+    with Ringbench(tmp_path, *arguments, env=services.environment()) as run:
         run.wait_for_text("own: load")
         (engine.parent / "helper.py").write_text("FACTOR = 2\n", encoding="utf-8")
         found = outcome(run)
@@ -235,18 +213,6 @@ def test_code_that_changes_while_it_runs_makes_the_run_invalid(tmp_path: Path) -
     assert found.engine("own")["verdict"] == "pass"
 
 
-def _stalled(directory: Path, worker: str, limits: dict[str, float]) -> Outcome:
-    """A run of the baseline whose `worker` is stopped for a while in the measured time."""
-    with Ringbench(directory, "run", write_scenario(directory, limits=limits), "--json") as run:
-        run.wait_for_text("baseline: load")
-        process = run.wait_for_process(worker)
-        _let_pass(SMALL["warmup_s"] + 1, "the measured time has begun")
-        process.suspend()
-        _let_pass(STALL_S, "the stall is over")
-        process.resume()
-        return outcome(run)
-
-
 def _let_pass(time_s: float, what: str) -> None:
     end_s = time.monotonic() + time_s
-    wait_until(lambda: time.monotonic() >= end_s, deadline_s=60, what=what)
+    wait_until(lambda: time.monotonic() >= end_s, deadline_s=DEADLINE_S, what=what)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome
+from tests.integration.ringbench import Outcome, Ringbench, Services, outcome
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 START_MS, INTERVAL_MS, INTERVALS, SQUARES = 1_383_260_400_000, 600_000, 3, 25
 #: Ten minutes of the data in ten seconds.
@@ -24,7 +24,7 @@ class Replayed:
 
 
 @pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
+def replayed(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Iterator[Replayed]:
     directory = tmp_path_factory.mktemp("input")
     rows, records = [], 0
     for interval in range(INTERVALS):
@@ -37,7 +37,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
     (directory / "map.yaml").write_text("layout: activity\n", encoding="utf-8")
     own = ("--input", str(directory / "grid.tsv"), "--input-map", str(directory / "map.yaml"), "--skip-bad-lines")
     pace = ("--speed", str(SPEED), "--warmup", str(WARMUP_S), "--engine", "baseline", "--json")
-    with Ringbench(directory, "run", *own, *pace) as run:
+    with Ringbench(directory, "run", *own, *pace, *services.arguments(), env=services.environment()) as run:
         yield Replayed(outcome(run), records)
 
 

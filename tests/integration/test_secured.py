@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,11 @@ import psutil
 import pytest
 import trustme
 
+from engines.contract.aggregate import decode_key
+from engines.contract.keys import UPDATES_FIELD, decode_updates, window_key
 from harness.processes import wait_until
-from tests.integration.ringbench import RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
+from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
+from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 from tests.integration.secured import (
     SecuredServices,
     kafka_client_file,
@@ -21,7 +24,7 @@ from tests.integration.secured import (
     start_secured_services,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 ENGINES = ["spark", "flink", "baseline"]
 SAMPLE_S = 0.2
@@ -69,35 +72,67 @@ def traces(secrets: list[str], directory: Path, *texts: str) -> list[str]:
     return found + [f"text {number}" for number, text in enumerate(texts) if any(each in text for each in secrets)]
 
 
-def run_secured(services: SecuredServices, directory: Path, *arguments: str, **scenario: object) -> Outcome:
-    """A run whose secrets leave no trace."""
+@contextmanager
+def running(
+    services: SecuredServices, directory: Path, *arguments: str, **scenario: object
+) -> Iterator[tuple[Ringbench, list[Outcome]]]:
+    """A run; at the end its outcome is in the list, and its secrets must have left no trace."""
     path = write_scenario(directory, **scenario)
-    secrets = services.passwords.all()
     command = ["run", path, "--json", "--keep-logs", *services.arguments(), *arguments]
+    found: list[Outcome] = []
     with Ringbench(directory, *command, env=services.environment()) as run, Arguments(run) as seen:
-        found = outcome(run)
+        yield run, found
+        found.append(outcome(run))
         printed = run.stdout + run.stderr
     assert any("harness.workers.generator" in each for each in seen.seen), "the workers were seen"
     assert any("pyspark" in each or "pyflink" in each for each in seen.seen), "the engines' JVMs were seen"
-    assert traces(secrets, directory, printed, *seen.seen) == []
-    assert list((found.directory / "logs").rglob("engine.log")), "the engines' logs were looked through"
-    return found
+    assert traces(services.passwords.all(), directory, printed, *seen.seen) == []
+    assert list((found[0].directory / "logs").rglob("engine.log")), "the engines' logs were looked through"
 
 
 def test_every_engine_passes_against_secured_services_and_no_secret_leaves_a_trace(
     secured: SecuredServices, tmp_path: Path
 ) -> None:
-    found = run_secured(secured, tmp_path, engines=ENGINES)
+    with running(secured, tmp_path, engines=ENGINES) as (_, outcomes):
+        pass
+    (found,) = outcomes
     assert found.code == 0, found.stderr
     assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [(name, "pass") for name in ENGINES]
     assert found.result["truth"]["agrees_with_seed"]
 
 
-def test_flink_writes_redis_by_itself_over_tls(secured: SecuredServices, tmp_path: Path) -> None:
-    """Its client is another than the others'."""
-    found = run_secured(secured, tmp_path, "--route", "direct", engines=["flink"], duration_s=3)
+# The direct route
+
+
+def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_writer_leaves(
+    secured: SecuredServices, tmp_path: Path
+) -> None:
+    """Flink first: its sink makes the transaction in Java, by its own client, where the others have the writer's."""
+    route, engines = ("--route", "direct"), ["flink", "baseline"]
+    with (
+        secured.redis_client() as client,
+        running(secured, tmp_path, *route, engines=engines, duration_s=3) as (_, outcomes),
+    ):
+        (updates,) = wait_until(
+            lambda: list(client.scan_iter("cdr:*:updates")), deadline_s=RUN_DEADLINE_S, what="Flink has written"
+        )
+        (_, entry), *_ = client.xrange(updates, count=1)
+        assert list(entry) == [UPDATES_FIELD]
+        namespace = updates.decode("ascii").removesuffix(":updates")
+        changes = decode_updates(entry[UPDATES_FIELD])
+        assert changes and all(count > 0 for _, count in changes)
+        for cell in [decode_key(key) for key, _ in changes]:
+            assert 3600 < client.ttl(window_key(namespace, cell.window_s)) <= 3700
+    (found,) = outcomes
     assert found.code == 0, found.stderr
-    assert found.engine("flink")["verdict"] == "pass"
+    assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [(name, "pass") for name in engines]
+    for engine in found.result["engines"]:
+        (trial,) = engine["trials"]
+        assert [hop["name"] for hop in trial["waterfall"]["hops"]] == ["send", "append", "engine"]
+        assert "redis writer" not in {cost["name"] for cost in trial["other_costs"]}
+
+
+# Secrets
 
 
 def test_a_secret_that_leaves_a_trace_is_found(tmp_path: Path) -> None:
@@ -111,7 +146,9 @@ def test_a_secret_in_an_argument_is_seen(tmp_path: Path) -> None:
     waiting = "import sys; sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", waiting, "planted-3"], stdin=subprocess.PIPE) as process:
         # Of a program that starts this moment, the system tells no arguments yet.
-        found = wait_until(psutil.Process(process.pid).cmdline, deadline_s=10, what="the program has its arguments")
+        found = wait_until(
+            psutil.Process(process.pid).cmdline, deadline_s=DEADLINE_S, what="the program has its arguments"
+        )
         assert process.stdin is not None
         process.stdin.close()
     assert traces(["planted-3"], tmp_path, "\0".join(found)) == ["text 0"]

@@ -21,10 +21,10 @@ from harness.processes import Process, wait_until
 from harness.services.kafka import check_kafka, start_kafka
 from harness.services.redis import check_redis, start_redis
 from harness.services.s3 import S3Credentials, check_s3, s3_client, start_s3
+from tests.deadlines import DEADLINE_S
 
 pytestmark = pytest.mark.integration
 
-DEADLINE_S = 10.0
 TIMEOUT_S = 30.0
 
 

@@ -13,9 +13,11 @@ import pytest
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from harness.clock_offset import compare_clocks
+from harness.clock_offset import ClockOffset, compare_clocks
+from harness.processes import wait_until
 from harness.scenario import load_scenario
 from harness.topics import ensure_topic, read_topic
+from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import SMALL, Ringbench, Services
 from workloads.workload import Workload
 
@@ -24,7 +26,7 @@ SCENARIO = SMALL | {"partitions": PARTITIONS, "hot_partition": {"share": 0.5}, "
 #: How late a shard may be on a machine so busy that it does not come up in time, and where it is meant to be late.
 GENEROUS_MS, STRICT_MS = 30_000, 50
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 
 class Machines:
@@ -142,9 +144,18 @@ def test_an_injected_offset_of_the_clock_is_found(services: Services) -> None:
     settings = {"bootstrap.servers": services.kafka}
     for ahead_ms in (-700, 0, 1500):
         ahead_ns = ahead_ms * 1_000_000
-        found = compare_clocks(settings, topic, wall_ns=lambda ahead_ns=ahead_ns: time.time_ns() + ahead_ns)
+        found = wait_until(
+            lambda ahead_ns=ahead_ns: _offset(settings, topic, ahead_ns),  # type: ignore[misc]
+            deadline_s=DEADLINE_S,
+            what="the clock's offset is known to 350 ms",
+        )
         assert found.low_ms <= -ahead_ms <= found.high_ms
-        assert found.bound_ms < 350, "or nothing would be known"
     admin = AdminClient(settings)
     for future in admin.delete_topics([topic]).values():
         future.exception(30)
+
+
+def _offset(settings: dict[str, str], topic: str, ahead_ns: int) -> ClockOffset | None:
+    """The offset of a clock that is ahead; None if the machine was so busy that nothing is known of it."""
+    found = compare_clocks(settings, topic, wall_ns=lambda: time.time_ns() + ahead_ns)
+    return found if found.bound_ms < 350 else None

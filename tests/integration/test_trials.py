@@ -1,43 +1,56 @@
-"""Repeated trials: an engine does not beat itself, and beats a copy that takes a fifth more; builds fail on it."""
+"""Repeated trials: an engine does not beat itself, and beats a copy that takes more CPU time; builds fail on it."""
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.ringbench import FIXTURE_ENGINES, RUN_DEADLINE_S, Outcome, Ringbench, outcome, write_scenario
+from tests.integration.ringbench import FIXTURE_ENGINES, Outcome, Ringbench, Services, outcome, write_scenario
 
-#: A machine so noisy that it hides a fifth gets another chance: it is the comparison that is tested, not the machine.
-#: Whoever names no winner so often has a fault; that none is named where there is none is a test of its own.
-ATTEMPTS = 4
-BLOCKS = 8
-
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(ATTEMPTS * RUN_DEADLINE_S)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 CPU = "cpu_s_per_million_records"
+#: As few blocks as have intervals, and so short trials that only a large difference shows.
+SHORT: dict[str, Any] = {"rate_records_per_s": 3000, "warmup_s": 1, "duration_s": 3}
+BLOCKS, TWICE = 6, {"slowed": {"share": 1.0}}
+#: What shows a fifth.
+LONG: dict[str, Any] = {"rate_records_per_s": 6000, "warmup_s": 2, "duration_s": 6}
+LONG_BLOCKS = 8
+#: A machine so noisy that it hides the difference gets another chance: it is the comparison that is tested, not the
+#: machine. Whoever names no winner so often has a fault; that none is named where there is none is a test of its own.
+ATTEMPTS = 4
 
 
-def _run(directory: Path, engines: list[str], trials: int) -> Iterator[Outcome]:
-    scenario = write_scenario(directory, engines=engines, rate_records_per_s=6000, warmup_s=2, duration_s=6)
+def _run(directory: Path, services: Services, engines: list[str], trials: int, load: dict[str, Any]) -> Outcome:
+    scenario = write_scenario(directory, engines=engines, **load)
     arguments = ["run", scenario, "--trials", str(trials), "--engine-path", str(FIXTURE_ENGINES), "--json"]
-    with Ringbench(directory, *arguments) as run:
-        yield outcome(run)
+    with Ringbench(directory, *arguments, *services.arguments(), env=services.environment()) as run:
+        return outcome(run)
+
+
+def _until_it_shows(factory: pytest.TempPathFactory, services: Services, trials: int, load: dict[str, Any]) -> Outcome:
+    """Runs of the baseline and its slowed copy, until a winner is named, or `ATTEMPTS`. The last one."""
+    found = None
+    for _ in range(ATTEMPTS):
+        found = _run(factory.mktemp("slowed"), services, ["baseline", "slowed"], trials, load)
+        if _cpu_ratio(found)["winner"]:
+            break
+    assert found
+    return found
 
 
 @pytest.fixture(scope="module")
-def slowed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """The baseline and a copy that takes a fifth more CPU time; four trials more than needed, for noisy machines."""
-    for attempt in range(1, ATTEMPTS + 1):
-        run = _run(tmp_path_factory.mktemp("slowed"), ["baseline", "slowed"], BLOCKS)
-        found = next(run)
-        if attempt == ATTEMPTS or _cpu_ratio(found)["winner"]:
-            yield found
-            run.close()
-            return
-        run.close()
+def slowed(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Outcome:
+    """The baseline and a copy that takes twice the CPU time."""
+    return _until_it_shows(tmp_path_factory, services, BLOCKS, SHORT | {"engine_settings": TWICE})
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Outcome:
+    """The baseline, and the baseline under another name."""
+    return _run(tmp_path_factory.mktemp("twins"), services, ["baseline", "twin"], 6, LONG)
 
 
 def _cpu_ratio(found: Outcome) -> dict[str, Any]:
@@ -46,12 +59,7 @@ def _cpu_ratio(found: Outcome) -> dict[str, Any]:
     return next((each for each in ratios if each["figure"] == CPU), {"winner": None})
 
 
-@pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """The baseline, and the baseline under another name."""
-    yield from _run(tmp_path_factory.mktemp("twins"), ["baseline", "twin"], 6)
-
-
+@pytest.mark.proof
 def test_an_engine_does_not_beat_itself(twins: Outcome) -> None:
     assert twins.code == 0, twins.stderr
     ratios = twins.result["comparison"]["ratios"]
@@ -59,13 +67,22 @@ def test_an_engine_does_not_beat_itself(twins: Outcome) -> None:
     assert all(each["ratio"] and each["why_not"] for each in ratios)
 
 
-def test_a_copy_slowed_by_a_fifth_loses(slowed: Outcome) -> None:
+def test_a_copy_that_takes_twice_the_cpu_time_loses(slowed: Outcome) -> None:
     assert slowed.code == 0, slowed.stderr
     found = _cpu_ratio(slowed)
     assert found["winner"] == "baseline", found
-    assert 1 / 1.4 < found["ratio"]["estimate"] < 1 / 1.05
+    assert 1 / 3 < found["ratio"]["estimate"] < 1 / 1.4
     for report in ("report.md", "report.html"):
         assert "baseline is lower than slowed" in (slowed.directory / report).read_text(encoding="utf-8")
+
+
+@pytest.mark.proof
+def test_a_copy_slowed_by_a_fifth_loses(tmp_path_factory: pytest.TempPathFactory, services: Services) -> None:
+    found = _until_it_shows(tmp_path_factory, services, LONG_BLOCKS, LONG)
+    assert found.code == 0, found.stderr
+    ratio = _cpu_ratio(found)
+    assert ratio["winner"] == "baseline", ratio
+    assert 1 / 1.4 < ratio["ratio"]["estimate"] < 1 / 1.05
 
 
 def test_the_trials_are_interleaved_and_all_pass(slowed: Outcome) -> None:
@@ -76,16 +93,14 @@ def test_the_trials_are_interleaved_and_all_pass(slowed: Outcome) -> None:
     assert {trial["verdict"] for each in slowed.result["engines"] for trial in each["trials"]} == {"pass"}
 
 
-def test_every_trial_has_its_waterfall_its_bytes_and_a_share_of_the_harness(slowed: Outcome) -> None:
+def test_every_trial_has_its_waterfall_and_a_share_of_the_harness(slowed: Outcome) -> None:
     for engine in slowed.result["engines"]:
         for trial in engine["trials"]:
             (whole, *_) = trial["waterfall"]["bands"]
             assert sum(whole["hops_ms"].values()) == pytest.approx(whole["latency_ms"])
             assert whole["latency_ms"] == pytest.approx(trial["latency_ms"]["mean"], abs=1.0)
-            assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
             assert {cost["role"] for cost in trial["other_costs"]} == {"pipeline", "load", "measuring"}
-            assert [each["process"] for each in trial["pauses"]] == ["kafka"]
-            assert trial["steady"]["settled"] is None, "6 s are too short to tell"
+            assert trial["steady"]["settled"] is None, "3 s are too short to tell"
 
 
 # Comparing runs
@@ -118,18 +133,27 @@ def test_an_engine_that_grew_slower_fails_the_build(slowed: Outcome, tmp_path: P
     assert {"name", "unit", "value"} <= set(json.loads(benchmark.read_text(encoding="utf-8"))[0])
 
 
-def test_an_engine_that_stayed_the_same_does_not(twins: Outcome, tmp_path: Path) -> None:
-    old, new = (_run_of(twins.result, name, tmp_path / name) for name in ("baseline", "twin"))
-    code, text, errors = _compare(tmp_path / "run", old, new, "--format", "json")
+def test_a_run_is_no_worse_than_itself(slowed: Outcome, tmp_path: Path) -> None:
+    _stays_the_same(slowed, "baseline", "baseline", tmp_path)
+
+
+@pytest.mark.proof
+def test_an_engine_is_no_worse_than_itself_under_another_name(twins: Outcome, tmp_path: Path) -> None:
+    _stays_the_same(twins, "baseline", "twin", tmp_path)
+
+
+def _stays_the_same(found: Outcome, old: str, new: str, directory: Path) -> None:
+    runs = (_run_of(found.result, name, directory / f"of-{number}") for number, name in enumerate((old, new)))
+    code, text, errors = _compare(directory / "run", *runs, "--format", "json")
     assert code == 0, errors + text
     assert json.loads(text)["passed"]
 
 
-def test_another_workload_is_refused(twins: Outcome, tmp_path: Path) -> None:
-    changed = twins.result | {"scenario": twins.result["scenario"] | {"rate_records_per_s": 5000}}
+def test_another_workload_is_refused(slowed: Outcome, tmp_path: Path) -> None:
+    changed = slowed.result | {"scenario": slowed.result["scenario"] | {"rate_records_per_s": 5000}}
     directory = tmp_path / "new"
     directory.mkdir()
     (directory / "result.json").write_text(json.dumps(changed), encoding="utf-8")
-    code, _, errors = _compare(tmp_path / "run", str(twins.directory), str(directory))
+    code, _, errors = _compare(tmp_path / "run", str(slowed.directory), str(directory))
     assert code == 2
     assert "rate_records_per_s" in errors and "--allow-different-workload" in errors

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.ringbench import RUN_DEADLINE_S, SMALL
+from tests.deadlines import RUN_DEADLINE_S
+from tests.integration.ringbench import SMALL
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"<!-- tutorial -->\n```sh\n(.*?)```\n", re.DOTALL)

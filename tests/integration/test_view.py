@@ -3,7 +3,6 @@
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,9 +15,9 @@ from engines.contract.keys import window_key
 from harness.processes import wait_until
 from harness.recording import read_recording
 from harness.scenario import load_scenario
+from tests.deadlines import DEADLINE_S
+from tests.integration.conftest import MAIN_RATE_RECORDS_PER_S
 from tests.integration.ringbench import (
-    FIXTURE_ENGINES,
-    RUN_DEADLINE_S,
     SMALL,
     Outcome,
     Ringbench,
@@ -26,29 +25,28 @@ from tests.integration.ringbench import (
     outcome,
     write_scenario,
 )
-from tests.integration.viewers import DEADLINE_S, Page
+from tests.integration.viewers import Page
 from workloads.cells import CELL_NUMBERS, CELLS
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 MAP = r"the live map is at (http://127\.0\.0\.1:\d+)/"
 REPLAY = r"the replay is at (http://127\.0\.0\.1:\d+)/"
 CELL = ("06037", "AT&T", "call")
 WINDOW_S = 1_767_225_600
-#: So many records that the smallest county has some.
-FOR_ALL_COUNTIES = {"rate_records_per_s": 3000}
+FOR_ALL_COUNTIES = {"rate_records_per_s": MAIN_RATE_RECORDS_PER_S}
 
 
 def _page(url: str) -> str:
-    with urlopen(url, timeout=30) as answer:  # noqa: S310 - loopback
+    with urlopen(url, timeout=DEADLINE_S) as answer:  # noqa: S310 - loopback
         return str(answer.read().decode())
 
 
 def _messages(url: str, wanted: int) -> list[dict[str, Any]]:
     with connect(url.replace("http:", "ws:") + "/ws", open_timeout=30) as client:
-        return [json.loads(client.recv(timeout=30)) for _ in range(wanted)]
+        return [json.loads(client.recv(timeout=DEADLINE_S)) for _ in range(wanted)]
 
 
 def test_the_map_of_a_run_ends_with_the_counts_that_were_proven_right_for_every_county(tmp_path: Path) -> None:
@@ -111,15 +109,6 @@ def test_what_cannot_be_shown_is_said(
 # Replays
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    """A run of the baseline, and of the baseline under another name."""
-    directory = tmp_path_factory.mktemp("finished")
-    scenario = write_scenario(directory, engines=["baseline", "twin"], **FOR_ALL_COUNTIES)
-    with Ringbench(directory, "run", scenario, "--engine-path", str(FIXTURE_ENGINES), "--json") as run:
-        yield outcome(run)
-
-
 def _by_county(counts: dict[tuple[int, int], int]) -> Counter[str]:
     total: Counter[str] = Counter()
     for (_, cell), count in counts.items():
@@ -137,7 +126,7 @@ def _wait_for_sides(page: Page, expected: Counter[str]) -> None:
 
 
 def _sent_by_county(directory: Path) -> Counter[str]:
-    """What a run that passed has counted, from the seed."""
+    """What the main run has counted, from the seed."""
     total: Counter[str] = Counter()
     scenario = load_scenario(write_scenario(directory, **FOR_ALL_COUNTIES), {})
     for cell, count in expected_counts(Workload(scenario.workload())).counts.items():
@@ -145,19 +134,15 @@ def _sent_by_county(directory: Path) -> Counter[str]:
     return total
 
 
-def test_a_finished_run_is_replayed_side_by_side_up_to_its_last_count(finished: Outcome, tmp_path: Path) -> None:
-    assert [(each["name"], each["verdict"]) for each in finished.result["engines"]] == [
-        ("baseline", "pass"),
-        ("twin", "pass"),
-    ]
+def test_a_finished_run_is_replayed_side_by_side_up_to_its_last_count(main_run: Outcome, tmp_path: Path) -> None:
     expected = _sent_by_county(tmp_path)
     assert len(expected) == 58
-    engines = ["--engine", "twin", "--engine", "baseline"]
-    with Ringbench(tmp_path, "view", "--run", str(finished.directory), *engines, "--speed", "20") as run:
+    engines = ["--engine", "flink", "--engine", "baseline"]
+    with Ringbench(tmp_path, "view", "--run", str(main_run.directory), *engines, "--speed", "20") as run:
         socket = connect(run.wait_for_text(REPLAY)[1].replace("http:", "ws:") + "/ws", max_size=None, legacy=True)
         with Page(socket) as page:
-            assert (page.hello["mode"], page.hello["sides"]) == ("replay", ["twin", "baseline"])
-            assert page.hello["title"] == finished.result["run_id"]
+            assert (page.hello["mode"], page.hello["sides"]) == ("replay", ["flink", "baseline"])
+            assert page.hello["title"] == main_run.result["run_id"]
             _wait_for_sides(page, expected)
             assert [page.frames[side]["lag_ms"] > 0 for side in (0, 1)] == [True, True]
             page.send({"type": "replay", "action": "pause"})
@@ -172,18 +157,18 @@ def test_a_finished_run_is_replayed_side_by_side_up_to_its_last_count(finished: 
         assert list(run.temp.iterdir()) == []
 
 
-def test_a_recording_holds_every_update_that_the_result_counts(finished: Outcome) -> None:
-    for engine in finished.result["engines"]:
+def test_a_recording_holds_every_update_that_the_result_counts(main_run: Outcome) -> None:
+    for engine in main_run.result["engines"]:
         (trial,) = engine["trials"]
-        recording = read_recording(finished.directory / trial["recording"])
+        recording = read_recording(main_run.directory / trial["recording"])
         assert (recording.name, recording.notes) == (engine["name"], [])
         assert sum(each.count(b"=") for each in recording.updates) == trial["updates"]
 
 
-def test_what_cannot_be_replayed_is_said(finished: Outcome, tmp_path: Path) -> None:
-    arguments = ("--run", finished.result["run_id"], "--runs-dir", str(finished.directory.parent), "--engine", "flnik")
+def test_what_cannot_be_replayed_is_said(main_run: Outcome, tmp_path: Path) -> None:
+    arguments = ("--run", main_run.result["run_id"], "--runs-dir", str(main_run.directory.parent), "--engine", "flnik")
     with Ringbench(tmp_path, "view", *arguments, env={"RINGBENCH_REDIS": "redis://127.0.0.1:1/0"}) as run:
         assert run.end() == 2
-        assert "no engine 'flnik'" in run.stderr and "baseline, twin" in run.stderr
+        assert "no engine 'flnik'" in run.stderr and "spark, flink, baseline" in run.stderr
         assert "Traceback" not in run.stderr
         run.wait_until_gone()

@@ -20,10 +20,11 @@ from engines.contract.record import OPERATORS, TYPES
 from harness.processes import wait_until
 from harness.services.redis import start_redis
 from harness.store import clear
+from tests.deadlines import DEADLINE_S
 from tests.integration.browsers import NAMES, PHONE, WIDE, Browser, LiveMap, find_programs
 from tests.integration.ringbench import is_alive
 from tests.integration.traffic import EPOCH_S, Traffic
-from tests.integration.viewers import DEADLINE_S, Counts, PersistentRedis, Viewer, Writer, in_redis
+from tests.integration.viewers import Counts, PersistentRedis, Viewer, Writer, in_redis
 from viewer.cells import CELLS_PER_WINDOW, NUMBERS, by_county_and_operator
 from viewer.state import HISTORY_S
 from viewer.zscore import Detector

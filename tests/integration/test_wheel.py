@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.provision.environments import find_uv, run_uv
-from tests.integration.ringbench import RUN_DEADLINE_S, Ringbench, outcome, write_scenario
+from tests.deadlines import DEADLINE_S
+from tests.integration.ringbench import Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(RUN_DEADLINE_S)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("engines", "harness", "loadtest", "reports", "viewer", "workloads")
-ANSWER_DEADLINE_S = 60
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Installed:
             env=os.environ | self.environment | {"COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=ANSWER_DEADLINE_S,
+            timeout=DEADLINE_S,
             check=True,
         ).stdout
 

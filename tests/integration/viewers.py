@@ -21,11 +21,11 @@ from harness.provision.redis_server import ensure_redis_server
 from harness.services.ports import HOST, free_port
 from harness.services.redis import check_redis
 from harness.store import read_counts
+from tests.deadlines import DEADLINE_S
 from viewer.state import HISTORY_S
 from workloads.cells import CELL_NUMBERS
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 20.0
 
 #: Counts by window and number of the cell.
 Counts = dict[tuple[int, int], int]

@@ -58,7 +58,7 @@ def _winners(ratios: list[Ratio]) -> set[str | None]:
     return {ratio.winner for ratio in ratios} - {None}
 
 
-@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c"]])
+@pytest.mark.parametrize("names", [["a", "b"], pytest.param(["a", "b", "c"], marks=pytest.mark.proof)])
 def test_equal_engines_have_a_winner_no_more_often_than_stated(names: list[str]) -> None:
     runs = 150
     named = sum(bool(_winners(compare_engines(_run(names, 6, {}, _noise(seed))).ratios)) for seed in range(runs))

@@ -7,8 +7,7 @@ from pathlib import Path
 from harness.child import Child
 from harness.faults import program_below, send
 from harness.processes import wait_until
-
-DEADLINE_S = 30.0
+from tests.deadlines import DEADLINE_S
 
 ENGINE = """
 import threading

@@ -28,6 +28,7 @@ from harness.faults import (
 from harness.outcomes import verdict_of
 from harness.processes import start_process, wait_until
 from harness.trial import Injected
+from tests.deadlines import DEADLINE_S
 
 NAMES = [fault.name for fault in FAULTS]
 
@@ -112,16 +113,16 @@ def test_an_unknown_fault_is_named_with_the_known_ones() -> None:
 def test_the_program_of_a_group_is_what_its_guard_started(tmp_path: Path) -> None:
     argv = ["sh", "-c", "sleep 61 & exec sleep 60"]
     with start_process("x", argv, log_path=tmp_path / "log") as process:
-        wait_until(lambda: len(process.child_tree()) == 2, deadline_s=10, what="both run", process=process)
+        wait_until(lambda: len(process.child_tree()) == 2, deadline_s=DEADLINE_S, what="both run", process=process)
         (program,) = program_below(process.pid)
-        wait_until(lambda: program.cmdline() == ["sleep", "60"], deadline_s=10, what="it runs", process=process)
+        wait_until(lambda: program.cmdline() == ["sleep", "60"], deadline_s=DEADLINE_S, what="it runs", process=process)
 
 
 def test_a_signal_to_a_process_that_is_gone_is_no_error(tmp_path: Path) -> None:
     with start_process("x", ["sleep", "60"], log_path=tmp_path / "log") as process:
-        found = wait_until(process.child_tree, deadline_s=10, what="it runs", process=process)
+        found = wait_until(process.child_tree, deadline_s=DEADLINE_S, what="it runs", process=process)
         send(found, signal.SIGKILL)
-        wait_until(lambda: process.poll() is not None, deadline_s=10, what="it has ended")
+        wait_until(lambda: process.poll() is not None, deadline_s=DEADLINE_S, what="it has ended")
         send(found, signal.SIGCONT)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from harness.garbage import logging_option, read_pauses
 from harness.provision.java import ensure_java
+from tests.deadlines import DEADLINE_S
 
 LOG = """\
 [1700000000000ms] Using G1
@@ -51,6 +52,6 @@ def test_a_real_jvm_takes_the_option_and_logs_what_can_be_read(tmp_path: Path) -
     source = tmp_path / "Waste.java"
     source.write_text("public class Waste { public static void main(String[] a) { System.gc(); System.gc(); } }")
     option = logging_option(directory, "engine")
-    ran = subprocess.run([str(java.executable), option, "-version"], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([str(java.executable), option, "-version"], capture_output=True, text=True, timeout=DEADLINE_S)
     assert ran.returncode == 0, ran.stderr
     assert read_pauses(directory, "engine", 0, 1e15) is not None

@@ -11,8 +11,7 @@ import psutil
 import pytest
 
 from harness.processes import Process, start_process, wait_until
-
-DEADLINE_S = 10.0
+from tests.deadlines import DEADLINE_S
 
 #: A program that SIGTERM does not impress, whose grandchild in a session of its own has been orphaned.
 STUBBORN = """

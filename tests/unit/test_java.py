@@ -7,6 +7,7 @@ import pytest
 
 from harness.errors import ConfigurationError
 from harness.provision.java import ensure_java
+from tests.deadlines import DEADLINE_S
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,6 @@ def test_bundled_java_runs_with_the_option_that_spark_adds(monkeypatch: pytest.M
     assert java.version.startswith("21.")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     options = ["--add-modules=jdk.incubator.vector", "-Dname=two words", "-XshowSettings:properties", "-version"]
-    answer = subprocess.run([java.executable, *options], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run([java.executable, *options], capture_output=True, text=True, timeout=DEADLINE_S)
     assert answer.returncode == 0
     assert "name = two words" in answer.stderr

@@ -25,6 +25,7 @@ from engines.contract.kafka import (
     librdkafka_properties,
 )
 from harness.processes import wait_until
+from tests.deadlines import DEADLINE_S
 
 SERVERS = "broker:9093"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -194,7 +195,7 @@ def test_librdkafka_asks_the_oauth_server_for_a_token() -> None:
             OAUTH_URL: f"http://127.0.0.1:{server.server_port}/token",
         }
         producer = Producer(librdkafka_properties("127.0.0.1:1", properties) | {"log_level": 0})
-        wait_until(lambda: producer.poll(0.05) or _TokenServer.asked, deadline_s=30, what="it asks for a token")
+        wait_until(lambda: producer.poll(0.05) or _TokenServer.asked, deadline_s=DEADLINE_S, what="it asks for a token")
         server.shutdown()
     assert _TokenServer.asked[0] == "id:s"
 

@@ -1,6 +1,7 @@
 """The rules of who may import whom (docs/architecture.md), checked on the source itself."""
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ COMMANDS = re.compile(r"cli\.py$|commands/")
 ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
 
 
-def _imports(folder: str) -> set[tuple[str, str]]:
+@functools.cache
+def _imports(folder: str) -> frozenset[tuple[str, str]]:
     """(path below `folder`, imported module) for every import statement there, those inside functions too."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
@@ -25,7 +27,7 @@ def _imports(folder: str) -> set[tuple[str, str]]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add((name, node.module))
     assert found, f"no Python below {folder}"
-    return found
+    return frozenset(found)
 
 
 def _ours(folder: str) -> set[tuple[str, str]]:

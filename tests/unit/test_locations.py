@@ -159,7 +159,7 @@ def test_trajectories_match_every_record(name: str, disorder: Disorder | None) -
 def test_counts_of_windows_that_were_taken_stay_known_until_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    workload = Workload(replace(SPECIFICATION, locations="synthetic", malformed_per_million=0))
+    workload = Workload(replace(SPECIFICATION, locations="synthetic", duration_s=2, malformed_per_million=0))
     counts = expected_counts(workload).counts
     numbers = workload.locations.numbers
     updates = [(cell.window_s, numbers["|".join(cell[1:]).encode()], count) for cell, count in sorted(counts.items())]

@@ -11,8 +11,8 @@ import pytest
 from harness.processes import wait_until
 from harness.workers.generator import WallClock
 from harness.workers.orders import ClockOrders
+from tests.deadlines import DEADLINE_S
 
-DEADLINE_S = 10.0
 #: More than the time between two readings of a clock, and less than any step.
 SLACK_MS = 5_000
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.contract.job import JobSpecification
+from tests.deadlines import DEADLINE_S
 from tests.unit.test_job import JOB
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def launch(directory: Path, settings: dict[str, int], program: str = sys.executa
     job: JobSpecification = replace(JOB, settings=settings, checkpoint_dir=str(directory))
     job.save(directory / "engine.job.json")
     argv = [sys.executable, "-c", LAUNCHER.replace("PROGRAM", repr(program)), str(directory / "engine.job.json")]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S)
     found: dict[str, object] = json.loads(done.stdout)
     return done.returncode, found
 

@@ -7,8 +7,7 @@ import pytest
 
 from harness.errors import ServiceError
 from harness.processes import start_process, wait_until
-
-DEADLINE_S = 10.0
+from tests.deadlines import DEADLINE_S
 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:

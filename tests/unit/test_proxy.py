@@ -14,8 +14,8 @@ from harness.processes import wait_until
 from harness.services.ports import HOST, reserve_port
 from harness.workers.jobs import ProxyJob
 from harness.workers.proxy import ProxyOrders
+from tests.deadlines import DEADLINE_S
 
-DEADLINE_S = 30.0
 SHORT_S = 0.3
 
 

@@ -20,6 +20,7 @@ from reports import summary
 from reports.comparison import comparison_section
 from reports.comparison_figure import draw_comparison
 from reports.figures import (
+    Picture,
     cdf_points,
     engine_colours,
     rates,
@@ -136,10 +137,15 @@ def invalid_in_spite_of_a_comparison() -> Result:
 
 
 @cache
+def drawn(of: Callable[[], Result]) -> list[Picture]:
+    """The pictures; drawing takes seconds, so only once of each result."""
+    return draw_all(of())
+
+
+@cache
 def pages(of: Callable[[], Result]) -> tuple[str, str]:
-    """The HTML and the Markdown page; drawing takes seconds, so only once of each result."""
-    pictures = draw_all(of())
-    return html_text(of(), pictures), markdown_text(of(), pictures)
+    """The HTML and the Markdown page."""
+    return html_text(of(), drawn(of)), markdown_text(of(), drawn(of))
 
 
 def html_of(result: Callable[[], Result]) -> Page:
@@ -213,20 +219,19 @@ def test_an_engine_keeps_its_colour_whoever_else_runs() -> None:
 # The pictures.
 
 
-@pytest.mark.parametrize("result", [valid(), troubled()], ids=["valid", "invalid"])
-def test_pictures_are_drawn(result: Result, tmp_path: Path) -> None:
-    pictures = draw_all(result)
-    assert [picture.name for picture in pictures] == PICTURES
-    for picture in pictures:
+@pytest.mark.parametrize("of", [valid, troubled])
+def test_pictures_are_drawn(of: Callable[[], Result], tmp_path: Path) -> None:
+    assert [picture.name for picture in drawn(of)] == PICTURES
+    for picture in drawn(of):
         pixels = matplotlib.image.imread(save_png(picture, tmp_path))[..., :3]
         assert min(pixels.shape[:2]) > 400
         assert pixels.std() > 0.05, "almost one colour"
         texts = [text.get_text() for text in picture.figure.texts]
-        assert ("INVALID RUN" in texts) is not result.valid
+        assert ("INVALID RUN" in texts) is not of().valid
 
 
 def test_the_same_result_gives_the_same_picture() -> None:
-    first, second = ([svg_text(picture) for picture in draw_all(make_result())] for _ in range(2))
+    first, second = ([svg_text(picture) for picture in each] for each in (drawn(valid), draw_all(make_result())))
     assert first == second
 
 
@@ -427,7 +432,7 @@ def test_an_invalid_run_shows_no_winner_and_no_comparison_whatever_its_result_ho
     of = invalid_in_spite_of_a_comparison
     assert of().comparison
     assert comparison_section(of()) is draw_comparison(of()) is None
-    assert "comparison" not in {picture.name for picture in draw_all(of())}
+    assert "comparison" not in {picture.name for picture in drawn(of)}
     for text in said_of(of):
         assert summary.NO_WINNER_INVALID in text
         assert "is lower than" not in text and "Ratios of figures" not in text
@@ -468,11 +473,10 @@ def test_the_forest_plot_has_a_row_for_each_figure_and_pair_and_a_line_at_1() ->
     assert all(low < each.ratio.low <= each.ratio.high < high for each in result.comparison.ratios if each.ratio)
 
 
-@pytest.mark.parametrize("result", [obvious(), alike()], ids=["obvious", "alike"])
-def test_pictures_of_several_trials_are_drawn(result: Result, tmp_path: Path) -> None:
-    pictures = draw_all(result)
-    assert [picture.name for picture in pictures] == [PICTURES[0], "comparison", *PICTURES[1:]]
-    for picture in pictures:
+@pytest.mark.parametrize("of", [obvious, alike])
+def test_pictures_of_several_trials_are_drawn(of: Callable[[], Result], tmp_path: Path) -> None:
+    assert [picture.name for picture in drawn(of)] == [PICTURES[0], "comparison", *PICTURES[1:]]
+    for picture in drawn(of):
         assert matplotlib.image.imread(save_png(picture, tmp_path))[..., :3].std() > 0.05
 
 

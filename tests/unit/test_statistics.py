@@ -60,10 +60,10 @@ def _share_without(value: float, intervals: Iterator[Interval | None], simulatio
     ("noise", "deviation", "trials", "simulations"),
     [
         (_log_normal, 0.03, 6, 1000),
-        (_log_normal, 0.15, 12, 500),
-        (_skewed, 0.03, 6, 2000),
+        pytest.param(_log_normal, 0.15, 12, 500, marks=pytest.mark.proof),
+        pytest.param(_skewed, 0.03, 6, 2000, marks=pytest.mark.proof),
         (_skewed, 0.15, 8, 800),
-        (_skewed, 0.15, 12, 400),
+        pytest.param(_skewed, 0.15, 12, 400, marks=pytest.mark.proof),
     ],
 )
 def test_an_interval_covers_the_typical_figure_as_often_as_it_says(
@@ -101,8 +101,8 @@ def test_a_long_tail_to_one_side_makes_the_interval_longer_on_the_other_one_than
     assert above > 2 * below
 
 
-@pytest.mark.parametrize("noise", [_log_normal, _skewed])
-@pytest.mark.parametrize("comparisons", [1, 3, 9])
+@pytest.mark.parametrize("noise", [_log_normal, pytest.param(_skewed, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("comparisons", [1, 3, pytest.param(9, marks=pytest.mark.proof)])
 def test_equal_engines_are_rarely_found_different(noise: Noise, comparisons: int) -> None:
     """At most as often as the confidence allows, 5 % divided by the comparisons, and three standard errors."""
     random, simulations, confidence = np.random.default_rng(13), 1500, adjusted(0.95, comparisons)
@@ -320,9 +320,12 @@ def test_a_drift_is_found(order: str, power: float, percent: float) -> None:
     assert np.median([trend.percent_per_trial for trend in found]) == pytest.approx(percent, abs=0.15)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_drift_is_not_found_where_there_is_none(order: str) -> None:
-    random, simulations = np.random.default_rng(32), 3000
+@pytest.mark.parametrize(
+    ("order", "simulations"),
+    [("there and back", 600), *(pytest.param(order, 3000, marks=pytest.mark.proof) for order in ORDERS)],
+)
+def test_a_drift_is_not_found_where_there_is_none(order: str, simulations: int) -> None:
+    random = np.random.default_rng(32)
     trends = [drift(_run(random, ORDERS[order], 0)) for _ in range(simulations)]
     rate = np.mean([trend.p_value < 0.05 for trend in trends if trend])
     assert 0.025 < rate <= 0.05 + _three_errors(0.05, simulations)
@@ -364,7 +367,7 @@ def test_an_effect_of_going_first_is_found(percent: float) -> None:
     assert np.median([effect.percent for effect in found]) == pytest.approx(percent, abs=1)
 
 
-@pytest.mark.parametrize(("blocks", "simulations"), [(6, 300), (8, 60)])
+@pytest.mark.parametrize(("blocks", "simulations"), [(6, 300), pytest.param(8, 60, marks=pytest.mark.proof)])
 def test_an_effect_of_going_first_is_not_found_where_there_is_none(blocks: int, simulations: int) -> None:
     """With six blocks of each order, all assignments are looked at; with eight, there are too many."""
     random = np.random.default_rng(42)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.recording import Recorder
+from tests.deadlines import DEADLINE_S
 from viewer.cells import NUMBERS
 from viewer.replay import Replay, load_recordings
 from viewer.side import Side
@@ -17,7 +18,6 @@ from viewer.side import Side
 EPOCH_S = 1_767_225_600
 START_MS = 1_790_000_000_000
 NAMES = list(NUMBERS)
-DEADLINE_S = 10.0
 
 
 def record(path: Path, start_ms: int, entries: list[tuple[int, bytes]]) -> Path:
