@@ -6,7 +6,6 @@ Folders are found in three ways: below Ringbench's own, below folders that the u
 installed packages (`harness.plugins`).
 """
 
-import hashlib
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -17,8 +16,7 @@ from engines.contract.job import KAFKA, ROUTES
 from engines.contract.queries import COUNTS, QUERIES
 from harness.errors import ConfigurationError
 from harness.plugins import plugin_directories
-from harness.provision.cache import cache_dir
-from harness.provision.class_archive import ClassArchive
+from harness.provision.class_archive import ClassArchive, class_archive
 from harness.provision.classes import ensure_classes
 from harness.provision.environments import ensure_environment
 from harness.provision.jars import ensure_jars
@@ -247,26 +245,8 @@ def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress)
 def _class_archive(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> ClassArchive:
     """The archive of the engine's classes, made if a run has listed them."""
     # The program puts the class path together.
-    return program_archive(engine.name, python, jars, sorted(engine.directory.glob("*.py")), progress)
-
-
-def program_archive(name: str, python: Path, jars: list[Path], sources: list[Path], progress: Progress) -> ClassArchive:
-    """The archive of the classes of a program that has a JVM, made if a run has listed them.
-
-    Args:
-        name: of the program.
-        python: the executable of its environment.
-        jars: what its class path holds besides.
-        sources: its files, on which the class path depends, too.
-        progress: told of what takes long.
-    """
-    java = ensure_java(progress)
-    digest = hashlib.sha256("\0".join(map(str, (java.home, java.version, python, *jars))).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    archive = ClassArchive(cache_dir() / "classes" / f"{name}-{digest.hexdigest()[:16]}", java.executable)
-    archive.ensure(progress)
-    return archive
+    sources = [source.read_bytes() for source in sorted(engine.directory.glob("*.py"))]
+    return class_archive(engine.name, ensure_java(progress), [python, *jars], sources, progress=progress)
 
 
 def contract_path(directory: Path) -> Path:

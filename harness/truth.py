@@ -11,9 +11,11 @@ from engines.contract.aggregate import Cell
 from engines.contract.process import JVM_OPTIONS
 from harness.archive import Bucket, fingerprint_archive
 from harness.child import Child
-from harness.engines import PreparedEngine, program_archive
+from harness.engines import PreparedEngine
 from harness.errors import InvalidRun, ServiceError
 from harness.provision.cache import Progress
+from harness.provision.class_archive import class_archive
+from harness.provision.java import ensure_java
 from harness.result import OperatorVolume, Truth
 from workloads.truth import ExpectedCounts
 
@@ -82,7 +84,7 @@ def compute_truths(
     path = directory / "truth.job.json"
     path.write_text(json.dumps(job), encoding="utf-8")
     program = spark.engine.directory / "truth.py"
-    classes = program_archive("truth", spark.python, [], [program], progress)
+    classes = class_archive("truth", ensure_java(progress), [spark.python], [program.read_bytes()], progress=progress)
     options = [*classes.options(directory), *([_QUICK_START] if records < _MANY_RECORDS else [])]
     environment = environment | bucket.resolved_environment() | {JVM_OPTIONS: " ".join(options)}
     argv = [str(spark.python), str(program), str(path)]

@@ -4,6 +4,7 @@ A program's first run lists the classes that it loads; the next preparation make
 on start from it. A JVM that finds that an archive is of another Java or another class path does without it.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from harness.provision.cache import Progress, only_one
+from harness.provision.cache import Progress, cache_dir, only_one
+from harness.provision.java import Java
 
 _TIMEOUT_S = 300
 _LIST = "-XX:DumpLoadedClassList="
@@ -95,6 +97,26 @@ class ClassArchive:
             progress(f"the classes of {self.stem.name!r} cannot be archived, so starts remain slow: {error}")
         finally:
             classes.unlink(missing_ok=True)
+
+
+def class_archive(
+    name: str, java: Java, class_path: Iterable[Path], sources: Iterable[bytes] = (), *, progress: Progress
+) -> ClassArchive:
+    """The archive of the classes of a program that has a JVM, made first if a run has listed them.
+
+    Args:
+        name: of the program.
+        java: what it runs on.
+        class_path: what its class path follows from: jars, or the environment that brings them.
+        sources: what of the program it follows from besides.
+        progress: told of what takes long.
+    """
+    digest = hashlib.sha256("\0".join(map(str, (java.home, java.version, *class_path))).encode())
+    for source in sources:
+        digest.update(source)
+    archive = ClassArchive(cache_dir() / "classes" / f"{name}-{digest.hexdigest()[:16]}", java.executable)
+    archive.ensure(progress)
+    return archive
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -18,6 +18,7 @@ from harness.errors import ConfigurationError, ServiceError
 from harness.garbage import logging_option
 from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
+from harness.provision.class_archive import ClassArchive, class_archive
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
 from harness.services.ports import HOST, free_port, on_port, reserve_port
@@ -160,7 +161,7 @@ def start_kafka(directory: Path, *, port: int | None = None, detour: bool = Fals
         way = Detour(free_port(), reserve_port()) if detour else None
         progress(kit.announcement(picked))
         place = _Place("", 1, picked, controller, _HEAP_MB, way)
-        return _launch([_prepare(kit, place, alone, ["--standalone"])])[0]
+        return _launch([_prepare(kit, place, alone, ["--standalone"])], kit.classes)[0]
 
     return on_port("Kafka", port, start)
 
@@ -184,7 +185,7 @@ def start_brokers(directory: Path, *, port: int | None = None, progress: Progres
         ]
         with ThreadPoolExecutor(BROKERS) as pool:
             prepared = list(pool.map(lambda place: _prepare(kit, place, others, []), places))
-        return _launch(prepared)
+        return _launch(prepared, kit.classes)
 
     return on_port("Kafka", port, start)
 
@@ -196,6 +197,7 @@ class _Kit:
     directory: Path
     java: Java
     class_path: list[str]
+    classes: ClassArchive
     cluster: str
 
     def announcement(self, *ports: int) -> str:
@@ -208,7 +210,8 @@ def _kit(directory: Path, progress: Progress) -> _Kit:
     java, jars = ensure_java(progress), ensure_jars(JARS_LOCK, progress=progress)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
-    return _Kit(directory, java, ["-cp", os.pathsep.join(map(str, jars))], cluster)
+    classes = class_archive("kafka", java, jars, progress=progress)
+    return _Kit(directory, java, ["-cp", os.pathsep.join(map(str, jars))], classes, cluster)
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) 
     (home / "server.properties").write_text(properties, encoding="ascii")
     log_path = kit.directory / "logs" / f"kafka{place.suffix}.log"
     heap = [f"-Xms{place.heap_mb}m", f"-Xmx{place.heap_mb}m"]
-    java_command = [str(kit.java.executable), *heap, *place.jvm_options, *_JVM_OPTIONS]
+    java_command = [str(kit.java.executable), *heap, *place.jvm_options, *_JVM_OPTIONS, *kit.classes.options(home)]
     _format([*java_command, *kit.class_path], [f"--cluster-id={kit.cluster}", *format_options], home, log_path)
     gc_log = logging_option(log_path.parent, "kafka")
     argv = [*java_command, gc_log, *kit.class_path, "kafka.Kafka", "server.properties"]
@@ -262,13 +265,14 @@ def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) 
     return lambda: KafkaService(address, kafka_version(), launch(), home / "data", log_path.parent, launch, detour)
 
 
-def _launch(prepared: list[Callable[[], KafkaService]]) -> list[KafkaService]:
-    """Start brokers and wait until all of them answer; end them if one does not."""
+def _launch(prepared: list[Callable[[], KafkaService]], classes: ClassArchive) -> list[KafkaService]:
+    """Start brokers and wait until all of them answer; end them if one does not. Their `classes` are learnt."""
     brokers: list[KafkaService] = []
     try:
         brokers.extend(start() for start in prepared)
         for broker in brokers:
             broker.wait_until_ready()
+            classes.learn(broker.process.child_tree())
     except BaseException:
         for broker in brokers:
             broker.process.kill()

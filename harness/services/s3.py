@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.errors import ServiceError
 from harness.processes import Process, start_process, wait_until
 from harness.provision.cache import Progress
+from harness.provision.class_archive import class_archive
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
 from harness.redaction import conceal
@@ -151,7 +152,8 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
         data=home / "data",
     )
     (home / "s3proxy.properties").write_text(properties, encoding="ascii")
-    argv = [str(java.executable), *_JVM_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
+    classes = class_archive("s3proxy", java, jars, progress=progress)
+    argv = [str(java.executable), *_JVM_OPTIONS, *classes.options(home), "-cp", os.pathsep.join(map(str, jars))]
     argv += ["org.gaul.s3proxy.Main", "--properties", "s3proxy.properties"]
 
     def launch() -> Process:
@@ -160,6 +162,7 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
     process, endpoint = launch(), f"http://{HOST}:{port}"
     try:
         _wait_until_ready(endpoint, credentials, process)
+        classes.learn(process.child_tree())
     except BaseException:
         process.kill()
         raise
