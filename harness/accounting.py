@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
@@ -28,15 +28,19 @@ class Usage:
 class Meter:
     """Follows one group: the program under a guard with all its descendants, and those of them that have ended.
 
-    The guard itself (see `harness.guard`), whose pid names the group, is the harness's and does not count. Memory is
-    the sum of resident set sizes, which counts pages that two processes of a group share twice.
+    The guard itself (see `harness.guard`), whose pid names the group, is the harness's and does not count. What a
+    process that has ended used is in the kernel's account of the one that waited for it, the guard in the end, which
+    adopts orphans: so processes count that no reading ever saw. (The kernel keeps no account of the children of a
+    process that ignores SIGCHLD.) Memory is the sum of resident set sizes, which counts pages that two processes of a
+    group share twice.
     """
 
     def __init__(self, guard_pid: int) -> None:
         self._guard_pid, self._guard = guard_pid, psutil.Process(guard_pid)
         self._processes: list[psutil.Process] = []
         self._readings = 0
-        self._seen: dict[tuple[int, float], Usage] = {}
+        self._before = Usage()  # of the groups that this one was started anew after
+        self._used = Usage()
 
     def follow(self, guard_pid: int) -> None:
         """Go on with the group of another guard, if it is another and lives: the group was started anew."""
@@ -44,15 +48,20 @@ class Meter:
             with suppress(psutil.NoSuchProcess):
                 self._guard_pid, self._guard = guard_pid, psutil.Process(guard_pid)
                 self._readings = 0
+                self._before = self._used
 
     def read(self) -> Usage:
-        """The group's usage now. What a process used in the moment before it ended, after the last reading, is lost."""
+        """The group's usage now. Of a group that has ended, what it had used at the last reading."""
         if self._readings % READINGS_PER_LISTING == 0:
             self._list()
         self._readings += 1
-        rss_bytes = sum(usage.rss_bytes for process in self._processes if (usage := self._read(process)))
-        used = self._seen.values()
-        return Usage(sum(each.cpu_user_s for each in used), sum(each.cpu_system_s for each in used), rss_bytes)
+        found = [usage for process in self._processes if (usage := _usage(process))]
+        if ended := _usage_of_ended_children(self._guard):
+            user_s = self._before.cpu_user_s + ended.cpu_user_s + sum(each.cpu_user_s for each in found)
+            system_s = self._before.cpu_system_s + ended.cpu_system_s + sum(each.cpu_system_s for each in found)
+            # A process that ends while the others are read is in no account for a moment.
+            self._used = Usage(max(user_s, self._used.cpu_user_s), max(system_s, self._used.cpu_system_s))
+        return replace(self._used, rss_bytes=sum(each.rss_bytes for each in found))
 
     def _list(self) -> None:
         try:
@@ -60,15 +69,24 @@ class Meter:
         except psutil.NoSuchProcess:
             self._processes = []
 
-    def _read(self, process: psutil.Process) -> Usage | None:
-        try:
-            with process.oneshot():
-                times, rss_bytes = process.cpu_times(), process.memory_info().rss
-                identity = process.pid, process.create_time()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            return None
-        usage = self._seen[identity] = Usage(times.user, times.system, rss_bytes)
-        return usage
+
+def _usage(process: psutil.Process) -> Usage | None:
+    """What a process and those that it has waited for have used, and its memory; None if it has ended."""
+    try:
+        with process.oneshot():
+            times, rss_bytes = process.cpu_times(), process.memory_info().rss
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    return Usage(times.user + times.children_user, times.system + times.children_system, rss_bytes)
+
+
+def _usage_of_ended_children(guard: psutil.Process) -> Usage | None:
+    """What the processes that a guard has waited for have used; None if it has ended itself."""
+    try:
+        times = guard.cpu_times()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    return Usage(times.children_user, times.children_system)
 
 
 class OwnMeter:

@@ -1,6 +1,6 @@
 """Turns what trials and truths found into the result's fields, and says what makes a run invalid."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,6 +48,7 @@ def trial_result(
         judge_answers(answers, trial.engine_troubles) if expected.answers else judge(correctness, trial.engine_troubles)
     )
     workload = open_workload(scenario.workload())
+    series = list(_series(trial, workload, expected)) if _has_series(trial, expected) else []
     return TrialResult(
         number=number,
         block=block,
@@ -61,7 +62,7 @@ def trial_result(
         emission=_emission(trial, scenario, expected),
         latency_ms=_latency(trial, workload, expected),
         # Of another query than counts, nobody knows which records an answer tells of.
-        throughput_records_per_s=None if expected.answers else _throughput(trial, workload),
+        throughput_records_per_s=None if expected.answers else _throughput(trial, workload, series),
         cost=_cost(trial, workload),
         cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
@@ -74,7 +75,7 @@ def trial_result(
         waterfall=trial.waterfall,
         recording=trial.recording.name if trial.recording.exists() else None,
         flame_graphs=[each.name for each in trial.flame_graphs],
-        series=list(_series(trial, workload, expected)) if _has_series(trial, expected) else [],
+        series=series,
     )
 
 
@@ -202,20 +203,27 @@ def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Late
     )
 
 
-def _throughput(trial: Trial, workload: Workload) -> Throughput | None:
+def _throughput(trial: Trial, workload: Workload, series: Sequence[Sample]) -> Throughput | None:
+    """What was due and became visible in time: a backlog of the warm-up, dealt with later, is no throughput."""
     if not trial.measured or trial.broken_off:
         return None
-    warmup_s, duration_s = workload.specification.warmup_s, workload.specification.duration_s
-    by_second = trial.measured["by_second"].items()
-    visible = sum(found[0] for second, found in by_second if warmup_s <= int(second) < workload.total_s)
-    return Throughput(offered=_measured_records(workload) / duration_s, sustained=visible / duration_s)
+    duration_s = workload.specification.duration_s
+    lags = {sample.t_s: sample.lag_records for sample in series}
+    return Throughput(
+        offered=_measured_records(workload) / duration_s,
+        sustained=trial.measured["sustained_records"] / duration_s,
+        lag_records_start=lags.get(-1),
+        lag_records_end=lags.get(duration_s - 1),
+    )
 
 
 def _cost(trial: Trial, workload: Workload) -> Cost | None:
     if not trial.measured or trial.broken_off or trial.cost_unknown:
         return None
     usage = trial.engine_readings.between(0, workload.specification.duration_s)
-    records = _measured_records(workload)
+    records = _served_records(trial, workload)
+    if not records:
+        return None
     return Cost(
         records=records,
         cpu_s_per_million_records=usage.cpu_s / records * 1e6,
@@ -223,6 +231,17 @@ def _cost(trial: Trial, workload: Workload) -> Cost | None:
         cpu_system_s=usage.cpu_system_s,
         rss_bytes_peak=usage.rss_bytes,
     )
+
+
+def _served_records(trial: Trial, workload: Workload) -> int:
+    """How many records the CPU time of the measured time was for: those that were made visible in it.
+
+    Of another query than counts, nobody knows; there, those that were due.
+    """
+    if "by_second" not in trial.measured:
+        return _measured_records(workload)
+    seconds = range(workload.specification.warmup_s, workload.total_s)
+    return sum(found[0] for second, found in trial.measured["by_second"].items() if int(second) in seconds)
 
 
 def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:

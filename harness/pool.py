@@ -164,7 +164,13 @@ def _latency(parts: Sequence[Latency]) -> Latency:
 
 
 def _throughput(parts: Sequence[Throughput]) -> Throughput:
-    return Throughput(offered=_mean([part.offered for part in parts]), sustained=_mean([p.sustained for p in parts]))
+    starts, ends = ([getattr(part, name) for part in parts] for name in ("lag_records_start", "lag_records_end"))
+    return Throughput(
+        offered=_mean([part.offered for part in parts]),
+        sustained=_mean([part.sustained for part in parts]),
+        lag_records_start=None if None in starts else max(starts),
+        lag_records_end=None if None in ends else max(ends),
+    )
 
 
 def _cost(trials: list[TrialResult]) -> Cost | None:

@@ -161,13 +161,15 @@ class Throughput(ResultPart):
     """Records per second over the measured time."""
 
     offered: float = Field(description="what the schedule asked for")
-    sustained: float = Field(description="what became visible in Redis")
+    sustained: float = Field(description="what was due in the measured time, and visible in Redis within it")
+    lag_records_start: int | None = Field(None, description="sent and not yet visible, when the measured time began")
+    lag_records_end: int | None = Field(None, description="the same, when it ended")
 
 
 class Cost(ResultPart):
     """The engine's process group, from the kernel's accounting, over the measured time."""
 
-    records: int = Field(description="due in the time that counts")
+    records: int = Field(description="made visible in the measured time")
     cpu_s_per_million_records: float
     cpu_user_s: float
     cpu_system_s: float

@@ -10,7 +10,7 @@ from engines.contract.record import LOCATIONS
 from harness.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.engines import check_route
 from harness.errors import UsageError
-from harness.result import Verdict
+from harness.result import Throughput, Verdict
 from harness.run import rehearse
 from harness.scale_fits import controls, fits
 from harness.scale_plan import Levels, Planned, base_point, plan
@@ -183,12 +183,12 @@ def _trial(session: Session, found: Scale, scenario: Scenario, planned: Planned,
     for engine in found.engines:
         if engine.name == planned.engine:
             engine.version = made.trial.version or engine.version
-    return _saved(made, planned, number, time.monotonic() - started_s)
+    return _saved(made, planned, number, load.duration_s, time.monotonic() - started_s)
 
 
-def _saved(made: Attempted, planned: Planned, number: int, took_s: float) -> ScaleTrial:
+def _saved(made: Attempted, planned: Planned, number: int, duration_s: int, took_s: float) -> ScaleTrial:
     result = made.result
-    reasons = _reasons(made)
+    reasons = _reasons(made, duration_s)
     windows = {cell.window_s for cell in made.expected.counts}
     return ScaleTrial(
         number=number,
@@ -209,22 +209,23 @@ def _saved(made: Attempted, planned: Planned, number: int, took_s: float) -> Sca
     )
 
 
-def _reasons(made: Attempted) -> list[str]:
+def _reasons(made: Attempted, duration_s: int) -> list[str]:
     """Why a trial is not counted; empty if it is."""
     if made.trial.broken_off:
         return [made.trial.broken_off]
     reasons = list(made.invalid)
     if made.result.verdict is not Verdict.PASS:
         reasons.append(f"verdict {made.result.verdict.value}: {'; '.join(made.result.reasons)}")
-    throughput = made.result.throughput_records_per_s
-    if throughput and throughput.sustained < KEPT_UP * throughput.offered * _countable(made):
-        reasons.append(
-            f"did not keep up: {throughput.sustained:,.0f} of {throughput.offered:,.0f} records/s became visible"
-        )
-    return reasons
+    return [*reasons, *_lagging(made.result.throughput_records_per_s, duration_s)]
 
 
-def _countable(made: Attempted) -> float:
-    """The share of the records that may become visible."""
-    total = made.expected.certain_records + len(made.expected.hidden_indexes)
-    return made.expected.certain_records / total if total else 1.0
+def _lagging(throughput: Throughput | None, duration_s: int) -> list[str]:
+    """Why a trial's engine did not keep up: by the end, more than a twentieth of what was sent was still to come."""
+    if throughput is None:
+        return []
+    start, end = throughput.lag_records_start, throughput.lag_records_end
+    if start is None or end is None:
+        return ["whether it kept up was not measured"]
+    if end - start <= (1 - KEPT_UP) * throughput.offered * duration_s:
+        return []
+    return [f"did not keep up: at {throughput.offered:,.0f} records/s, lag grew from {start:,} to {end:,} records"]

@@ -272,12 +272,12 @@ def _row(label: str, show: Show, result: Result) -> Row:
     return Row(label, tuple(show(engine) for engine in result.engines))
 
 
-def _part(part: Callable[[EngineResult], P | None], show: Callable[[P], str]) -> Show:
+def _part(part: Callable[[EngineResult], P | None], show: Callable[[P], str | None]) -> Show:
     """How to show one part of an engine's result that may not have been measured."""
 
     def shown(engine: EngineResult) -> str:
         value = part(engine)
-        return NOT_MEASURED if value is None else show(value)
+        return (None if value is None else show(value)) or NOT_MEASURED
 
     return shown
 
@@ -323,8 +323,14 @@ def _latency(show: Callable[[Latency], str]) -> Show:
     return _part(lambda engine: engine.latency_ms, show)
 
 
-def _throughput(show: Callable[[Throughput], str]) -> Show:
+def _throughput(show: Callable[[Throughput], str | None]) -> Show:
     return _part(lambda engine: engine.throughput_records_per_s, show)
+
+
+def _lag(part: Throughput) -> str | None:
+    if part.lag_records_start is None or part.lag_records_end is None:
+        return None
+    return f"{part.lag_records_start:,} / {part.lag_records_end:,}"
 
 
 def _cost(show: Callable[[Cost], str]) -> Show:
@@ -421,6 +427,7 @@ _LATENCY: list[tuple[str, Show]] = [
 _THROUGHPUT: list[tuple[str, Show]] = [
     ("offered", _throughput(lambda part: f"{part.offered:,.0f}")),
     ("sustained", _throughput(lambda part: f"{part.sustained:,.0f}")),
+    ("lag at the start / the end, records", _throughput(_lag)),
 ]
 _COST: list[tuple[str, Show]] = [
     ("CPU-seconds per million records", _cost(lambda part: decimal(part.cpu_s_per_million_records))),

@@ -47,6 +47,7 @@ class Probe(Follower):
         self._quantiles_ms: dict[int, list[float | None]] = {}  # by second, of those whose distribution is gone
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
         self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
+        self._sustained = 0  # records due in the measured time, and visible in it
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._updates = self._unknown_cells = self._last_visible_ms = 0
@@ -83,6 +84,9 @@ class Probe(Follower):
         visible_s = (window.seen_ms[visible] * 1_000_000 - self.anchor_ns) // NANOSECONDS_PER_S
         for second, count in zip(*(each.tolist() for each in np.unique(visible_s, return_counts=True)), strict=True):
             self._visible_in[second] += count
+        job = self.job.workload
+        is_measured = window.offsets_ns[visible] >= job.warmup_s * NANOSECONDS_PER_S
+        self._sustained += int(np.count_nonzero(is_measured & (visible_s < job.warmup_s + job.duration_s)))
         certain = visible & ~window.ambiguous
         offsets_ns = window.offsets_ns[certain]
         at_ns = window.seen_ms[certain] * 1_000_000 - self.anchor_ns
@@ -142,6 +146,7 @@ class Probe(Follower):
             "count_regressions": self._trajectories.regressions,
             "warmup": self._warmup.as_json(),
             "latencies": self._measured.as_json(),
+            "sustained_records": self._sustained,
             "slot_means_ms": {
                 slot: self._slot_sums_ns[slot] / records / 1e6 for slot, records in sorted(self._slot_records.items())
             },

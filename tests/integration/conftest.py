@@ -1,6 +1,7 @@
 """What many integration tests share: all that is to be downloaded, services that stand for the user's own, one run."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +20,15 @@ BUCKET = "of-somebody"
 #: So many records that the smallest county has some; see `main_run`.
 MAIN_RATE_RECORDS_PER_S = 3000
 MAIN_ENGINES = ["spark", "flink", "baseline"]
+
+
+def pytest_configure() -> None:
+    """What all processes inherit that the tests start."""
+    # Their JVMs live for seconds, most of which would go to the second compiler.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # Where the tests run in a shell's background, it is ignored.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -62,7 +72,7 @@ def main_run(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def _run_main(directory: Path, saved: Path) -> Outcome:
     directory.mkdir()
     scenario = write_scenario(directory, engines=MAIN_ENGINES, rate_records_per_s=MAIN_RATE_RECORDS_PER_S)
-    with Ringbench(directory, "run", scenario, "--json", "--profile") as run:
+    with Ringbench(directory, "run", scenario, "--json", "--profile", env={"JDK_JAVA_OPTIONS": ""}) as run:
         found = outcome(run)
     found.save(saved)
     return found

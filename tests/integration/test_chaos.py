@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 #: Those of `redis-lost` are in test_run_faults.py, all others in the proofs.
 FAULTS = ("engine-kill", "kafka-kill", "network-reset", "clock-step")

@@ -23,7 +23,7 @@ from tests.integration.ringbench import Ringbench, outcome, write_scenario
 from tests.integration.traffic import Traffic
 from tests.integration.viewers import Page, Viewer, Writer, in_redis
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 UI = r"Locust's web UI is at (http://127\.0\.0\.1:\d+)/"
 TOKEN = "a-secret-token"  # noqa: S105

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 PLAN = [
     {"kind": "redis-lost", "at_s": 6, "duration_s": 1.5},

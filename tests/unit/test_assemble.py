@@ -54,6 +54,7 @@ def _trial(**changes: Any) -> Trial:
         "latencies": _latencies(4 * 95),
         "slot_means_ms": {str(slot): 2.0 for slot in range(-2, 4)},
         "visible_records": well_formed,
+        "sustained_records": 380,
         "updates": 550,
         "count_regressions": 0,
         "by_second": {str(second): (95 + second, 1.0, 2.0) for second in range(6)},
@@ -85,8 +86,13 @@ def test_a_good_trial_passes_and_is_valid() -> None:
     assert result.verdict is Verdict.PASS
     assert invalid_reasons(_trial(), TRUTH, SCENARIO, EXPECTED) == []
     assert result.throughput_records_per_s is not None and result.throughput_records_per_s.offered == 100
-    assert result.throughput_records_per_s.sustained == (97 + 98 + 99 + 100) / 4
-    assert result.cost is not None and result.cost.cpu_s_per_million_records == pytest.approx(0.4 / 400 * 1e6)
+    assert result.throughput_records_per_s.sustained == 380 / 4, "the warm-up's backlog is no throughput"
+    assert result.throughput_records_per_s.lag_records_start == (
+        200 - sum(index < 200 for index in EXPECTED.malformed_indexes) - (95 + 96)
+    )
+    assert result.throughput_records_per_s.lag_records_end == 600 - len(EXPECTED.malformed_lines) - 585
+    assert result.cost is not None and result.cost.records == 97 + 98 + 99 + 100
+    assert result.cost.cpu_s_per_million_records == pytest.approx(0.4 / 394 * 1e6)
     assert result.latency_ms is not None
     malformed_measured = sum(index >= 200 for index in EXPECTED.malformed_indexes)
     assert result.latency_ms.never_visible_count == 400 - malformed_measured - 380

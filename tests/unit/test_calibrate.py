@@ -69,6 +69,7 @@ def _trial(directory: Path, reported_ns: np.ndarray) -> Trial:
             "latencies": durations.as_json(),
             "slot_means_ms": {"0": durations.mean_ms},
             "by_second": {},
+            "sustained_records": 0,
             "updates": 1,
         },
         generator_progress=[(0, 0, 0)],

@@ -146,7 +146,7 @@ def test_ranks_are_each_locations_own_where_weights_are_equal() -> None:
 @pytest.mark.parametrize("disorder", [None, Disorder(shuffle_ms=800)])
 @pytest.mark.parametrize("name", LOCATIONS)
 def test_trajectories_match_every_record(name: str, disorder: Disorder | None) -> None:
-    workload = Workload(replace(SPECIFICATION, locations=name, disorder=disorder))
+    workload = Workload(replace(SPECIFICATION, duration_s=2, locations=name, disorder=disorder))
     trajectories, numbers = Trajectories(workload), workload.locations.numbers
     counts = expected_counts(workload).counts
     for cell, count in counts.items():
