@@ -1,5 +1,6 @@
 """CPU time and memory of process groups, from the kernel's own accounting."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,18 @@ class OwnMeter:
         """This process's usage now."""
         times = self._process.cpu_times()
         return Usage(times.user, times.system, self._process.memory_info().rss)
+
+
+class TreeMeter:
+    """Follows this process with all that it has started, whatever group that belongs to, guards included."""
+
+    def __init__(self) -> None:
+        self._own, self._others = psutil.Process(), Meter(os.getpid())
+
+    def read_cpu_s(self) -> float:
+        """The CPU time that all of them have used, in seconds."""
+        times = self._own.cpu_times()
+        return times.user + times.system + self._others.read().cpu_s
 
 
 @dataclass

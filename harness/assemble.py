@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.answers import compare_answers, emission, judge_answers
+from harness.disturbance import disturbance_text, disturbed_share
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.path import bottlenecks
 from harness.result import (
@@ -67,6 +68,7 @@ def trial_result(
         cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
         clock_step_ms=trial.clock_step_ms,
+        host=trial.host.use(0, workload.specification.duration_s),
         updates=trial.measured.get("updates", 0),
         count_regressions=trial.measured.get("count_regressions", 0),
         other_costs=list(_other_costs(trial, workload)),
@@ -119,6 +121,7 @@ def _correctness(trial: Trial, truth: TrialTruth | None, expected: ExpectedCount
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
     reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario), *_path_faults(trial, scenario)]
+    reasons += _host_faults(trial, scenario)
     if trial.clock_step_ms is not None and trial.clock_step_ms > scenario.limits.clock_step_ms:
         reasons.append(
             f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
@@ -144,6 +147,14 @@ def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     error_ms = found["schedule_error_ms_p99"]
     if error_ms is None or error_ms > limits.schedule_error_ms_p99:
         yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limits.schedule_error_ms_p99:g} ms"
+
+
+def _host_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
+    """Whether others had so much of the machine that its figures are theirs, too."""
+    host, limit = trial.host.use(0, scenario.workload().duration_s), scenario.limits.host_share
+    share = disturbed_share(host)
+    if host and share is not None and share > limit:
+        yield f"the host was not quiet: {disturbance_text(host)}, {share:.0%} in all, limit {limit:.0%}"
 
 
 def _path_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
@@ -276,8 +287,9 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
     cpu_s = [usage.cpu_s for usage in readings.usages]
     rss_bytes = [usage.rss_bytes for usage in readings.usages]
     by_second = {int(second): found for second, found in trial.measured["by_second"].items()}
-    visible = 0
-    for second in range(max(workload.total_s, max(by_second, default=0) + 1)):
+    visible, seconds = 0, max(workload.total_s, max(by_second, default=0) + 1)
+    stolen, foreign = trial.host.by_second(np.arange(-warmup_s, seconds - warmup_s + 1, dtype=np.float64))
+    for second in range(seconds):
         made_visible, p50, p99 = by_second.get(second, (0, None, None))
         visible += made_visible
         end_s = second + 1
@@ -295,4 +307,6 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
             if trial.cost_unknown
             else float(np.interp(end_s, usage_at_s, cpu_s) - np.interp(second, usage_at_s, cpu_s)),
             rss_bytes=None if trial.cost_unknown else int(np.interp(end_s, usage_at_s, rss_bytes)),
+            stolen_share=stolen[second],
+            foreign_cores=foreign[second],
         )

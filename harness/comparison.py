@@ -4,8 +4,10 @@ The trial is the unit: seconds within one are not independent of each other. All
 turn forwards and backwards (A B B A), so that the ratio within a block is free of what slowly changes on the host.
 """
 
+import math
 from itertools import combinations
 
+from harness.disturbance import disturbance_text, disturbed_share
 from harness.headline import Headline, figures, headlines_of, ratios_to_baseline
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
@@ -16,11 +18,14 @@ NOT_MEASURED = "the figure was not measured in every trial, or is 0"
 INTERVAL_HOLDS_ONE = "the interval of the ratio holds 1"
 
 
-def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE) -> Comparison:
+def compare_engines(
+    engines: list[EngineResult], confidence: float = CONFIDENCE, *, host_marked_share: float = math.inf
+) -> Comparison:
     """Compare every engine with every other, by every ranked headline figure. All must have a trial in each block.
 
     `confidence` is that of each figure's interval by itself, and of all ratios together (Bonferroni): if no engine
-    differs from another, the chance that any winner is named in the whole run is at most 1 - confidence.
+    differs from another, the chance that any winner is named in the whole run is at most 1 - confidence. If others had
+    more than `host_marked_share` of the machine, on average over two engines' trials, no winner of theirs is named.
     """
     headlines = headlines_of(engines)
     ranked = [each for each in headlines if each.ranked]
@@ -34,7 +39,7 @@ def compare_engines(engines: list[EngineResult], confidence: float = CONFIDENCE)
             for of in headlines
             if (found := figures(_by_block(engine), of))
         ],
-        ratios=[_ratio(a, b, of, each_confidence) for of in ranked for a, b in pairs],
+        ratios=[_ratio(a, b, of, each_confidence, host_marked_share) for of in ranked for a, b in pairs],
         drifts=[trend for of in ranked if (trend := _drift(engines, of))],
         to_baseline=ratios_to_baseline(engines),
     )
@@ -50,10 +55,10 @@ def _model(interval: Interval | None) -> Confidence | None:
     return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
 
 
-def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float) -> Ratio:
+def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float, host_marked_share: float) -> Ratio:
     mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
-    why_not = _why_no_winner(a, b, of, ratio)
+    why_not = _why_no_winner(a, b, of, ratio) or _disturbed(a, b, host_marked_share)
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
     return Ratio(
         a=a.name,
@@ -84,6 +89,18 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interv
     if abs(estimates[0] - estimates[1]) <= of.resolution:
         return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
     return ""
+
+
+def _disturbed(a: EngineResult, b: EngineResult, host_marked_share: float) -> str:
+    """Why the host was not quiet enough for a winner; empty if it was, or nobody looked."""
+    hosts = [trial.host for engine in (a, b) for trial in engine.trials if trial.host]
+    shares = [share for host in hosts if (share := disturbed_share(host)) is not None]
+    if not shares or (mean := sum(shares) / len(shares)) <= host_marked_share:
+        return ""
+    worst = max(hosts, key=lambda host: disturbed_share(host) or 0.0)
+    return (
+        f"others had {mean:.0%} of the machine, limit {host_marked_share:.0%}; in one trial, {disturbance_text(worst)}"
+    )
 
 
 def _by_order(

@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,19 +15,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.disturbance import disturbance_text, disturbed_share
 from harness.engines import Engine, all_engines
 from harness.errors import RingbenchError
+from harness.host import HostWatch
 from harness.provision.cache import cache_dir
 from harness.provision.environments import find_environment, installed_uv
 from harness.provision.jars import find_jars
 from harness.provision.java import ensure_java
 from harness.provision.redis_server import ensure_redis_server
+from harness.scenario import Limits
 from harness.services import kafka, s3
 
 _CACHE_BYTES = 3_000_000_000
 _TEMP_BYTES = 2_000_000_000
 _MEMORY_BYTES = 4_000_000_000
 _CORES = 2
+#: How long to look at how quiet the machine is.
+_LOOK_S = 3.0
 _FIRST_RUN = "the first run downloads it"
 
 
@@ -120,7 +126,29 @@ def _machine() -> list[Check]:
             f"{cores}, {_CORES} needed",
             "" if cores >= _CORES else "engine, generator and services would compete: do not trust latencies from here",
         ),
+        _quiet(),
     ]
+
+
+def _quiet() -> Check:
+    """Whether others leave the machine alone, looked at for a while."""
+    own, host = psutil.Process(), HostWatch()
+    for _ in range(2):
+        host.look(time.monotonic())
+        host.look_at_programs(time.monotonic(), {own.pid})
+        if len(host.t_s) < 2:
+            time.sleep(_LOOK_S)
+    found = host.use(host.t_s[0], host.t_s[-1])
+    share = disturbed_share(found)
+    if found is None or share is None:
+        return Check("quiet", True, "not measured: this system does not tell", "compare only what ran in turns")
+    limits = Limits()
+    bounds = (
+        f"beyond {limits.host_marked_share:.0%}, no winner is named; beyond {limits.host_share:.0%}, runs are invalid"
+    )
+    fix = f"end other programs, or take another machine: {bounds}" if share > limits.host_marked_share else ""
+    # No more than advice: it may be quiet when the run begins.
+    return Check("quiet", True, f"{disturbance_text(found)}: {share:.0%} in all", fix)
 
 
 def _disk(name: str, directory: Path, needed_bytes: int, variable: str) -> Check:

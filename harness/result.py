@@ -250,6 +250,28 @@ class Generator(ResultPart):
     failed_records: int
 
 
+class ForeignProgram(ResultPart):
+    """A program that is none of the run's own."""
+
+    name: str
+    cores: float = Field(description="CPU-seconds per second, of processes that lived at start and end")
+
+
+class Host(ResultPart):
+    """What of the machine was not the run's own, over the measured time. Null is what could not be read."""
+
+    cores: int = Field(description="that the operating system has")
+    stolen_share: float | None = Field(description="of all cores' time: the hypervisor gave it to others")
+    foreign_cores: float | None = Field(description="CPU-seconds per second that no process of the run used")
+    foreign_programs: list[ForeignProgram] = Field([], description="who it was, the greatest first")
+    throttled_share: float | None = Field(description="of the time: the cgroup was kept from running")
+    cgroup_cores: float | None = Field(description="the cgroup's limit; null if it has none")
+    cpu_pressure_share: float | None = Field(description="of the time: some task of the machine waited for a core")
+    memory_pressure_share: float | None
+    io_pressure_share: float | None
+    frequency_mhz: float | None = Field(description="the mean of all cores")
+
+
 class Sample(ResultPart):
     """One second of a trial. `t_s` is 0 at the start of the measured time and negative during warm-up."""
 
@@ -264,6 +286,8 @@ class Sample(ResultPart):
         description="CPU-seconds the engine used in this second, per second; null if out of reach"
     )
     rss_bytes: int | None
+    stolen_share: float | None = Field(None, description="of all cores' time in this second; see `host`")
+    foreign_cores: float | None = None
 
 
 class SteadyState(ResultPart):
@@ -299,6 +323,7 @@ class TrialResult(_Outcome):
     steady: SteadyState | None
     cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
     clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
+    host: Host | None = Field(None, description="how quiet the machine was; null if it was not measured")
     other_costs: list[ProcessCost] = Field([])
     pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
     kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")

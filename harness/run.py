@@ -249,7 +249,9 @@ def _assemble(
         reasons,
         interrupted=taken.interrupted,
         truth=_truth(truths, expected),
-        comparison=compare_engines(engines) if len(engines) > 1 and not reasons else None,
+        comparison=compare_engines(engines, host_marked_share=scenario.limits.host_marked_share)
+        if len(engines) > 1 and not reasons
+        else None,
         resilience=resilience,
     )
 

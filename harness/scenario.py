@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -66,10 +66,14 @@ _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.low
 
 
 class Limits(Section):
-    """Bounds on a trial. Past the first three, the run is invalid; the others bound waiting."""
+    """Bounds on a trial. Past those on error, step, host and delay, the run is invalid; the others bound waiting."""
 
     schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
     clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
+    host_marked_share: float = Field(
+        0.1, gt=0, description="of all cores' time that others had: beyond it, figures are marked, and no winner named"
+    )
+    host_share: float = Field(0.35, gt=0, description="of all cores' time that others had: beyond it, invalid")
     path_delay_ms: float = Field(500.0, gt=0, description="of Redis writer and probe, for a tenth of the measured time")
     engine_ready_s: float = Field(120.0, gt=0)
     settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
@@ -410,7 +414,8 @@ def load_scenario(
     try:
         return Scenario.model_validate(found)
     except ValidationError as error:
-        lines = [_explain(_Origin(path, input_options.map_file), found, each) for each in error.errors()]
+        origin = _Origin(path, input_options.map_file, overrides.keys())
+        lines = [_explain(origin, found, each) for each in error.errors()]
         beside = any(each["type"] == "beside_input" for each in error.errors())
         raise ConfigurationError("\n".join(lines), fix="leave these keys out" if beside else "") from error
 
@@ -445,15 +450,28 @@ def _with_input(found: Mapping[str, Any], overrides: dict[str, Any], options: In
     return {key: value for key, value in overrides.items() if key != "rate_records_per_s"} | {"input": kept | changed}
 
 
+#: What the command line calls the keys that stand on it.
+_OPTIONS = {
+    "rate_records_per_s": "--rate",
+    "warmup_s": "--warmup",
+    "duration_s": "--duration",
+    "engines": "--engine",
+    **{key: f"--{key}" for key in ("seed", "tuning", "route", "query", "cluster")},
+}
+
+
 @dataclass(frozen=True)
 class _Origin:
-    """The files that a scenario came from."""
+    """Where a scenario came from: files, and the keys that the command line has given."""
 
     path: Path
     map_file: Path | None
+    given: Set[str]
 
     def where(self, found: Mapping[str, Any], loc: Sequence[str | int]) -> str:
-        """File and key of the place `loc`; see `_key_path`."""
+        """Option, or file and key, of the place `loc`; see `_key_path`."""
+        if loc and loc[0] in self.given and (option := _OPTIONS.get(str(loc[0]))):
+            return f"{option} ({loc[0]})"
         key = _key_path(found, loc)
         return (
             f"{self.map_file}: {key}"

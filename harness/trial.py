@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import Cell
@@ -27,6 +28,7 @@ from harness.errors import ServiceError
 from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
+from harness.host import HostWatch
 from harness.path import Delays
 from harness.profiling import Profiling
 from harness.recording import SUFFIX
@@ -69,9 +71,10 @@ class Watcher(Protocol):
         """Something within a phase."""
 
     def metrics(self, **values: Any) -> None:
-        """How things stand now: `t_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
+        """How things stand now: `t_s`, `told_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
 
-        The last two are None if they are not known.
+        `told_s` is the moment of the schedule that the generator's totals are of, in seconds after its start. The last
+        two are None if they are not known.
         """
 
 
@@ -194,6 +197,7 @@ class Trial:
     pauses: list[Pauses] = field(default_factory=list)
     kafka_bytes: TopicBytes | None = None
     clock_step_ms: float | None = None
+    host: HostWatch = field(default_factory=HostWatch)
     injected: list[Injected] = field(default_factory=list)
     restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
@@ -363,6 +367,7 @@ class TrialRunner:
         self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in self._metered_pids().items()}
         self._trial.readings = {name: Readings() for name in self._meters}
         self._clock.look()
+        self._look_at_programs(-float(self._workload.warmup_s))
         self._trial.anchor_ns = time.time_ns() + int(START_DELAY_S * NANOSECONDS_PER_S)
         announce_anchor(self._anchor(), self._trial.anchor_ns)
 
@@ -514,6 +519,7 @@ class TrialRunner:
                 self._trial.broken_off = reason
                 return False
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        self._look_at_programs(self._t_s())
         return self._is_healed()
 
     def _inject(self) -> None:
@@ -615,6 +621,7 @@ class TrialRunner:
         view = self._view()
         self._watcher.metrics(
             t_s=view.t_s,
+            told_s=self._trial.generator_progress[-1][0] / 1000 if self._trial.generator_progress else 0.0,
             sent_records=view.sent_records,
             acked_records=view.acked_records,
             visible_records=view.visible_records if self._scenario.asks_for_counts else None,
@@ -628,11 +635,19 @@ class TrialRunner:
         if time.monotonic() < self._reading_due_s:
             return
         self._reading_due_s = time.monotonic() + (self._workload.warmup_s + self._workload.duration_s) / MAX_READINGS
+        self._trial.host.look(self._t_s())
         pids = self._pids()
         for name, meter in self._meters.items():
             if isinstance(meter, Meter) and name in pids:
                 meter.follow(pids[name])
             self._trial.readings[name].add(self._t_s(), meter.read())
+
+    def _look_at_programs(self, t_s: float) -> None:
+        """Note what programs that are none of ours have used."""
+        own = psutil.Process()
+        # All that is started here is a child of this process, at some remove.
+        ours = {own.pid, *(each.pid for each in own.children(recursive=True))}
+        self._trial.host.look_at_programs(t_s, ours)
 
     def _note_progress(self) -> None:
         """Note how far the generator is, from the newest events that say so."""

@@ -67,21 +67,21 @@ class ConsoleWatcher:
         """See `harness.trial.Watcher`."""
         now_s = time.monotonic()
         if self._console.is_terminal:
-            self._live.update(self._table(values, now_s))
+            self._live.update(self._table(values))
             return
-        cells = self._cells(values, now_s)
+        cells = self._cells(values)
         if now_s >= self._line_due_s:
             self._line_due_s = now_s + LINE_INTERVAL_S
             self.note("  ".join(f"{name} {value}" for name, value in cells.items()))
 
-    def _table(self, values: dict[str, Any], now_s: float) -> Table:
-        table = Table("phase", *(cells := self._cells(values, now_s)), title_justify="left")
+    def _table(self, values: dict[str, Any]) -> Table:
+        table = Table("phase", *(cells := self._cells(values)), title_justify="left")
         table.add_row(self._phase, *cells.values())
         return table
 
-    def _cells(self, values: dict[str, Any], now_s: float) -> dict[str, str]:
+    def _cells(self, values: dict[str, Any]) -> dict[str, str]:
         sent, acked = values["sent_records"], values["acked_records"]
-        offered_rate, acked_rate = self._rates(now_s, sent, acked)
+        offered_rate, acked_rate = self._rates(values["told_s"], sent, acked)
         p99_ms, visible = values["latency_ms_p99"], values["visible_records"]
         return {
             "t": f"{values['t_s']:+.0f} s",
@@ -91,13 +91,15 @@ class ConsoleWatcher:
             "p99": "-" if p99_ms is None else f"{p99_ms:,.0f} ms",
         }
 
-    def _rates(self, now_s: float, sent: int, acked: int) -> tuple[float, float]:
-        """Records sent and acknowledged per second, over the last `RATE_WINDOW_S`."""
-        if self._totals and sent < self._totals[-1][1]:
-            self._totals.clear()  # the next trial has begun
-        self._totals.append((now_s, sent, acked))
-        while len(self._totals) > 2 and now_s - self._totals[1][0] > RATE_WINDOW_S:
-            self._totals.popleft()
-        before_s, sent_before, acked_before = self._totals[0]
-        elapsed_s = now_s - before_s
-        return ((sent - sent_before) / elapsed_s, (acked - acked_before) / elapsed_s) if elapsed_s else (0.0, 0.0)
+    def _rates(self, told_s: float, sent: int, acked: int) -> tuple[float, float]:
+        """Records sent and acknowledged per second, over the last `RATE_WINDOW_S` of what the generator has told."""
+        totals = self._totals
+        if totals and told_s < totals[-1][0]:
+            totals.clear()  # the next trial has begun
+        if not totals or told_s > totals[-1][0]:
+            totals.append((told_s, sent, acked))
+        while len(totals) > 2 and told_s - totals[1][0] > RATE_WINDOW_S:
+            totals.popleft()
+        (before_s, sent_before, acked_before), (last_s, sent_last, acked_last) = totals[0], totals[-1]
+        elapsed_s = last_s - before_s
+        return ((sent_last - sent_before) / elapsed_s, (acked_last - acked_before) / elapsed_s) if elapsed_s else (0, 0)

@@ -40,6 +40,8 @@ from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
 Floats = NDArray[np.float64]
 
 INK, MUTED, GRID, ALARM = "#1b1f24", "#57606a", "#d8dee4", "#b3261e"
+#: The strip at the foot of a picture, which is of no engine, and how much of the picture's height it may take.
+FOOT, STRIP_HEIGHT = "#b0a08a", 0.25
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 ENGINE_COLOURS = {"baseline": "#009E73", "flink": "#0072B2", "spark": "#D55E00"}
 OTHER_ENGINE_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -269,9 +271,11 @@ def label_percentiles(axes: Axes, rarest: float) -> None:
 
 
 def draw_latency_over_time(result: Result) -> Picture:
-    """p50 and p99 of latency, second by second."""
+    """p50 and p99 of latency, second by second, and at the foot what others had of the machine."""
+    cores = result.environment.cpu_count
 
     def panel(axes: Axes, series: Sequence[Sample], colour: str) -> None:
+        _host_strip(axes, series, cores)
         _line(axes, series, lambda sample: _at_least_1_ms(sample.latency_ms_p99), colour, "-")
         _line(axes, series, lambda sample: _at_least_1_ms(sample.latency_ms_p50), colour, DOTTED)
 
@@ -279,7 +283,8 @@ def draw_latency_over_time(result: Result) -> Picture:
     for axes in figure.axes:
         axes.set_yscale("log")
         label_milliseconds(axes, vertical=True)
-    _legend(figure, [("p99", [INK], "-"), ("p50", [INK], DOTTED)])
+    entries: list[tuple[str, list[str], LineStyleType]] = [("p99", [INK], "-"), ("p50", [INK], DOTTED)]
+    _legend(figure, [*entries, ("others had of the machine (foot; a quarter of the height: all of it)", [FOOT], "-")])
     worst = [
         (engine.name, [s.latency_ms_p99 for s in _samples(engine) if s.latency_ms_p99 is not None])
         for engine in result.engines
@@ -290,9 +295,19 @@ def draw_latency_over_time(result: Result) -> Picture:
         "Latency over time",
         f"Median and 99th percentile of latency in every second of each engine's trials. {sentence(said)}",
         "A second in which nothing became visible has no latency, and the line is broken there. "
-        f"Warm-up (shaded) is not part of any number in the table.{_overlaid(result)}",
+        f"Warm-up (shaded) is not part of any number in the table.{_overlaid(result)} The strip at the foot is CPU "
+        "time that the hypervisor stole or other programs used; it is missing where that was not measured.",
         figure,
     )
+
+
+def _host_strip(axes: Axes, series: Sequence[Sample], cores: int) -> None:
+    """The share of the machine that others had in each second, as a strip at the foot of `axes`."""
+    known = [each for each in series if each.stolen_share is not None and each.foreign_cores is not None]
+    shares = [(each.stolen_share or 0.0) + (each.foreign_cores or 0.0) / cores for each in known]
+    heights = np.clip(np.array(shares), 0, 1) * STRIP_HEIGHT
+    times_s = [each.t_s for each in known]
+    axes.bar(times_s, heights, width=1, align="edge", color=FOOT, linewidth=0, transform=axes.get_xaxis_transform())
 
 
 def draw_throughput(result: Result) -> Picture:

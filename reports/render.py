@@ -94,7 +94,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "command": shlex.join(result.command),
         "trials": summary.trials_text(result),
         "route": f"{summary.query_text(result)} {summary.route_text(result)}".strip(),
-        "unsettled": summary.unsettled_notes(result),
+        "cautions": summary.cautions(result),
         "notes": [
             *summary.cost_notes(result),
             *summary.baseline_notes(result),

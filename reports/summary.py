@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS
+from harness.disturbance import disturbance_text, disturbed_share
 from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
 from harness.headline import headline as headline_of
 from harness.hop_price import route_of
@@ -174,7 +175,37 @@ def trials_text(result: Result) -> str:
     )
 
 
-def unsettled_notes(result: Result) -> list[str]:
+def cautions(result: Result) -> list[str]:
+    """What a reader must know of figures that count all the same."""
+    return [*_unsettled(result), *_disturbed(result)]
+
+
+def _disturbed(result: Result) -> list[str]:
+    """The engines in whose trials others had more of the machine than the scenario's limit for naming winners."""
+    limit = result.scenario.get("limits", {}).get("host_marked_share")
+    notes = []
+    for engine in result.engines:
+        hosts = [trial.host for trial in engine.trials if trial.host]
+        marked = [host for host in hosts if limit is not None and (disturbed_share(host) or 0.0) > limit]
+        if marked:
+            of = f"{len(marked)} of {len(engine.trials)} trial{'s' * (len(engine.trials) > 1)}"
+            worst = max(marked, key=lambda host: disturbed_share(host) or 0.0)
+            notes.append(f"{engine.name}: the host was not quiet in {of}: {disturbance_text(worst)}")
+    return notes
+
+
+def _host(engine: EngineResult) -> str:
+    """What others had of the machine, over all trials of an engine."""
+    hosts = [trial.host for trial in engine.trials if trial.host]
+    stolen = [host.stolen_share for host in hosts if host.stolen_share is not None]
+    foreign = [host.foreign_cores for host in hosts if host.foreign_cores is not None]
+    if not stolen and not foreign:
+        return NOT_MEASURED
+    texts = [f"{max(stolen):.1%}" if stolen else NOT_MEASURED, f"{max(foreign):.2f}" if foreign else NOT_MEASURED]
+    return " / ".join(texts)
+
+
+def _unsettled(result: Result) -> list[str]:
     """The engines whose latency had not settled when the measured time began."""
     notes = []
     for engine in result.engines:
@@ -438,6 +469,7 @@ _AROUND: list[tuple[str, Show]] = [
     ("GC pauses of the engine: count / sum, ms / max, ms", _gc_pauses),
     ("in Kafka: input / aggregates, MiB a trial", _kafka_mib),
     ("the harness itself, CPU cores", _measuring_cores),
+    ("the host: stolen / cores of other programs, worst trial", _host),
 ]
 _COURSE: list[tuple[str, Show]] = [
     ("start-up, s", _part(lambda engine: engine.startup_s, lambda value: f"{value:.1f}")),

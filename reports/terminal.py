@@ -33,10 +33,10 @@ def final_table(result: Result) -> Group:
         for reason in engine.reasons
     ]
     notes = [Text(note, style="dim") for note in summary.measure_notes(result)]
-    unsettled = [Text(note, style="yellow") for note in summary.unsettled_notes(result)]
+    cautions = [Text(note, style="yellow") for note in summary.cautions(result)]
     winners = [Text(line) for line in headline.short_winners]
     baseline = [Text(note) for note in (*summary.cost_notes(result), *summary.baseline_notes(result))]
-    return Group(*lines, _table(result), *reasons, *unsettled, *winners, *baseline, *notes)
+    return Group(*lines, _table(result), *reasons, *cautions, *winners, *baseline, *notes)
 
 
 def _table(result: Result) -> Table:

@@ -40,8 +40,8 @@ def _refused(directory: Path, *arguments: str, env: dict[str, str] | None = None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--rate", "0"), ("rate_records_per_s", "found 0")),
-        (("--rate", "fast"), ("rate_records_per_s", "found 'fast'")),
+        (("--rate", "0"), ("error: --rate (rate_records_per_s): found 0",)),
+        (("--rate", "fast"), ("error: --rate (rate_records_per_s): found 'fast'",)),
         (("--engine", "flnik"), ("unknown engine 'flnik'", "flink")),
         (("--s3", "bucket"), ("--s3", "s3://BUCKET")),
         (("--s3", "https://me:hush@store/bucket"), ("--s3", "AWS_ACCESS_KEY_ID")),

@@ -27,8 +27,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory, services: Services) -> Iter
     """One run of the baseline and of its broken copies, and how many records each of these gets wrong."""
     directory = tmp_path_factory.mktemp("broken")
     engines = ["baseline", "lossy", "doubling", "shifting", "crashing"]
-    limits = {"quiet_s": 5.0}
-    scenario = write_scenario(directory, engines=engines, rate_records_per_s=4000, limits=limits)
+    load = {"rate_records_per_s": 8000, "warmup_s": 1, "duration_s": 3, "limits": {"quiet_s": 5.0}}
+    scenario = write_scenario(directory, engines=engines, **load)
     expected = expected_counts(Workload(load_scenario(scenario, {}).workload()))
     arguments = ["run", scenario, "--engine-path", str(FIXTURE_ENGINES), "--json", *services.arguments()]
     with Ringbench(directory, *arguments, env=services.environment()) as run:

@@ -14,7 +14,7 @@ from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scena
 pytestmark = pytest.mark.integration
 
 #: Those of `redis-lost` are in test_run_faults.py, all others in the proofs.
-FAULTS = ("engine-kill", "kafka-kill", "network-reset", "clock-step")
+FAULTS = ("engine-kill", "kafka-kill", "clock-step")
 #: One trial for all, and one fault that is not for the baseline.
 PLAN = ("--fault", "task-kill", "--per-trial", str(len(FAULTS) + 1))
 

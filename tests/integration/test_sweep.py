@@ -9,7 +9,7 @@ import pytest
 
 from harness.processes import wait_until
 from tests.deadlines import RUN_DEADLINE_S
-from tests.integration.ringbench import Ringbench
+from tests.integration.ringbench import Ringbench, write_scenario
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
@@ -27,7 +27,7 @@ def _rates(sweep: dict[str, Any]) -> list[tuple[str, int, bool]]:
 
 
 def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    runs = ["--runs-dir", str(tmp_path / "runs")]
+    runs = [write_scenario(tmp_path), "--runs-dir", str(tmp_path / "runs")]
     with Ringbench(tmp_path / "first", *SMALL, *SHORT, *runs) as first:
         wait_until(
             lambda: any(_rates(sweep) for sweep in _saved(tmp_path / "runs")),
@@ -57,7 +57,7 @@ def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_what_cannot_be_in_bound_is_not_sustained(tmp_path: Path) -> None:
     """No pipeline of several processes has its p99 within a millisecond; the engine is to blame, not the harness."""
     arguments = [*SMALL, *SHORT, "--p99-bound-ms", "1", "--lowest-rate", "4000"]
-    with Ringbench(tmp_path, *arguments) as run:
+    with Ringbench(tmp_path, *arguments, write_scenario(tmp_path)) as run:
         assert run.end() == 1, run.stderr
     (found,) = _saved(run.runs)
     assert found["finished"]

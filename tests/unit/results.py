@@ -107,6 +107,8 @@ def make_series(median_ms: float, cores: float, dice: random.Random) -> list[Sam
                 latency_ms_p99=p50 * dice.uniform(1.6, 2.4) if sent else None,
                 cpu_cores=cores,
                 rss_bytes=600 * 2**20,
+                stolen_share=0.02,
+                foreign_cores=0.1,
             )
         )
     return samples

@@ -536,7 +536,7 @@ def test_latency_that_had_not_settled_is_told() -> None:
     assert note in terminal_of(result)
     for text in (Page(html_text(result, [])).text, markdown_text(result, [])):
         assert note in text and "too short to tell" in text
-    assert summary.unsettled_notes(valid()) == []
+    assert summary.cautions(valid()) == []
 
 
 def test_drift_is_warned_of_only_where_it_is_significant() -> None:
