@@ -284,7 +284,7 @@ def draw_latency_over_time(result: Result) -> Picture:
         axes.set_yscale("log")
         label_milliseconds(axes, vertical=True)
     entries: list[tuple[str, list[str], LineStyleType]] = [("p99", [INK], "-"), ("p50", [INK], DOTTED)]
-    _legend(figure, [*entries, ("others had of the machine (foot; a quarter of the height: all of it)", [FOOT], "-")])
+    _legend(figure, [*entries, ("taken by others (foot)", [FOOT], "-")])
     worst = [
         (engine.name, [s.latency_ms_p99 for s in _samples(engine) if s.latency_ms_p99 is not None])
         for engine in result.engines
@@ -296,7 +296,8 @@ def draw_latency_over_time(result: Result) -> Picture:
         f"Median and 99th percentile of latency in every second of each engine's trials. {sentence(said)}",
         "A second in which nothing became visible has no latency, and the line is broken there. "
         f"Warm-up (shaded) is not part of any number in the table.{_overlaid(result)} The strip at the foot is CPU "
-        "time that the hypervisor stole or other programs used; it is missing where that was not measured.",
+        "time that the hypervisor stole or other programs used, a quarter of the height for all of the machine; it is "
+        "missing where that was not measured.",
         figure,
     )
 
