@@ -45,9 +45,8 @@ def trial_result(
     Of one that was broken off on purpose, what needs the whole measured time is not measured: throughput and cost.
     """
     correctness, answers = _correctness(trial, truth, expected), _answers(trial, truth, scenario, expected)
-    verdict, reasons = (
-        judge_answers(answers, trial.engine_troubles) if expected.answers else judge(correctness, trial.engine_troubles)
-    )
+    troubles = [*trial.engine_troubles, *_lowered_counts(trial)]
+    verdict, reasons = judge_answers(answers, troubles) if expected.answers else judge(correctness, troubles)
     workload = open_workload(scenario.workload())
     series = list(_series(trial, workload, expected)) if _has_series(trial, expected) else []
     return TrialResult(
@@ -79,6 +78,15 @@ def trial_result(
         flame_graphs=[each.name for each in trial.flame_graphs],
         series=series,
     )
+
+
+def _lowered_counts(trial: Trial) -> Iterator[str]:
+    """Counts may go down where an engine reads again after a restart; from one that lives, they say what is not so."""
+    if trial.measured.get("count_regressions") and not trial.injected and not trial.restarts:
+        yield (
+            f"{trial.measured['count_regressions']:,} upserts lowered a count, without a restart: "
+            + "; ".join(trial.measured["lowered"])
+        )
 
 
 def _has_series(trial: Trial, expected: ExpectedCounts) -> bool:

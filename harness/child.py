@@ -1,5 +1,6 @@
 """Child processes that speak the event protocol: engines and the harness's own workers."""
 
+import itertools
 import sys
 import threading
 import time
@@ -79,6 +80,11 @@ class Child:
     def last(self, kind: str) -> Event | None:
         """The newest event of `kind`, or None."""
         return next((event for event in reversed(self.events) if event.kind == kind), None)
+
+    def since(self, kind: str, after_ms: int) -> list[Event]:
+        """The events of `kind` that were sent after `after_ms`, by their own clock; oldest first."""
+        newest_first = itertools.takewhile(lambda event: event.at_ms > after_ms, reversed(self.events))
+        return [event for event in newest_first if event.kind == kind][::-1]
 
     def latest(self, field: str, default: Any = None) -> Any:
         """The newest known value of a field of progress or the end, or `default`."""

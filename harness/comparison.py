@@ -8,7 +8,15 @@ import math
 from itertools import combinations
 
 from harness.disturbance import disturbance_text, disturbed_share
-from harness.headline import Headline, figures, headlines_of, ratios_to_baseline
+from harness.headline import (
+    CLOCK_RESOLUTION_MS,
+    CPU,
+    Headline,
+    cpu_with_pipeline,
+    figures,
+    headlines_of,
+    ratios_to_baseline,
+)
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
 
@@ -59,6 +67,8 @@ def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float, ho
     mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
     why_not = _why_no_winner(a, b, of, ratio) or _disturbed(a, b, host_marked_share)
+    if not why_not and ratio and of.name == CPU:
+        why_not = _dearer_elsewhere(a, b, ratio, confidence)
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
     return Ratio(
         a=a.name,
@@ -84,11 +94,35 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interv
         unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
         if unsettled * 2 > len(engine.trials):
             return f"{engine.name} reached no steady state in {unsettled} of {len(engine.trials)} trials"
+    if of.unit == "ms" and (stepped := _stepped(a, b)):
+        return stepped
     means = [typical(found) for engine in (a, b) if (found := figures(engine.trials, of))]
     estimates = [mean.estimate for mean in means if mean]
     if abs(estimates[0] - estimates[1]) <= of.resolution:
         return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
     return ""
+
+
+def _dearer_elsewhere(a: EngineResult, b: EngineResult, ratio: Interval, confidence: float) -> str:
+    """Whether the ratio of the engines' CPU time is another one with that of broker, Redis writer and Redis."""
+    totals = [[cpu_with_pipeline(trial) for trial in _by_block(engine)] for engine in (a, b)]
+    mine, others = ([value for value in found if value is not None] for found in totals)
+    if min(len(mine), len(others)) < len(a.trials):
+        return ""  # they were not all measured: the engines' own is what there is
+    together = paired_ratio(mine, others, confidence)
+    if together and together.excludes(1) and (together.high < 1) is (ratio.high < 1):
+        return ""
+    what = f"{together.estimate:.2f} ({together.low:.2f} to {together.high:.2f})" if together else "not known"
+    return f"with broker, Redis writer and Redis, the ratio is {what}"
+
+
+def _stepped(a: EngineResult, b: EngineResult) -> str:
+    """Whether the clock that latencies are taken by moved in a trial by more than what it resolves."""
+    steps = [(trial.clock_step_ms, trial.number) for engine in (a, b) for trial in engine.trials if trial.clock_step_ms]
+    step_ms, number = max(steps, default=(0.0, 0))
+    if step_ms <= CLOCK_RESOLUTION_MS:
+        return ""
+    return f"the wall clock moved by {step_ms:.1f} ms in trial {number}, more than {CLOCK_RESOLUTION_MS:g} ms"
 
 
 def _disturbed(a: EngineResult, b: EngineResult, host_marked_share: float) -> str:

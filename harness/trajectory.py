@@ -23,6 +23,9 @@ KEPT_WINDOWS = 1800
 #: The same for their counts, of 8 bytes each: windows of a set with many cells are large.
 KEPT_COUNTS = 10_000_000
 
+#: So many changes that lowered a count are kept as examples.
+KEPT_LOWERED = 5
+
 Integers = NDArray[np.int64]
 
 
@@ -31,6 +34,15 @@ class Shown(NamedTuple):
 
     records: Integers
     complete: list[int]
+
+
+class Lowered(NamedTuple):
+    """A change that lowered the count of a cell, by its number, of a window: what it was, and what was told."""
+
+    window_s: int
+    cell: int
+    was: int
+    told: int
 
 
 @dataclass
@@ -66,6 +78,7 @@ class Trajectories:
         matched_records: records matched so far.
         surplus_records: what counts showed beyond the records that their cells have.
         regressions: changes that lowered a count.
+        lowered: the first of them.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -77,6 +90,7 @@ class Trajectories:
         self.matched_records = 0
         self.surplus_records = 0
         self.regressions = 0
+        self.lowered: list[Lowered] = []
 
     def update(self, changes: Changes) -> Shown:
         """Take in what cells count since when; in order, a cell any number of times. Each code is a cell's.
@@ -102,12 +116,12 @@ class Trajectories:
             if window_s in self._forgotten:
                 return None
             if window_s in self._taken:
-                before, after = self._raise(self._taken[window_s], cells, counts)
+                before, after = self._raise(window_s, self._taken[window_s], cells, counts)
                 # All of its records have been seen: more can only be too much.
                 self.surplus_records += int((after - before).sum())
                 return None
             window = self._windows[window_s] = self._make(window_s)
-        before, after = self._raise(window.counts, cells, counts)
+        before, after = self._raise(window_s, window.counts, cells, counts)
         first, end = window.starts[cells], window.starts[cells + 1]
         low, high = np.minimum(first + before, end), np.minimum(first + after, end)
         records: Integers = high - low
@@ -119,8 +133,8 @@ class Trajectories:
             window.left -= shown
         return records
 
-    def _raise(self, known: Integers, cells: Integers, counts: Integers) -> tuple[Integers, Integers]:
-        """Raise `known` counts, by cell, to the greatest that are told. Lower ones are regressions.
+    def _raise(self, window_s: int, known: Integers, cells: Integers, counts: Integers) -> tuple[Integers, Integers]:
+        """Raise `known` counts of a window, by cell, to the greatest that are told. Lower ones are regressions.
 
         Returns: what its cell was known to count before each change, and after it; shape (changes,) each.
         """
@@ -137,7 +151,12 @@ class Trajectories:
         before_sorted = np.empty_like(after_sorted)
         before_sorted[1:] = after_sorted[:-1]
         before_sorted[starts] = known[sorted_cells[starts]]
-        self.regressions += int(np.count_nonzero(sorted_counts < before_sorted))
+        lower = np.flatnonzero(sorted_counts < before_sorted)
+        self.regressions += len(lower)
+        self.lowered += [
+            Lowered(window_s, int(sorted_cells[at]), int(before_sorted[at]), int(sorted_counts[at]))
+            for at in lower[: KEPT_LOWERED - len(self.lowered)]
+        ]
         known[sorted_cells[starts]] = after_sorted[lasts]
         before, after = np.empty_like(before_sorted), np.empty_like(after_sorted)
         before[order], after[order] = before_sorted, after_sorted

@@ -250,6 +250,7 @@ class TrialRunner:
         self._meters: dict[str, Meter | OwnMeter] = {}
         self._reading_due_s = 0.0
         self._clock = ClockWatch()
+        self._noted_ms: dict[str, int] = {}  # when the last event was sent that delays were taken from, by child
         self._supervisor = Supervisor(self._children, {}, self._trial.restarts)
         self._profiling = Profiling(options.profiler, directory, options.label, self._workload.duration_s)
         self._trial.injected += [Injected(planned) for planned in options.faults]
@@ -661,12 +662,13 @@ class TrialRunner:
                     noted.append(found)
 
     def _note_delays(self) -> None:
-        """Note what writer and probe last told of their delays."""
+        """Note all that writer and probe have told of their delays since the last look, however long ago that was."""
         for name, told in (("redis_writer", "delay_ms"), ("probe", "behind_ms")):
-            event = self._children[name].last("progress") if name in self._children else None
-            if event:
-                at_s = self._measured_s(event.at_ms * 1_000_000)
-                self._trial.delays.setdefault(name, Delays()).add(at_s, event.fields[told])
+            if child := self._children.get(name):
+                for event in child.since("progress", self._noted_ms.get(name, 0)):
+                    self._noted_ms[name] = event.at_ms
+                    at_s = self._measured_s(event.at_ms * 1_000_000)
+                    self._trial.delays.setdefault(name, Delays()).add(at_s, event.fields[told])
 
     def _view(self) -> View:
         probe, generator = self._children["probe"], self._children["generator"]
@@ -711,6 +713,7 @@ class TrialRunner:
         if "redis_writer" in children:
             self._await_writer()
         self._stop_observers()
+        self._check_input()
         if self._options.archive:
             self._await_archiver()
         self._collect_measurements()
@@ -805,6 +808,16 @@ class TrialRunner:
             time.sleep(TICK_S / 4)
         if refused := writer.latest("refused", 0):
             self._trial.engine_troubles.append(f"{refused:,} messages in the aggregates topic break the contract")
+
+    def _check_input(self) -> None:
+        """Hold what the topic holds to what was acknowledged; after a fault, more may have arrived than that."""
+        if not self._trial.injected:
+            acked = self._trial.generator["acked_records"]
+            arrived = end_offset(self._backing.kafka_client, self._topics.input)
+            if arrived != acked:
+                self._trial.invalid_reasons.append(
+                    f"the input topic holds {arrived:,} messages, and {acked:,} were acknowledged"
+                )
 
     def _await_archiver(self) -> None:
         archiver = self._children["archiver"]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS
 from harness.disturbance import disturbance_text, disturbed_share
-from harness.headline import AGAINST_BASELINE, BASELINE, ratios_to_baseline
+from harness.headline import AGAINST_BASELINE, BASELINE, cpu_with_pipeline, ratios_to_baseline
 from harness.headline import headline as headline_of
 from harness.hop_price import route_of
 from harness.result import (
@@ -192,6 +192,13 @@ def _disturbed(result: Result) -> list[str]:
             worst = max(marked, key=lambda host: disturbed_share(host) or 0.0)
             notes.append(f"{engine.name}: the host was not quiet in {of}: {disturbance_text(worst)}")
     return notes
+
+
+def _cpu_with_pipeline(engine: EngineResult) -> str:
+    """The mean over an engine's trials."""
+    found = [cpu_with_pipeline(trial) for trial in engine.trials]
+    known = [value for value in found if value is not None]
+    return decimal(sum(known) / len(known)) if known and len(known) == len(found) else NOT_MEASURED
 
 
 def _host(engine: EngineResult) -> str:
@@ -462,6 +469,7 @@ _THROUGHPUT: list[tuple[str, Show]] = [
 ]
 _COST: list[tuple[str, Show]] = [
     ("CPU-seconds per million records", _cost(lambda part: decimal(part.cpu_s_per_million_records))),
+    ("the same, with broker, Redis writer and Redis", _cpu_with_pipeline),
     ("CPU user / system, s", _cost(lambda part: f"{part.cpu_user_s:.1f} / {part.cpu_system_s:.1f}")),
     ("peak memory, MiB", _cost(lambda part: mebibytes(part.rss_bytes_peak))),
 ]

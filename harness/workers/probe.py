@@ -20,7 +20,7 @@ from engines.contract.queries import COUNTS
 from harness.changes import NO_CELL, CellCodes, changes_of
 from harness.histogram import Durations, quantiles_ms
 from harness.resilience import STEP_MS
-from harness.trajectory import NEVER, Trajectories, Window
+from harness.trajectory import NEVER, Lowered, Trajectories, Window
 from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
 from harness.workers.jobs import ProbeJob, run_worker
 from workloads.profiles import NANOSECONDS_PER_S
@@ -38,7 +38,7 @@ class Probe(Follower):
         super().__init__(job)
         workload = open_workload(job.workload)
         self._trajectories = Trajectories(workload)
-        self._codes = CellCodes(workload.locations)
+        self._codes, self._cells = CellCodes(workload.locations), workload.locations.cells
         self._warmup, self._measured = _durations(), _durations()
         # Records, and the sum of their latencies, by slot of the intended time, negative in the warm-up.
         self._slot_records: Counter[int] = Counter()
@@ -140,10 +140,16 @@ class Probe(Follower):
         found: NDArray[np.float64] = window.seen_ms[chosen] - (self.anchor_ns + window.offsets_ns[chosen]) / 1e6
         return found
 
+    def _lowered(self, found: Lowered) -> str:
+        """A change that lowered a count, in words."""
+        cell = "|".join(self._cells[found.cell])
+        return f"second {found.window_s}, {cell}: {found.told:,} after {found.was:,}"
+
     def _save(self) -> None:
         measured = {
             "unknown_cells": self._unknown_cells,
             "count_regressions": self._trajectories.regressions,
+            "lowered": [self._lowered(each) for each in self._trajectories.lowered],
             "warmup": self._warmup.as_json(),
             "latencies": self._measured.as_json(),
             "sustained_records": self._sustained,

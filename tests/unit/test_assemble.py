@@ -13,6 +13,7 @@ from harness.histogram import Durations
 from harness.path import Delays
 from harness.result import TrialResult, Verdict
 from harness.scenario import Limits, Scenario, SurgeSection
+from harness.supervisor import Restart
 from harness.trial import Injected, Trial
 from harness.truth import TrialTruth
 from workloads.truth import expected_counts
@@ -99,6 +100,18 @@ def test_a_good_trial_passes_and_is_valid() -> None:
     assert (result.latency_ms.count, result.latency_ms.mean) == (380, 2.0), "the warm-up's slots do not count"
     assert [sample.t_s for sample in result.series] == [-2, -1, 0, 1, 2, 3]
     assert result.series[-1].acked_records == 600 and result.series[-1].visible_records == 585
+
+
+def test_a_lowered_count_is_never_a_pass_but_after_a_restart() -> None:
+    lowered = {"count_regressions": 2, "lowered": ["second 7, 06001|AT&T|call: 3 after 5"]}
+    trial = _trial()
+    trial.measured |= lowered
+    result = _result(trial, TRUTH)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reasons == ["2 upserts lowered a count, without a restart: second 7, 06001|AT&T|call: 3 after 5"]
+    restarted = _trial(restarts=[Restart("engine", "it died", 1.0)])
+    restarted.measured |= lowered
+    assert _result(restarted, TRUTH).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from harness.comparison import INTERVAL_HOLDS_ONE, TOO_FEW_TRIALS, compare_engines
 from harness.headline import HEADLINES, figures
 from harness.pool import pool
-from harness.result import Cost, EngineResult, Ratio, SteadyState, TrialResult, Verdict
+from harness.result import Cost, EngineResult, ProcessCost, Ratio, SteadyState, TrialResult, Verdict
 from harness.run import plan
 from tests.unit.results import make_engine, make_latency
 
@@ -179,3 +179,34 @@ def test_pooling_one_trial_changes_nothing() -> None:
     assert engine.latency_ms is not None and trial.latency_ms is not None
     assert engine.latency_ms.p99 == pytest.approx(trial.latency_ms.p99, rel=2e-3)
     assert engine.latency_ms.mean == pytest.approx(trial.latency_ms.mean)
+
+
+@pytest.mark.parametrize(("step_ms", "named"), [(0.9, {"a"}), (1.5, set())])
+def test_a_clock_that_moved_by_more_than_it_resolves_names_no_winner_by_latency(
+    step_ms: float, named: set[str]
+) -> None:
+    engines = _run(["a", "b"], 6, {"b": 2.0}, _noise(1))
+    engines[1].trials[3].clock_step_ms = step_ms
+    ratios = compare_engines(engines).ratios
+    assert _winners([ratio for ratio in ratios if ratio.figure.startswith("latency")]) == named
+    assert _winners([ratio for ratio in ratios if ratio.figure.startswith("cpu")]) == {"a"}
+    reasons = [ratio.why_not for ratio in ratios if ratio.figure.startswith("latency")]
+    assert named or all("moved by 1.5 ms" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(("pipeline_s", "winners"), [(1.0, {"a"}), (40.0, set())])
+def test_a_winner_by_cost_wins_with_what_broker_and_redis_used_for_it_too(pipeline_s: float, winners: set[str]) -> None:
+    """B takes a fifth more than A, and A leaves the more to the broker."""
+    engines = _run(["a", "b"], 6, {"b": 1.2}, _noise(1, 0.01))
+    for engine in engines:
+        for trial in engine.trials:
+            used_s = {"kafka": pipeline_s if engine.name == "a" else 1.0, "redis": 1.0, "redis writer": 1.0}
+            trial.other_costs = [
+                ProcessCost(
+                    name=name, role="pipeline", cpu_cores=0, cpu_user_s=each_s, cpu_system_s=0, rss_bytes_peak=1
+                )
+                for name, each_s in used_s.items()
+            ]
+    ratios = [ratio for ratio in compare_engines(engines).ratios if ratio.figure.startswith("cpu")]
+    assert _winners(ratios) == winners
+    assert winners or "with broker, Redis writer and Redis, the ratio is 1.1" in ratios[0].why_not

@@ -100,3 +100,18 @@ def test_an_engine_sees_the_contract_and_nothing_else_of_ours(tmp_path: Path) ->
     path = contract_path(tmp_path)
     assert [each.relative_to(path).as_posix() for each in path.rglob("*") if not each.is_symlink()] == ["engines"]
     assert (path / "engines" / "contract" / "record.py").is_file()
+
+
+#: Parts of the names of settings that decide what a crash costs.
+DURABILITY = ("checkpoint", "ack", "idempoten", "replica", "transaction", "commit", "fsync")
+
+
+def test_no_tuning_of_ours_touches_durability() -> None:
+    found = [
+        f"{engine.name}: {tuning}.{setting}"
+        for engine in all_engines([])
+        for tuning, settings in engine.tunings.items()
+        for setting in settings
+        if any(part in setting for part in DURABILITY)
+    ]
+    assert found == []

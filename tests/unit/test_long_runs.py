@@ -12,6 +12,7 @@ from harness.resilience import Course, time_to_recover_s, worst_staleness_s
 from harness.trajectory import Trajectories
 from harness.workers.jobs import ProbeJob
 from harness.workers.probe import KEPT_SECONDS, Probe
+from tests.deadlines import DEADLINE_S
 from tests.unit.test_resilience import BAND, course
 from tests.unit.trajectories import tell
 from workloads.cells import CELL_NUMBERS
@@ -62,9 +63,25 @@ def test_a_child_keeps_its_newest_events_and_those_that_are_no_progress(
         "events.send('stopped', total=100)"
     )
     with Child("talker", [sys.executable, "-c", talk], log_path=tmp_path / "log") as talker:
-        talker.wait_for("stopped", 30)
+        talker.wait_for("stopped", DEADLINE_S)
         assert len(talker.events) <= 10 + 1
         assert (talker.latest("port"), talker.latest("number"), talker.latest("total")) == (7, 99, 100)
+
+
+def test_all_events_since_the_last_look_are_told_and_no_others(tmp_path: Path) -> None:
+    talk = (
+        "from engines.contract.events import EventWriter; import time; events = EventWriter();"
+        "events.send('ready', version='', config={});"
+        "[(events.send('progress', number=number), time.sleep(0.002)) for number in range(20)];"
+        "events.send('stopped', total=20)"
+    )
+    with Child("talker", [sys.executable, "-c", talk], log_path=tmp_path / "log") as talker:
+        talker.wait_for("stopped", DEADLINE_S)
+        told = talker.since("progress", 0)
+        assert [event.fields["number"] for event in told] == list(range(20))
+        later = talker.since("progress", told[11].at_ms)
+        assert [event.fields["number"] for event in later] == list(range(12, 20))
+        assert talker.since("progress", told[-1].at_ms) == []
 
 
 def _probe() -> Probe:

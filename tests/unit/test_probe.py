@@ -45,3 +45,12 @@ def test_only_what_is_due_and_visible_in_the_measured_time_is_sustained(
     probe = _probe(visible_after_s)
     assert probe._sustained == sustained_s * SPECIFICATION.rate_records_per_s
     assert probe._sustained <= SPECIFICATION.rate_records_per_s * SPECIFICATION.duration_s
+
+
+def test_a_lowered_count_is_told_with_its_cell() -> None:
+    probe = _probe({second: second + 1.0 for second in range(3)})
+    (cell, count), *_ = expected_counts(WORKLOAD).counts.items()
+    probe.take([(probe.start_ms + 4000, encode_updates({encode_key(cell): b"%d" % (count - 1)}))])
+    assert probe._trajectories.regressions == 1
+    (found,) = map(probe._lowered, probe._trajectories.lowered)
+    assert found == f"second {cell.window_s}, {'|'.join(cell[1:])}: {count - 1} after {count}"
