@@ -70,16 +70,24 @@ def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float, ho
     if not why_not and ratio and of.name == CPU:
         why_not = _dearer_elsewhere(a, b, ratio, confidence)
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
+    winner = None if why_not or ratio is None else a if (ratio.high < 1) is of.lower_is_better else b
     return Ratio(
         a=a.name,
         b=b.name,
         figure=of.name,
         ratio=_model(ratio),
-        winner=None if why_not or ratio is None else a.name if (ratio.high < 1) is of.lower_is_better else b.name,
+        winner=winner.name if winner else None,
         why_not=why_not,
+        winners_worst_trial=_worst(winner, of) if winner else None,
         first_percent=effect.percent if effect else None,
         first_p_value=effect.p_value if effect else None,
     )
+
+
+def _worst(engine: EngineResult, of: Headline) -> float | None:
+    """The figure of an engine's worst trial: of a rare bad one, means say little."""
+    found = figures(engine.trials, of)
+    return (max if of.lower_is_better else min)(found) if found else None
 
 
 def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interval | None) -> str:

@@ -369,6 +369,7 @@ class Ratio(ResultPart):
     ratio: Confidence | None = Field(description="at the confidence adjusted for the number of ratios in this run")
     winner: str | None = Field(description="named only if the interval excludes 1 and nothing speaks against it")
     why_not: str = Field(description="why no winner is named; empty if one is")
+    winners_worst_trial: float | None = Field(None, description="the figure of the winner's worst trial")
     first_percent: float | None = Field(description="by how much having gone first raises `a`'s figure against `b`'s")
     first_p_value: float | None
 

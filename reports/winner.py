@@ -33,9 +33,16 @@ def _sentence(ratio: Ratio, *, short: bool) -> str:
     than = f"{ratio.winner} is {'lower' if won.estimate < 1 else 'higher'} than {loser}"
     estimate, low, high = ratio_texts(won)
     if short:
-        return f"{label}: {than}, {estimate} ({low} to {high})"
+        return f"{label}: {than}, {estimate} ({low} to {high}){_worst_trial(ratio)}"
     interval = f"{confidence_text(won.confidence)} % interval {low} to {high}"
-    return f"{label}: {than} by {percent_text(abs(1 - won.estimate))} % (ratio {estimate}, {interval})"
+    by = f"by {percent_text(abs(1 - won.estimate))} % (ratio {estimate}, {interval})"
+    return f"{label}: {than} {by}{_worst_trial(ratio)}"
+
+
+def _worst_trial(ratio: Ratio) -> str:
+    if ratio.winners_worst_trial is None:
+        return ""
+    return f"; the worst trial of {ratio.winner}: {ratio.winners_worst_trial:,.3g} {headline(ratio.figure).unit}"
 
 
 def short_note(comparison: Comparison) -> str:

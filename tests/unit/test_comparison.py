@@ -10,6 +10,7 @@ from harness.headline import HEADLINES, figures
 from harness.pool import pool
 from harness.result import Cost, EngineResult, ProcessCost, Ratio, SteadyState, TrialResult, Verdict
 from harness.run import plan
+from reports.winner import _sentence
 from tests.unit.results import make_engine, make_latency
 
 LATENCY = make_latency([10.0, 20.0])
@@ -210,3 +211,12 @@ def test_a_winner_by_cost_wins_with_what_broker_and_redis_used_for_it_too(pipeli
     ratios = [ratio for ratio in compare_engines(engines).ratios if ratio.figure.startswith("cpu")]
     assert _winners(ratios) == winners
     assert winners or "with broker, Redis writer and Redis, the ratio is 1.1" in ratios[0].why_not
+
+
+def test_a_rare_bad_trial_stands_beside_the_winner() -> None:
+    """One trial in eight is a third worse than the others: a winner is named all the same, and that trial with it."""
+    engines = _run(["a", "b"], 8, {"b": 4.0}, _noise(1, 0.01))
+    engines[0].trials[5].latency_ms = LATENCY.model_copy(update={"p50": 11.0, "p99": 26.6})
+    (found,) = (ratio for ratio in compare_engines(engines).ratios if ratio.figure == "latency_ms_p99")
+    assert (found.winner, found.winners_worst_trial) == ("a", 26.6)
+    assert "the worst trial of a: 26.6 ms" in _sentence(found, short=False)
