@@ -13,8 +13,8 @@ from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scena
 
 pytestmark = pytest.mark.integration
 
-#: Those of `redis-lost` are in test_run_faults.py, all others in the proofs.
-FAULTS = ("engine-kill", "kafka-kill", "clock-step")
+#: `redis-lost` is in test_run_faults.py, a broker's death in test_cluster.py, and all others are in the proofs.
+FAULTS = ("engine-kill", "clock-step")
 #: One trial for all, and one fault that is not for the baseline.
 PLAN = ("--fault", "task-kill", "--per-trial", str(len(FAULTS) + 1))
 
@@ -67,11 +67,10 @@ def test_faults_happened_when_they_were_planned(chaos: Outcome) -> None:
 
 
 def test_an_outage_shows_in_its_times(chaos: Outcome) -> None:
-    for name in ("engine-kill", "kafka-kill"):
-        fault = _fault(chaos, name)
-        assert fault["detect_s"] is not None, fault
-        # Nothing can become visible while it lasts, but for what is on its way.
-        assert fault["worst_staleness_s"] > fault["healed_s"] - fault["started_s"] - 1, fault
+    fault = _fault(chaos, "engine-kill")
+    assert fault["detect_s"] is not None, fault
+    # Nothing can become visible while it lasts, but for what is on its way.
+    assert fault["worst_staleness_s"] > fault["healed_s"] - fault["started_s"] - 1, fault
 
 
 def test_a_step_of_the_generators_clock_shows_nowhere(chaos: Outcome) -> None:
