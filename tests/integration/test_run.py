@@ -87,9 +87,15 @@ def test_every_record_of_the_measured_time_has_a_latency(main_run: Outcome, name
     assert engine["cost"]["cpu_user_s"] > 0
     (trial,) = engine["trials"]
     assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
-    assert "kafka" in [each["process"] for each in trial["pauses"]]
     assert trial["series"][-1]["visible_records"] == main_run.result["truth"]["records"]
     assert engine["config"]
+
+
+def test_pauses_of_the_jvms_are_told(main_run: Outcome) -> None:
+    """In so short a time, not every JVM collects garbage in every trial."""
+    trials = [trial for engine in main_run.result["engines"] for trial in engine["trials"]]
+    pauses = [pause for trial in trials for pause in trial["pauses"]]
+    assert pauses and {pause["process"] for pause in pauses} <= {"engine", "kafka"}
 
 
 def test_the_result_keeps_its_published_shape(main_run: Outcome) -> None:

@@ -58,4 +58,4 @@ def test_terminal_and_report_have_the_table_and_the_picture(faulty: Outcome) -> 
     assert "redis-lost" in faulty.stderr
     assert "Faults and recovery" in (faulty.directory / "report.md").read_text(encoding="utf-8")
     assert (faulty.directory / "figures" / "resilience.png").stat().st_size > 10_000
-    assert json.dumps(faulty.result["scenario"]["faults"]).count("kind") == 3
+    assert json.dumps(faulty.result["scenario"]["faults"]).count("kind") == len(PLAN)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.integration.ringbench import Outcome, Ringbench, Services, outcome
+from tests.integration.ringbench import SMALL, Outcome, Ringbench, Services, outcome
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +38,10 @@ def replayed(tmp_path_factory: pytest.TempPathFactory, services: Services) -> It
     (directory / "map.yaml").write_text("layout: activity\n", encoding="utf-8")
     own = ("--input", str(directory / "grid.tsv"), "--input-map", str(directory / "map.yaml"), "--skip-bad-lines")
     pace = ("--speed", str(SPEED), "--warmup", str(WARMUP_S), "--engine", "baseline", "--json")
-    with Ringbench(directory, "run", *own, *pace, *services.arguments(), env=services.environment()) as run:
+    scenario = directory / "scenario.yaml"
+    scenario.write_text(yaml.safe_dump({"name": "replay", "limits": SMALL["limits"]}), encoding="utf-8")
+    arguments = ["run", str(scenario), *own, *pace, *services.arguments()]
+    with Ringbench(directory, *arguments, env=services.environment()) as run:
         yield Replayed(outcome(run), records)
 
 
