@@ -84,8 +84,11 @@ def test_every_record_of_the_measured_time_has_a_latency(main_run: Outcome, name
     assert engine["generator"]["sent_records"] == engine["generator"]["acked_records"] == expected
     assert engine["latency_ms"]["never_visible_count"] == engine["latency_ms"]["negative_count"] == 0
     assert engine["throughput_records_per_s"]["offered"] == MAIN_RATE_RECORDS_PER_S
-    assert engine["cost"]["cpu_user_s"] > 0
     (trial,) = engine["trials"]
+    visible = {sample["t_s"]: sample["visible_records"] for sample in trial["series"]}
+    served = visible[SMALL["duration_s"] - 1] - visible[-1]
+    # A cold engine on a busy machine may show nothing in so short a time; then, nothing is known of its cost by record.
+    assert engine["cost"]["records"] == served and engine["cost"]["cpu_user_s"] > 0 if served else not engine["cost"]
     assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
     assert trial["series"][-1]["visible_records"] == main_run.result["truth"]["records"]
     assert engine["config"]
