@@ -54,8 +54,8 @@ def cpu_with_pipeline(trial: TrialResult) -> float | None:
     names = {each.name.rstrip(" 0123456789") for each in pipeline}
     if trial.cost is None or not {"kafka", "redis"} <= names:
         return None
-    used_s = sum(each.cpu_user_s + each.cpu_system_s for each in (trial.cost, *pipeline))
-    return used_s / trial.cost.records * 1e6
+    pipeline_s = sum(each.cpu_user_s + each.cpu_system_s for each in pipeline)
+    return (trial.cost.cpu_user_s + trial.cost.cpu_system_s + pipeline_s) / trial.cost.records * 1e6
 
 
 _OF_COUNTS = (
