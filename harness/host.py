@@ -127,11 +127,14 @@ class HostWatch:
         """Read the host now."""
         self.t_s.append(t_s)
         self.readings.append(self.read())
-        if (mhz := frequency_mhz()) is not None:
-            self.frequencies_mhz.append(mhz)
 
     def look_at_programs(self, t_s: float, own: Collection[int]) -> None:
-        """Note what every process has used until now that is not among `own` pids; to be called twice, or more."""
+        """Note what every process has used until now that is not among `own` pids; to be called twice, or more.
+
+        And the cores' frequency, which costs too much to be asked for at every look.
+        """
+        if (mhz := frequency_mhz()) is not None:
+            self.frequencies_mhz.append(mhz)
         self._programs.append((t_s, {process: used for process, used in _all_used() if process.pid not in own}))
 
     def use(self, start_s: float, end_s: float) -> Host | None:

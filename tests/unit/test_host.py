@@ -51,9 +51,9 @@ def machine(tmp_path: Path) -> Path:
     files = {
         "proc/stat": f"cpu  {ticks} 0 {2 * ticks} 500 7 0 0 {3 * ticks} 0 0\ncpu0 1 1 1\n",
         "proc/pressure/cpu": "some avg10=0.0 avg60=0.0 avg300=0.0 total=1500000\nfull avg10=0.0 total=7\n",
-        "proc/self/cgroup": "1:cpu:/\n0::/work\n",
-        "sys/fs/cgroup/work/cpu.stat": "usage_usec 9\nthrottled_usec 250000\n",
-        "sys/fs/cgroup/work/cpu.max": "150000 100000\n",
+        "proc/self/cgroup": "1:cpu:/\n0::/a.slice\n",
+        "sys/fs/cgroup/a.slice/cpu.stat": "usage_usec 9\nthrottled_usec 250000\n",
+        "sys/fs/cgroup/a.slice/cpu.max": "150000 100000\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
