@@ -56,7 +56,7 @@ def read_host(root: Path = Path("/")) -> HostReading:
 def _cpu_columns(path: Path) -> list[int]:
     with suppress(OSError, ValueError):
         name, *columns = path.read_text(encoding="ascii").partition("\n")[0].split()
-        return [int(column) for column in columns] if name == "cpu" and len(columns) >= max(_BUSY) else []
+        return [int(column) for column in columns] if name == "cpu" and len(columns) > max(_BUSY) else []
     return []
 
 

@@ -75,6 +75,12 @@ def test_what_is_not_there_is_null_and_no_disturbance_is_made_up(tmp_path: Path)
     assert HostWatch().use(0, 1) is None
 
 
+def test_a_kernel_that_tells_fewer_kinds_of_time_is_not_read_wrongly(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "stat").write_text("cpu  1 2 3 4 5 6\n", encoding="ascii")
+    assert read_host(tmp_path) == HostReading(None, None, None, NOTHING)
+
+
 def test_this_machine_can_be_read() -> None:
     before = read_host()
     wait_until(
