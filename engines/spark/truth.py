@@ -36,8 +36,6 @@ from engines.contract.process import JVM_OPTIONS
 from engines.contract.record import COLUMNS, JAVA_PATTERNS
 
 COUNTED = ["window_s", "location", "operator", "type"]
-#: Reading is quick, and each task starts a Python process.
-TASKS_PER_CORE = 1
 
 
 def main(job: dict[str, Any], events: EventWriter) -> None:
@@ -92,7 +90,8 @@ def read_archives(spark: SparkSession, s3: dict[str, Any], prefixes: dict[str, s
                 trial = pa.repeat(pa.scalar(name), len(line))
                 yield pa.RecordBatch.from_arrays([trial, line], ["trial", "line"])
 
-    slices = min(len(objects), TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
+    # One a core: reading is quick, and each task starts a Python process.
+    slices = min(len(objects), spark.sparkContext.defaultParallelism)
     return spark.range(0, len(objects), 1, slices).mapInArrow(read, "trial string, line binary")
 
 

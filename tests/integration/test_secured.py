@@ -73,15 +73,13 @@ def traces(secrets: list[str], directory: Path, *texts: str) -> list[str]:
 
 
 @contextmanager
-def running(
-    services: SecuredServices, directory: Path, *arguments: str, **scenario: object
-) -> Iterator[tuple[Ringbench, list[Outcome]]]:
-    """A run; at the end its outcome is in the list, and its secrets must have left no trace."""
+def running(services: SecuredServices, directory: Path, *arguments: str, **scenario: object) -> Iterator[list[Outcome]]:
+    """While it runs; at the end its outcome is in the list, and its secrets must have left no trace."""
     path = write_scenario(directory, **scenario)
     command = ["run", path, "--json", "--keep-logs", *services.arguments(), *arguments]
     found: list[Outcome] = []
     with Ringbench(directory, *command, env=services.environment()) as run, Arguments(run) as seen:
-        yield run, found
+        yield found
         found.append(outcome(run))
         printed = run.stdout + run.stderr
     assert any("harness.workers.generator" in each for each in seen.seen), "the workers were seen"
@@ -93,7 +91,7 @@ def running(
 def test_every_engine_passes_against_secured_services_and_no_secret_leaves_a_trace(
     secured: SecuredServices, tmp_path: Path
 ) -> None:
-    with running(secured, tmp_path, engines=ENGINES) as (_, outcomes):
+    with running(secured, tmp_path, engines=ENGINES) as outcomes:
         pass
     (found,) = outcomes
     assert found.code == 0, found.stderr
@@ -111,7 +109,7 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
     route, engines = ("--route", "direct"), ["flink", "baseline"]
     with (
         secured.redis_client() as client,
-        running(secured, tmp_path, *route, engines=engines, duration_s=3) as (_, outcomes),
+        running(secured, tmp_path, *route, engines=engines, duration_s=3) as outcomes,
     ):
         (updates,) = wait_until(
             lambda: list(client.scan_iter("cdr:*:updates")), deadline_s=RUN_DEADLINE_S, what="Flink has written"
