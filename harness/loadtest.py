@@ -126,8 +126,9 @@ class _Teller:
         self._due_s = time.monotonic() + TELL_S
         push_ms = child.latest("push_ms_p99")
         latency = "no pushes" if push_ms is None else f"push latency p99 {push_ms:,.0f} ms"
+        all_there = ", all there" if child.latest("holding", False) else ""
         users, failures = child.latest("users", 0), child.latest("failures", 0)
-        self._watcher.note(f"{users:,} users, {latency}, {failures:,} failures")
+        self._watcher.note(f"{users:,} users{all_there}, {latency}, {failures:,} failures")
 
 
 def _standalone(

@@ -99,6 +99,7 @@ class LoadTest:
         recent = together(self._meter.seconds, now_s - 2, now_s)
         return {
             "users": self._meter.present,
+            "holding": bool(self._shape and self._shape.is_holding),
             "frames": sum(each.frames for each in self._meter.seconds.values()),
             "failures": sum(self._meter.reasons.values()),
             "push_ms_p99": percentile(recent.push, 99),

@@ -32,6 +32,7 @@ class Shape(LoadTestShape):
 
     Attributes:
         is_over: whether the course has ended. The users stay, so that they can be asked what they see.
+        is_holding: whether all users are there, and what they experience counts.
         holds: the stretches of constant load so far.
         answer: what a search has found.
         attempts: what a search has tried.
@@ -40,6 +41,7 @@ class Shape(LoadTestShape):
     def __init__(self, spawn_rate: float, course: "Callable[[Shape], Iterator[int]]") -> None:
         super().__init__()
         self.is_over = False
+        self.is_holding = False
         self.holds: list[Hold] = []
         self.answer: Answer | None = None
         self.attempts: list[Attempt] = []
@@ -102,8 +104,10 @@ def _hold(shape: Shape, users: int, duration_s: int, meter: Meter) -> Iterator[i
     for _ in range(SETTLE_S):
         yield users
     start_s = time.time()
+    shape.is_holding = True
     while time.time() < start_s + duration_s:
         yield users
+    shape.is_holding = False
     shape.holds.append(Hold(users, start_s, time.time()))
 
 

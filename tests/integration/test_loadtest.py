@@ -117,7 +117,7 @@ def test_users_come_back_after_restarts_of_the_viewer_and_of_redis_and_see_the_r
             first = Viewer(tmp_path / "first", **job)
             options = ("--headless", "--users", "30", "--duration", "30", *BOUND)
             with Ringbench(tmp_path, "loadtest", "--url", first.url, *options) as run:
-                run.wait_for_text(r"\b30 users")
+                run.wait_for_text(r"\b30 users, all there")
                 first.process.kill()
                 with Viewer(tmp_path / "second", **job) as second:
                     wait_until(lambda: second.metrics()["clients"] >= 30, deadline_s=DEADLINE_S, what="all are back")
@@ -132,7 +132,9 @@ def test_users_come_back_after_restarts_of_the_viewer_and_of_redis_and_see_the_r
         if second_redis:
             second_redis.stop()
     [load] = found["dashboard"]["loads"]
-    assert load["failures"] >= 30, "an outage that nobody reports"
+    # By reasons, since the others are counted by whole seconds of the measured time.
+    assert sum(load["reasons"].values()) >= 30, "an outage that somebody does not report"
+    assert load["failures"] > 0
     assert load["recoveries_ms"]["count"] >= 30
     assert load["agreeing_users"] == load["checked_users"] == 2
     assert load["compared_cells"] > 0
