@@ -1,6 +1,6 @@
 """Thousands of hostile lines through real engines: each takes for malformed what the codec does, to the byte.
 
-In the gate, they are 3,000; in the proofs, more than 10,000.
+In the gate, they are 1,500; in the proofs, more than 10,000.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ class Drawn:
     made: dict[bytes, str]
 
 
-@pytest.fixture(scope="module", params=[(3_000, 5), pytest.param((10_000, 15), marks=pytest.mark.proof)])
+@pytest.fixture(scope="module", params=[(1_500, 2), pytest.param((10_000, 15), marks=pytest.mark.proof)])
 def drawn(request: pytest.FixtureRequest) -> Drawn:
     lines, least = request.param
     # Some are drawn twice.

@@ -26,7 +26,8 @@ from tests.integration.secured import (
 
 pytestmark = pytest.mark.integration
 
-ENGINES = ["spark", "flink", "baseline"]
+#: Flink is on the direct route below, and writes its dead letters to Kafka there, too.
+ENGINES = ["spark", "baseline"]
 SAMPLE_S = 0.2
 
 
@@ -88,7 +89,7 @@ def running(services: SecuredServices, directory: Path, *arguments: str, **scena
     assert list((found[0].directory / "logs").rglob("engine.log")), "the engines' logs were looked through"
 
 
-def test_every_engine_passes_against_secured_services_and_no_secret_leaves_a_trace(
+def test_engines_pass_against_secured_services_and_no_secret_leaves_a_trace(
     secured: SecuredServices, tmp_path: Path
 ) -> None:
     with running(secured, tmp_path, engines=ENGINES) as outcomes:
