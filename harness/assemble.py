@@ -20,6 +20,7 @@ from harness.result import (
     SteadyState,
     Throughput,
     TrialResult,
+    Warmth,
 )
 from harness.scenario import Scenario
 from harness.statistics import steady_from
@@ -27,6 +28,7 @@ from harness.steady import has_settled
 from harness.trial import Trial
 from harness.truth import TrialTruth, certain_counts
 from harness.verifier import compare, judge
+from harness.warmth import warmth_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import slot_length_s
@@ -57,6 +59,7 @@ def trial_result(
         startup_s=trial.startup_s,
         drain_s=trial.drain_s,
         steady=_steady(trial, workload),
+        warmth=_warmth(trial, scenario, workload),
         correctness=correctness,
         answers=answers,
         emission=_emission(trial, scenario, expected),
@@ -189,6 +192,11 @@ def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
     settled = has_settled(means_ms, warmup_slots)
     first = steady_from(means_ms)
     return SteadyState(settled=settled, settled_from_s=None if first is None else (first - warmup_slots) * slot_s)
+
+
+def _warmth(trial: Trial, scenario: Scenario, workload: Workload) -> Warmth | None:
+    spec = workload.specification
+    return warmth_of(trial.compilers, spec.warmup_s, spec.duration_s, scenario.limits.compiler_cores)
 
 
 def _measured_records(workload: Workload) -> int:

@@ -12,6 +12,7 @@ from harness.headline import (
     CLOCK_RESOLUTION_MS,
     CPU,
     Headline,
+    cold_trials,
     cpu_with_pipeline,
     figures,
     headlines_of,
@@ -99,15 +100,24 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interv
     if not ratio.excludes(1):
         return INTERVAL_HOLDS_ONE
     for engine in (a, b):
-        unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
-        if unsettled * 2 > len(engine.trials):
-            return f"{engine.name} reached no steady state in {unsettled} of {len(engine.trials)} trials"
+        if still := _still_starting(engine):
+            return still
     if of.unit == "ms" and (stepped := _stepped(a, b)):
         return stepped
     means = [typical(found) for engine in (a, b) if (found := figures(engine.trials, of))]
     estimates = [mean.estimate for mean in means if mean]
     if abs(estimates[0] - estimates[1]) <= of.resolution:
         return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
+    return ""
+
+
+def _still_starting(engine: EngineResult) -> str:
+    """Whether what was measured of an engine is, in part, its start."""
+    if cold := cold_trials(engine):
+        return f"{engine.name} was not warm in {len(cold)} of {len(engine.trials)} trials"
+    unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
+    if unsettled * 2 > len(engine.trials):
+        return f"{engine.name} reached no steady state in {unsettled} of {len(engine.trials)} trials"
     return ""
 
 

@@ -132,9 +132,14 @@ AGAINST_BASELINE = tuple(
 )
 
 
+def cold_trials(engine: EngineResult) -> list[TrialResult]:
+    """The trials in which the engine was not warm when measuring began."""
+    return [trial for trial in engine.trials if trial.warmth and not trial.warmth.warm]
+
+
 def ratios_to_baseline(engines: list[EngineResult]) -> list[BaselineRatio]:
-    """Each other engine's figures over the baseline's, among those that passed. The run has to be a valid one."""
-    passed = [engine for engine in engines if engine.verdict is Verdict.PASS]
+    """Each other engine's figures over the baseline's, among those that passed and were warm, of a valid run."""
+    passed = [engine for engine in engines if engine.verdict is Verdict.PASS and not cold_trials(engine)]
     baseline = next((engine for engine in passed if engine.name == BASELINE), None)
     if baseline is None:
         return []

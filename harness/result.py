@@ -297,6 +297,16 @@ class SteadyState(ResultPart):
     settled_from_s: int | None = Field(description="where it settled; 0 is the start of the measured time")
 
 
+class Warmth(ResultPart):
+    """Whether an engine's JVMs were warm when measuring began: whether their compilers had become quiet."""
+
+    warm: bool
+    warmup_s: int
+    compiler_cores: float = Field(description="that the compilers used in the last 10 s of the warm-up")
+    compiler_cores_later: float = Field(description="that they used in the second half of the measured time")
+    compiler_cpu_s: float = Field(description="that they used in the measured time; part of `cost`")
+
+
 class _Outcome(ResultPart):
     """What is told both of a single trial and of all trials of an engine."""
 
@@ -321,6 +331,7 @@ class TrialResult(_Outcome):
     number: int = Field(description="place in the run, from 1")
     block: int = Field(description="the round of all engines that it belongs to, from 1")
     steady: SteadyState | None
+    warmth: Warmth | None = Field(None, description="null of an engine without a JVM, or if it was not measured")
     cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
     clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
     host: Host | None = Field(None, description="how quiet the machine was; null if it was not measured")

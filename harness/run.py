@@ -10,6 +10,7 @@ from harness.comparison import compare_engines
 from harness.engines import check_query, check_route, find_engines
 from harness.errors import InvalidRun, ServiceError, UsageError
 from harness.faults import BY_NAME, check_place
+from harness.headline import BASELINE
 from harness.input.prepare import replayed
 from harness.interrupt import INTERRUPTED
 from harness.outcomes import (
@@ -38,8 +39,6 @@ from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import Workload
 
 TRUTH_ENGINE = "spark"
-#: How long the services are warmed up before several trials of each engine.
-REHEARSAL_S = 30
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,7 @@ def _run(
     run_id = new_run_id()
     detour = needs_detour(scenario.fault_plan())
     with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
-        if trials > 1:
-            rehearse(session, scenario)
+        rehearse(session, scenario)
         taken = _trials(session, scenario, plan(scenario.engines, trials), expected)
         finished = [trial for _, trial in taken.done]
         truths, no_truths = _truths(session, scenario, finished)
@@ -161,10 +159,14 @@ def plan(engines: list[str], trials: int) -> list[Planned]:
 def rehearse(session: Session, scenario: Scenario) -> None:
     """Run a short trial that counts for nothing, so that the first one that counts finds the services warm.
 
+    It is one of the baseline, if the run has that: services are warmed up by any engine, and this one starts at once.
+
     The broker's JVM compiles for half a minute under load, on the cores that the engine wants: by that, the first
     trial's engine would seem to need half as much CPU again as in all others. It takes no longer than two of those.
     """
-    engine = scenario.engines[0]
+    if not scenario.rehearsal_s:
+        return
+    engine = BASELINE if BASELINE in scenario.engines else scenario.engines[0]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
     kept = {
         "rate_records_per_s",
@@ -176,7 +178,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
         "engine_settings",
         "limits",
     }
-    duration_s = min(REHEARSAL_S, 2 * (scenario.warmup_s + scenario.duration_s))
+    duration_s = min(scenario.rehearsal_s, 2 * (scenario.warmup_s + scenario.duration_s))
     load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
         update={key: getattr(scenario, key) for key in kept}
     )

@@ -74,6 +74,11 @@ class Limits(Section):
         0.1, gt=0, description="of all cores' time that others had: beyond it, figures are marked, and no winner named"
     )
     host_share: float = Field(0.35, gt=0, description="of all cores' time that others had: beyond it, invalid")
+    compiler_cores: float = Field(
+        0.1,
+        gt=0,
+        description="of an engine's JVMs at the end of the warm-up: not warm beyond it, unless they never rest",
+    )
     path_delay_ms: float = Field(500.0, gt=0, description="of Redis writer and probe, for a tenth of the measured time")
     engine_ready_s: float = Field(120.0, gt=0)
     settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
@@ -118,6 +123,12 @@ class Scenario(Section):
     seed: int = Field(1, ge=0, lt=2**64)
     rate_records_per_s: PositiveInt = Field(6000, le=10_000_000)
     warmup_s: int = Field(20, ge=1, le=3600, description="sent and verified, but left out of latency and cost")
+    rehearsal_s: int = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="of a trial ahead of all others, which warms up the services and counts for nothing",
+    )
     warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
     duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")

@@ -39,6 +39,7 @@ from harness.services.ports import HOST
 from harness.store import clear, read_answers, read_counts
 from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
+from harness.warmth import CompilerWatch
 from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
@@ -198,6 +199,7 @@ class Trial:
     kafka_bytes: TopicBytes | None = None
     clock_step_ms: float | None = None
     host: HostWatch = field(default_factory=HostWatch)
+    compilers: CompilerWatch = field(default_factory=CompilerWatch)
     injected: list[Injected] = field(default_factory=list)
     restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
@@ -642,6 +644,7 @@ class TrialRunner:
             if isinstance(meter, Meter) and name in pids:
                 meter.follow(pids[name])
             self._trial.readings[name].add(self._t_s(), meter.read())
+        self._trial.compilers.look(self._t_s(), [pids[name] for name in ("engine", *self._trial.cluster)])
 
     def _look_at_programs(self, t_s: float) -> None:
         """Note what programs that are none of ours have used."""

@@ -109,6 +109,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "process_names": _process_names(result.engines),
         "process_cost": _process_cost,
         "wrong_cells": summary.wrong_cells,
+        "title": summary.engine_title,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS
 from harness.disturbance import disturbance_text, disturbed_share
-from harness.headline import AGAINST_BASELINE, BASELINE, cpu_with_pipeline, ratios_to_baseline
+from harness.headline import AGAINST_BASELINE, BASELINE, cold_trials, cpu_with_pipeline, ratios_to_baseline
 from harness.headline import headline as headline_of
 from harness.hop_price import route_of
 from harness.result import (
@@ -44,6 +44,8 @@ NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
 NOT_CALIBRATED = "not calibrated: run ringbench calibrate"
 EXACT = "exact"
 NO_JVM_LOG = "no JVM log"
+#: Of an engine without a JVM, or of a result from before this was measured.
+NOTHING_COMPILED = "no compiler seen"
 NO_TOPIC = "no topic"
 QUANTILES_NOTE = (
     "Latency runs from a record's intended send time to its visibility in Redis. The quantiles are those of "
@@ -59,8 +61,9 @@ EMISSION_NOTE = (
     "answer does not say which records it tells of."
 )
 RATIO_NOTE = (
-    "Ratios to the baseline are withheld where the run is invalid or either of the two engines did not pass, because "
-    "the cost of a wrong answer says nothing. They are of all trials taken together, and have no intervals."
+    "Ratios to the baseline are withheld where the run is invalid, or either of the two engines did not pass or was "
+    "not warm: the cost of a wrong answer says nothing, and that of a start something else. They are of all trials "
+    "taken together, and have no intervals."
 )
 GC_NOTE = (
     'GC pauses are those of the engine\'s JVM within the measured time, from its own log; "no JVM log" means that it '
@@ -110,13 +113,27 @@ def headline(result: Result) -> Headline:
         return Headline("Invalid run: its numbers must not be used", reasons, nobody, nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
     do = "count" if asks_for_counts(result) else "answer"
-    title = f"Valid run: {passed} of {len(result.engines)} engines proven to {do} right{_leaks_text(result)}"
+    title = (
+        f"Valid run: {passed} of {len(result.engines)} engines proven to {do} right{_leaks_text(result)}"
+        f"{_cold_text(result)}"
+    )
     comparison = compared(result)
     if not comparison:
         nobody = (NO_WINNER_SINGLE_TRIAL if _most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
         return Headline(title, (), nobody, nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
     return Headline(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
+
+
+def _cold_text(result: Result) -> str:
+    """Which engines were not warm: their figures are those of a start."""
+    names = [engine.name for engine in result.engines if cold_trials(engine)]
+    return f"; not warm: {', '.join(names)}" if names else ""
+
+
+def engine_title(engine: EngineResult) -> str:
+    """What stands above an engine's figures: its name, and whether they are not of a warm engine."""
+    return f"{engine.name} (not warm)" if cold_trials(engine) else engine.name
 
 
 def _leaks_text(result: Result) -> str:
@@ -177,7 +194,23 @@ def trials_text(result: Result) -> str:
 
 def cautions(result: Result) -> list[str]:
     """What a reader must know of figures that count all the same."""
-    return [*_unsettled(result), *_disturbed(result)]
+    return [*_cold(result), *_unsettled(result), *_disturbed(result)]
+
+
+def _cold(result: Result) -> list[str]:
+    """The engines whose compilers were still at work when the measured time began, and what to do about it."""
+    notes = []
+    for engine in result.engines:
+        found = [trial.warmth for trial in cold_trials(engine) if trial.warmth]
+        if found:
+            worst = max(found, key=lambda warmth: warmth.compiler_cores)
+            notes.append(
+                f"{engine.name}: not warm in {len(found)} of {len(engine.trials)} "
+                f"trial{'s' * (len(engine.trials) > 1)}: its compilers used {worst.compiler_cores:.2f} cores at the "
+                f"end of the warm-up of {worst.warmup_s} s, and {worst.compiler_cores_later:.2f} later; give it a "
+                "longer one (--warmup)"
+            )
+    return notes
 
 
 def _disturbed(result: Result) -> list[str]:
@@ -390,6 +423,26 @@ def _gc_pauses(engine: EngineResult) -> str:
     return NO_JVM_LOG if was_measured and not any(found) else NOT_MEASURED
 
 
+def _warm(engine: EngineResult) -> str:
+    """Whether the engine was warm in all of its trials, and what its compilers used in the worst one, and later."""
+    found = [trial.warmth for trial in engine.trials if trial.warmth]
+    if not found:
+        return NOTHING_COMPILED
+    worst = max(found, key=lambda warmth: warmth.compiler_cores)
+    answer = "yes" if all(warmth.warm for warmth in found) else "NO"
+    return f"{answer}: {worst.compiler_cores:.2f} / {worst.compiler_cores_later:.2f}"
+
+
+def _compilers_share(engine: EngineResult) -> str:
+    """What the compilers used in the measured time, of the engine's CPU time, over all trials."""
+    used_s = [trial.warmth.compiler_cpu_s for trial in engine.trials if trial.warmth]
+    if not used_s:
+        return NOTHING_COMPILED
+    if len(used_s) < len(engine.trials) or not engine.cost:
+        return NOT_MEASURED
+    return f"{sum(used_s) / (engine.cost.cpu_user_s + engine.cost.cpu_system_s):.0%}"
+
+
 def _kafka_mib(engine: EngineResult) -> str:
     """Input and aggregates in the broker's log, mean over the trials."""
     stored = [trial.kafka_bytes for trial in engine.trials if trial.kafka_bytes]
@@ -470,6 +523,7 @@ _THROUGHPUT: list[tuple[str, Show]] = [
 _COST: list[tuple[str, Show]] = [
     ("CPU-seconds per million records", _cost(lambda part: decimal(part.cpu_s_per_million_records))),
     ("the same, with broker, Redis writer and Redis", _cpu_with_pipeline),
+    ("of it, the compilers of its JVMs", _compilers_share),
     ("CPU user / system, s", _cost(lambda part: f"{part.cpu_user_s:.1f} / {part.cpu_system_s:.1f}")),
     ("peak memory, MiB", _cost(lambda part: mebibytes(part.rss_bytes_peak))),
 ]
@@ -480,6 +534,7 @@ _AROUND: list[tuple[str, Show]] = [
     ("the host: stolen / cores of other programs, worst trial", _host),
 ]
 _COURSE: list[tuple[str, Show]] = [
+    ("warm: compilers' cores at the end of the warm-up / later", _warm),
     ("start-up, s", _part(lambda engine: engine.startup_s, lambda value: f"{value:.1f}")),
     ("drain, s", _part(lambda engine: engine.drain_s, lambda value: f"{value:.1f}")),
     ("generator's schedule error p99, ms", _generator(lambda part: decimal(part.schedule_error_ms_p99))),
@@ -504,6 +559,8 @@ def _ratio(result: Result, figure: str) -> Show:
         if baseline is None:
             return NO_BASELINE
         if not result.valid or {engine.verdict, baseline.verdict} != {Verdict.PASS}:
+            return WITHHELD
+        if cold_trials(engine) or cold_trials(baseline):
             return WITHHELD
         if engine is baseline:
             return "1"

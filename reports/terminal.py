@@ -44,7 +44,7 @@ def _table(result: Result) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("")
     for engine in result.engines:
-        table.add_column(Text(engine.name), justify="right", overflow="fold")
+        table.add_column(Text(summary.engine_title(engine)), justify="right", overflow="fold")
     table.add_row("verdict", *(Text(each.verdict.value, style=VERDICT_STYLES[each.verdict]) for each in result.engines))
     if any(len(engine.trials) > 1 for engine in result.engines):
         table.add_row("trials", *(str(len(engine.trials)) for engine in result.engines))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.result import EngineResult, Result, SteadyState, TrialResult
-from reports.summary import NOT_MEASURED, decimal, milliseconds
+from harness.result import EngineResult, Result, SteadyState, TrialResult, Warmth
+from reports.summary import NOT_MEASURED, NOTHING_COMPILED, decimal, milliseconds
 from reports.tables import Section, Table
 
 COLUMNS = (
@@ -14,6 +14,7 @@ COLUMNS = (
     "p50, ms",
     "p99, ms",
     "CPU-s per million",
+    "warm",
     "settled",
     "clock step, ms",
 )
@@ -26,10 +27,11 @@ def trials_section(result: Result) -> Section | None:
     trials = [(engine, trial) for engine in result.engines for trial in engine.trials]
     rows = tuple(_row(*each) for each in sorted(trials, key=lambda each: each[1].number))
     caption = (
-        "Trials in their order; in each block, every engine has one. Settled: whether latency was steady by the end of "
-        "the warm-up (MSER). Clock step: how far the wall clock moved against the monotonic clock."
+        "Trials in their order; in each block, every engine has one. Warm: whether the compilers of its JVMs had done "
+        "their work by the end of the warm-up. Settled: whether latency was steady by then (MSER). Clock step: how far "
+        "the wall clock moved against the monotonic clock."
     )
-    return Section("Trials", "trials", (Table(caption, COLUMNS, rows, words=frozenset({0, 2, 3, 7})),))
+    return Section("Trials", "trials", (Table(caption, COLUMNS, rows, words=frozenset({0, 2, 3, 7, 8})),))
 
 
 def _row(engine: EngineResult, trial: TrialResult) -> tuple[str, ...]:
@@ -42,10 +44,17 @@ def _row(engine: EngineResult, trial: TrialResult) -> tuple[str, ...]:
         milliseconds(latency.p50) if latency else NOT_MEASURED,
         milliseconds(latency.p99) if latency else NOT_MEASURED,
         decimal(cost.cpu_s_per_million_records) if cost else NOT_MEASURED,
+        _warm(trial.warmth),
         _settled(trial.steady),
         # Processes are read from the start of the load on, and so is the clock.
         NOT_MEASURED if trial.clock_step_ms is None else f"{trial.clock_step_ms:.2f}",
     )
+
+
+def _warm(warmth: Warmth | None) -> str:
+    if warmth is None:
+        return NOTHING_COMPILED
+    return "yes" if warmth.warm else f"no ({warmth.compiler_cores:.2f} cores)"
 
 
 def _settled(steady: SteadyState | None) -> str:

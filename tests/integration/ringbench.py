@@ -40,6 +40,7 @@ SMALL: dict[str, Any] = {
     "rate_records_per_s": 1000,
     "warmup_s": 3,
     "duration_s": 5,
+    "rehearsal_s": 0,
     "partitions": 4,
     "malformed_per_million": 5000,
     "checkpoint_interval_ms": 1000,

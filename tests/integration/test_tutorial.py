@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"<!-- tutorial -->\n```sh\n(.*?)```\n", re.DOTALL)
 #: What the scenario gets besides, in front of the line that ends it.
-LIMITS = yaml.safe_dump({"limits": SMALL["limits"]})
+BESIDES = yaml.safe_dump({key: SMALL[key] for key in ("limits", "rehearsal_s")})
 
 
 def _script() -> str:
@@ -27,7 +27,7 @@ def _script() -> str:
     assert len(blocks) == 5
     script = "".join(blocks)
     assert script.count("\nEND\n") == 1
-    return script.replace("\nEND\n", f"\n{LIMITS}END\n")
+    return script.replace("\nEND\n", f"\n{BESIDES}END\n")
 
 
 def test_the_tutorial_leads_to_a_comparison(tmp_path: Path) -> None:
