@@ -73,6 +73,7 @@ def trial_result(
         host=trial.host.use(0, workload.specification.duration_s),
         updates=trial.measured.get("updates", 0),
         count_regressions=trial.measured.get("count_regressions", 0),
+        engine_cpus=trial.engine_cpus or None,
         other_costs=list(_other_costs(trial, workload)),
         pauses=trial.pauses,
         kafka_bytes=trial.kafka_bytes,

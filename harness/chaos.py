@@ -25,7 +25,7 @@ from harness.outcomes import (
     went_back,
     wrong_in,
 )
-from harness.placement import check_clusters
+from harness.placement import check_clusters, check_cores
 from harness.pool import pool
 from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.result import EngineResult, Result, TrialResult
@@ -98,6 +98,7 @@ def chaos(
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
     check_clusters(scenario, options.external, options.engine_paths)
+    check_cores(scenario, options.engine_paths)
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})

@@ -12,7 +12,8 @@ The guard stands between the harness and each program that it starts. It ends th
 
 It exits with the program's exit code, or with 128 + N if the program died of signal N, and not before every descendant
 is gone: as "child subreaper" it becomes the parent of those whose own parents have died. Start it in a session of its
-own, so that Ctrl-C in the terminal reaches the harness only. Standard input, output and error are the program's.
+own, so that Ctrl-C in the terminal reaches the harness only. Standard input, output and error are the program's. If the
+variable `CPUS` has numbers of cores, the program runs on them alone, and does not get the variable.
 
 Standard library only, and little of it, since it is started once for every program.
 """
@@ -25,6 +26,7 @@ import sys
 import time
 
 ORPHAN_GRACE_S = 2.0
+CPUS = "RINGBENCH_GUARD_CPUS"
 
 _CANNOT_EXECUTE = 127
 _PARENT_CHECK_S = 1.0
@@ -134,6 +136,8 @@ def _become(command: list[str], guard: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)
     try:
+        if cpus := os.environ.pop(CPUS, ""):
+            os.sched_setaffinity(0, map(int, cpus.split(",")))
         os.execvp(command[0], command)
     except OSError as error:
         os.write(2, f"cannot execute {command[0]}: {error.strerror}\n".encode())

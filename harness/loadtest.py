@@ -31,6 +31,7 @@ from harness.load import (
     unfit,
 )
 from harness.loadtest_result import LoadTest
+from harness.placement import check_cores
 from harness.pool import pool
 from harness.result import EngineResult, Result, save_whole
 from harness.run import Planned, plan
@@ -219,6 +220,7 @@ def load_test(
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
     _refuse(scenario)
+    check_cores(scenario, options.engine_paths)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -249,6 +251,7 @@ def by_hand(
         RingbenchError: it could not take place.
     """
     _refuse(scenario)
+    check_cores(scenario, options.engine_paths)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from harness.backing import External
 from harness.cluster import cluster_of
+from harness.cores import cores_for
 from harness.engines import find_engines
 from harness.errors import ServiceError, UsageError
 from harness.scenario import Scenario
@@ -98,6 +99,24 @@ def check_clusters(scenario: Scenario, external: External, engine_paths: list[Pa
             )
         _check_way(engine.name, address, scenario, external)
         _check_answers(engine.name, address)
+
+
+def check_cores(scenario: Scenario, engine_paths: list[Path]) -> None:
+    """Make sure that engines can have cores of their own, if they are to.
+
+    Raises:
+        ConfigurationError: there are too few cores, or the system has no such thing.
+        UsageError: an engine runs where it cannot be given any.
+    """
+    if not scenario.engine_cpus:
+        return
+    cores_for(scenario.engine_cpus)
+    for engine in find_engines(scenario.engines, engine_paths):
+        if address := cluster_of(engine, scenario.engine_settings.get(engine.name, {})):
+            raise UsageError(
+                f"--engine-cpus (engine_cpus): {engine.name} is to run on {address}, whose processes are out of reach",
+                fix="leave one of them out",
+            )
 
 
 def _refuse_secrets(engine: str, conf: dict[str, Any]) -> None:

@@ -335,6 +335,7 @@ class TrialResult(_Outcome):
     cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
     clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
     host: Host | None = Field(None, description="how quiet the machine was; null if it was not measured")
+    engine_cpus: list[int] | None = Field(None, description="the cores that the engine could run on, as read back")
     other_costs: list[ProcessCost] = Field([])
     pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
     kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")

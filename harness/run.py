@@ -23,7 +23,7 @@ from harness.outcomes import (
     trial_options,
     wrong_in,
 )
-from harness.placement import check_clusters
+from harness.placement import check_clusters, check_cores
 from harness.pool import pool
 from harness.recording import keep_files
 from harness.resilience_result import Resilience
@@ -74,6 +74,7 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     if options.view:
         scenario.refuse_other_locations("--view")
     check_clusters(scenario, options.external, options.engine_paths)
+    check_cores(scenario, options.engine_paths)
     check_route(scenario.engines, scenario.route, options.engine_paths)
     check_query(scenario.engines, scenario.query, options.engine_paths)
     refuse_untested(scenario, view=options.view)

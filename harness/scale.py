@@ -10,6 +10,7 @@ from engines.contract.record import LOCATIONS
 from harness.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.engines import check_route
 from harness.errors import UsageError
+from harness.placement import check_cores
 from harness.result import Throughput, Verdict
 from harness.run import rehearse
 from harness.scale_fits import controls, fits
@@ -75,6 +76,7 @@ def scale(
     scenario.refuse_input("scale")
     scenario.refuse_query("`ringbench scale`", "measures counts only")
     scenario.refuse_cluster("scale")
+    check_cores(scenario, session_options.engine_paths)
     scenario.refuse_varying_rate("a scaling has one constant rate in each trial")
     scenario.refuse_faults("scale", "what they cost could not be told from what the load does")
     if scenario.hot_partition and min(options.partitions) == 1:

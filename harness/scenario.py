@@ -145,6 +145,9 @@ class Scenario(Section):
     disorder: DisorderSection | None = Field(None, description="of event times")
     allowed_lateness_ms: int = Field(10_000, ge=0)
     parallelism: PositiveInt = Field(2, le=1000)
+    engine_cpus: int = Field(
+        0, ge=0, le=1024, description="cores that the engine has for itself; 0 for sharing all with everything else"
+    )
     checkpoint_interval_ms: PositiveInt = 5000
     engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
     query: str = Field(COUNTS, description="what engines are asked of the records")

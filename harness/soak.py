@@ -21,6 +21,7 @@ from harness.outcomes import (
     trial_options,
     wrong_cells,
 )
+from harness.placement import check_cores
 from harness.pool import pool, total_correctness
 from harness.resilience_result import WrongCell
 from harness.result import EngineResult, Result, TrialResult
@@ -105,6 +106,7 @@ def soak(
         RingbenchError: a trial could not take place.
     """
     _check(scenario)
+    check_cores(scenario, options.engine_paths)
     planned = soak_plan(scenario, chosen)
     run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)

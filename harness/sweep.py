@@ -8,6 +8,7 @@ from harness.attempt import attempt, find_unfinished, key_of
 from harness.engines import check_route
 from harness.errors import UsageError
 from harness.headline import BASELINE
+from harness.placement import check_cores
 from harness.result import TrialResult
 from harness.scenario import Scenario
 from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
@@ -64,6 +65,7 @@ def sweep(
     scenario.refuse_input("sweep")
     scenario.refuse_query("`ringbench sweep`", "measures counts only")
     scenario.refuse_cluster("sweep")
+    check_cores(scenario, options.engine_paths)
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
             f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "

@@ -23,6 +23,7 @@ from harness.backing import Backing
 from harness.child import Child, start_worker
 from harness.clock import ClockWatch
 from harness.cluster import ELSEWHERE, cluster_of, has_cluster, start_cluster
+from harness.cores import cores_for, cores_in_use
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
 from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
@@ -171,8 +172,8 @@ def still_watched(injected: Sequence[Injected]) -> list[Injected]:
 class Trial:
     """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
 
-    `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `cost_unknown`
-    says why it is not known what the engine used.
+    `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
+    the cores that it could run on; `cost_unknown` says why it is not known what the engine used.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Trial:
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
     cluster: list[str] = field(default_factory=list)
+    engine_cpus: list[int] = field(default_factory=list)
     cost_unknown: str = ""
     flame_graphs: list[Path] = field(default_factory=list)
 
@@ -252,6 +254,7 @@ class TrialRunner:
         self._meters: dict[str, Meter | OwnMeter] = {}
         self._reading_due_s = 0.0
         self._clock = ClockWatch()
+        self._cores = cores_for(scenario.engine_cpus)
         self._noted_ms: dict[str, int] = {}  # when the last event was sent that delays were taken from, by child
         self._supervisor = Supervisor(self._children, {}, self._trial.restarts)
         self._profiling = Profiling(options.profiler, directory, options.label, self._workload.duration_s)
@@ -270,6 +273,7 @@ class TrialRunner:
         )
         try:
             with ExitStack() as stack:
+                stack.enter_context(self._cores.others_kept_off(self._everything_else()))
                 stack.callback(self._profiling.stop)
                 self._start_engine(stack)
                 self._start_workers(stack)
@@ -316,7 +320,7 @@ class TrialRunner:
 
     def _start_cluster(self, stack: ExitStack) -> None:
         """Start a cluster for the engine; each of its workers can do all of the work, if the other one is lost."""
-        environment = self._environment | self._jvm_options()
+        environment = self._environment | self._jvm_options() | self._cores.environment
         slots = self._scenario.parallelism
         self._cluster = stack.enter_context(
             start_cluster(self._prepared, self._directory, slots, environment, self._watcher.note)
@@ -325,8 +329,13 @@ class TrialRunner:
 
     def _engine(self, stack: ExitStack, job: Path) -> Child:
         argv = self._prepared.command(job)
-        log, environment = self._directory / "engine.log", self._environment | self._jvm_options()
+        log = self._directory / "engine.log"
+        environment = self._environment | self._jvm_options() | self._cores.environment
         return stack.enter_context(Child(f"engine {self._name}", argv, log_path=log, env=environment))
+
+    def _everything_else(self) -> list[int]:
+        """The guards of what runs already, and is not the engine's."""
+        return [*self._backing.pids.values(), *(each.process.pid for each in self._options.companions.values())]
 
     def _watch_over(self, stack: ExitStack) -> None:
         """If there are to be faults: start again what dies of them, and heal them whatever happens."""
@@ -523,7 +532,18 @@ class TrialRunner:
                 return False
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
         self._look_at_programs(self._t_s())
+        self._look_at_cores()
         return self._is_healed()
+
+    def _look_at_cores(self) -> None:
+        """Note which cores the engine may run on, and hold that to what it was given."""
+        pids = self._pids()
+        self._trial.engine_cpus = cores_in_use([pids[name] for name in ("engine", *self._trial.cluster)])
+        given = sorted(self._cores.engine)
+        if given and self._trial.engine_cpus != given:
+            self._trial.invalid_reasons.append(
+                f"the engine was given the cores {given}, and ran on {self._trial.engine_cpus}"
+            )
 
     def _inject(self) -> None:
         """Start and heal the faults whose time it is."""

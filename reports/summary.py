@@ -132,8 +132,22 @@ def _cold_text(result: Result) -> str:
 
 
 def engine_title(engine: EngineResult) -> str:
-    """What stands above an engine's figures: its name, and whether they are not of a warm engine."""
-    return f"{engine.name} (not warm)" if cold_trials(engine) else engine.name
+    """What stands above an engine's figures: its name, its cores if it had its own, and whether it was not warm."""
+    marks = [
+        *([f"on {cores}"] if (cores := _own_cores(engine)) else []),
+        *(["not warm"] if cold_trials(engine) else []),
+    ]
+    return f"{engine.name} ({', '.join(marks)})" if marks else engine.name
+
+
+def _own_cores(engine: EngineResult) -> str:
+    """How many cores an engine could run on, as read back, if that is not all of them."""
+    found = {len(trial.engine_cpus) for trial in engine.trials if trial.engine_cpus and trial.host}
+    every = {trial.host.cores for trial in engine.trials if trial.host}
+    if len(found) != 1 or found >= every:
+        return ""
+    [cores] = found
+    return f"{cores} core{'s' * (cores > 1)}"
 
 
 def _leaks_text(result: Result) -> str:

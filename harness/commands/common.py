@@ -52,6 +52,13 @@ Cluster = Annotated[
         help="Start three brokers, and for Spark and Flink a cluster each, of two workers; see docs/cluster.md.",
     ),
 ]
+EngineCpus = Annotated[
+    int | None,
+    typer.Option(
+        help="Cores that each engine has for itself, apart from everything else; the scenario's own if not given, "
+        "0 for sharing all."
+    ),
+]
 EnginePath = Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]

@@ -7,6 +7,7 @@ import typer
 
 from harness.commands.common import (
     Cluster,
+    EngineCpus,
     EnginePath,
     Json,
     KeepLogs,
@@ -69,6 +70,7 @@ def run(
         int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
     ] = 1,
     tuning: Tuning = None,
+    engine_cpus: EngineCpus = None,
     route: Route = None,
     query: Query = None,
     cluster: Cluster = False,
@@ -126,6 +128,7 @@ def run(
         warmup_s=warmup,
         engines=engine,
         tuning=tuning,
+        engine_cpus=engine_cpus,
         route=route,
         query=query,
         cluster=cluster or None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import (
+    EngineCpus,
     EnginePath,
     Json,
     KeepLogs,
@@ -40,6 +41,7 @@ def sweep(
     confirm_duration: Annotated[int, typer.Option(min=10, help="Measured time of the confirming run.")] = 40,
     fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished sweep could go on.")] = False,
     tuning: Tuning = None,
+    engine_cpus: EngineCpus = None,
     route: Route = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
@@ -58,6 +60,7 @@ def sweep(
         warmup_s=warmup,
         engines=engine,
         tuning=tuning,
+        engine_cpus=engine_cpus,
         route=route,
     )
     search = SweepOptions(
