@@ -1,7 +1,7 @@
 """Which cores whose processes run on: an engine's own, and those of everything else, by CPU affinity, without root."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Cores:
     others: frozenset[int] = frozenset()
 
     @property
-    def environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
         """Variables that have a guard run its program on the engine's cores."""
         return {CPUS: ",".join(map(str, sorted(self.engine)))} if self.engine else {}
 
