@@ -82,6 +82,7 @@ def _refused(directory: Path, *arguments: str, env: dict[str, str] | None = None
     [
         (("--rate", "0"), ("error: --rate (rate_records_per_s): found 0",)),
         (("--rate", "fast"), ("error: --rate (rate_records_per_s): found 'fast'",)),
+        (("--engine-cpus", "1000"), ("error: --engine-cpus (engine_cpus): found 1000", "give at most")),
         (("--engine", "flnik"), ("unknown engine 'flnik'", "flink")),
         (("--s3", "bucket"), ("--s3", "s3://BUCKET")),
         (("--s3", "https://me:hush@store/bucket"), ("--s3", "AWS_ACCESS_KEY_ID")),
