@@ -69,7 +69,7 @@ def draw_workload(name: str, specification: WorkloadSpecification, found: Tally)
     """Rates, counties' and partitions' shares; for the parameters, see `totals`."""
     measured = slice(specification.warmup_s, None)
     with matplotlib.rc_context(STYLE):
-        figure = new_figure(f"Workload: {name}", height_in=5.6, width_in=7.6)
+        figure = new_figure(f"Workload: {name}", height_in=5.6, width_in=7.6, dpi=DPI)
         panels = figure.subplot_mosaic([["rates", "rates"], ["counties", "partitions"]], width_ratios=[3, 1])
         locations = locations_of(specification.locations)
         _draw_rates(panels["rates"], specification.warmup_s, found, _names(locations))

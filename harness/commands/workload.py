@@ -29,7 +29,7 @@ def workload_plot(
     from harness.input.prepare import replayed
     from harness.scenario import load_scenario
     from reports.figures import write_png
-    from reports.workload_figure import DPI, draw_workload, totals
+    from reports.workload_figure import draw_workload, totals
     from workloads.replay import open_workload
     from workloads.tally import tally
 
@@ -40,7 +40,7 @@ def workload_plot(
         specification = plan.workload()
         found = tally(open_workload(specification))
     try:
-        write_png(draw_workload(plan.name, specification, found), path, DPI)
+        write_png(draw_workload(plan.name, specification, found), path)
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"

@@ -9,10 +9,12 @@ from functools import cache
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from rich.console import Console
 
 from harness.result import Confidence, Cost, Drift, EngineResult, OperatorVolume, Result, SteadyState, Verdict
@@ -22,6 +24,7 @@ from reports.comparison_figure import draw_comparison
 from reports.figures import (
     Picture,
     cdf_points,
+    draw_latency_over_time,
     engine_colours,
     rates,
     save_png,
@@ -143,17 +146,22 @@ def drawn(of: Callable[[], Result]) -> list[Picture]:
 
 
 @cache
-def pages(of: Callable[[], Result]) -> tuple[str, str]:
-    """The HTML and the Markdown page."""
-    return html_text(of(), drawn(of)), markdown_text(of(), drawn(of))
+def illustrated(of: Callable[[], Result]) -> str:
+    """The HTML page with its pictures in it, which take seconds."""
+    return html_text(of(), drawn(of))
 
 
-def html_of(result: Callable[[], Result]) -> Page:
-    return Page(pages(result)[0])
+@cache
+def html_of(of: Callable[[], Result]) -> Page:
+    """The HTML page with all that is said of the pictures, but an empty one for each."""
+    with patch("reports.render.svg_text", return_value="<svg/>"):
+        return Page(html_text(of(), drawn(of)))
 
 
-def markdown_of(result: Callable[[], Result]) -> str:
-    return pages(result)[1]
+@cache
+def markdown_of(of: Callable[[], Result]) -> str:
+    """The Markdown page, which names the pictures' files."""
+    return markdown_text(of(), drawn(of))
 
 
 def terminal_of(result: Result) -> str:
@@ -205,6 +213,23 @@ def test_volume_table_keeps_empty_minutes_and_puts_the_greatest_operator_first()
     assert records.tolist() == [[1, 0, 7], [2, 0, 0]]
 
 
+def test_what_others_had_of_the_machine_is_a_bar_for_each_second_in_which_it_is_known() -> None:
+    engine = make_engine("flink", 18)
+    (trial,) = engine.trials
+    series = [
+        sample.model_copy(update={"stolen_share": None}) if sample.t_s == 7 else sample for sample in trial.series
+    ]
+    picture = draw_latency_over_time(make_result(engines=[changed(engine, series=series)]))
+    (strip,) = (each for each in picture.figure.axes[0].collections if isinstance(each, PolyCollection))
+    corners = [path.vertices[:4].tolist() for path in strip.get_paths()]
+    # 2 % stolen and 0.1 of 2 cores: 7 % of the machine, drawn on a quarter of the height.
+    assert corners == [
+        [[at_s, 0], [at_s, pytest.approx(0.0175)], [at_s + 1, pytest.approx(0.0175)], [at_s + 1, 0]]
+        for at_s in (sample.t_s for sample in trial.series)
+        if at_s != 7
+    ]
+
+
 def test_labels_are_spread_in_order_and_within_bounds() -> None:
     assert spread([0.5, 0.1, 0.52], gap=0.1, upper=1.0) == pytest.approx([0.5, 0.1, 0.6])
     assert spread([0.9, 0.95], gap=0.2, upper=1.0) == pytest.approx([0.8, 1.0])
@@ -234,9 +259,18 @@ def _only_the_baseline() -> Result:
     return make_result(engines=[make_engine("baseline", 6)])
 
 
-def test_the_same_result_gives_the_same_picture() -> None:
-    first, second = ([svg_text(picture) for picture in draw_all(_only_the_baseline())] for _ in range(2))
-    assert first == second
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """The folder of a result's reports, and the paths that were told of."""
+    folder = tmp_path_factory.mktemp("reports")
+    return folder, write_reports(_only_the_baseline(), folder)
+
+
+def test_the_same_result_gives_the_same_page_and_pictures(written: tuple[Path, list[Path]]) -> None:
+    """Pictures that were written as PNG files first, and others."""
+    again = html_text(_only_the_baseline(), draw_all(_only_the_baseline()))
+    assert again.count("data:image/svg+xml") == len(PICTURES)
+    assert (written[0] / "report.html").read_text(encoding="utf-8") == again
 
 
 def test_pictures_of_a_run_without_engines_or_truth_say_not_measured() -> None:
@@ -249,20 +283,20 @@ def test_pictures_of_a_run_without_engines_or_truth_say_not_measured() -> None:
 # The pages.
 
 
-def test_reports_are_written(tmp_path: Path) -> None:
-    paths = write_reports(_only_the_baseline(), tmp_path)
-    assert {path.relative_to(tmp_path).as_posix() for path in paths} == {
+def test_reports_are_written(written: tuple[Path, list[Path]]) -> None:
+    folder, paths = written
+    assert {path.relative_to(folder).as_posix() for path in paths} == {
         "report.html",
         "report.md",
         *(f"figures/{name}.png" for name in PICTURES),
     }
-    for target in re.findall(r"\]\((.*?)\)", (tmp_path / "report.md").read_text(encoding="utf-8")):
-        assert (tmp_path / target).is_file()
+    for target in re.findall(r"\]\((.*?)\)", (folder / "report.md").read_text(encoding="utf-8")):
+        assert (folder / target).is_file()
 
 
 @pytest.mark.parametrize("result", [valid, troubled, obvious])
 def test_html_is_self_contained_and_accessible(result: Callable[[], Result]) -> None:
-    page = html_of(result)
+    page = Page(illustrated(result))
     assert not {"script", "iframe", "object", "embed", "base"} & set(page.tags)
     for reference in page.references:
         in_page = reference.startswith("#") and reference[1:] in page.ids
@@ -271,7 +305,7 @@ def test_html_is_self_contained_and_accessible(result: Callable[[], Result]) -> 
     assert len(page.alts) == len(PICTURES) + (comparison_section(result()) is not None)
     assert all(page.alts)
     assert page.tags.count("caption") == page.tags.count("table")
-    assert not re.search(r"url\(|@import", pages(result)[0])
+    assert not re.search(r"url\(|@import", illustrated(result))
 
 
 def test_a_valid_run_names_no_winner_for_want_of_an_interval() -> None:
@@ -477,10 +511,11 @@ def test_the_forest_plot_has_a_row_for_each_figure_and_pair_and_a_line_at_1() ->
     assert all(low < each.ratio.low <= each.ratio.high < high for each in result.comparison.ratios if each.ratio)
 
 
-@pytest.mark.parametrize("of", [obvious, alike])
-def test_pictures_of_several_trials_are_drawn(of: Callable[[], Result], tmp_path: Path) -> None:
-    assert [picture.name for picture in drawn(of)] == [PICTURES[0], "comparison", *PICTURES[1:]]
-    for picture in drawn(of):
+def test_pictures_of_several_trials_are_drawn(tmp_path: Path) -> None:
+    """A comparison without a winner differs from one with winners in its own picture only."""
+    for of in (obvious, alike):
+        assert [picture.name for picture in drawn(of)] == [PICTURES[0], "comparison", *PICTURES[1:]]
+    for picture in (*drawn(obvious), drawn(alike)[1]):
         assert matplotlib.image.imread(save_png(picture, tmp_path))[..., :3].std() > 0.05
 
 
