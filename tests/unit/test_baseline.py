@@ -25,6 +25,11 @@ BATCHES = st.lists(
 lines_module, query_module = baseline_module("lines"), baseline_module("query")
 
 
+def _drawing(examples: int) -> settings:
+    """The same examples in each run of the tests."""
+    return settings(max_examples=examples, derandomize=True, database=None, deadline=None)
+
+
 class LineByLine:
     """The query as docs/engines.md has it, one line after the other."""
 
@@ -79,11 +84,14 @@ def add(query: Any, batch: list[tuple[int, bytes]]) -> tuple[dict[bytes, bytes],
     return dict(upserts), malformed
 
 
-@settings(max_examples=150, derandomize=True, database=None, deadline=None)
-@given(BATCHES, st.lists(st.sets(st.integers(0, PARTITIONS - 1)), min_size=5, max_size=5), st.integers(0, 4))
-def test_batches_give_what_line_by_line_gives_across_a_restart(
-    batches: list[list[tuple[int, bytes]]], ends: list[set[int]], restart: int
-) -> None:
+@pytest.mark.parametrize("examples", [40, pytest.param(150, marks=pytest.mark.proof)])
+def test_batches_give_what_line_by_line_gives_across_a_restart(examples: int) -> None:
+    ends = st.lists(st.sets(st.integers(0, PARTITIONS - 1)), min_size=5, max_size=5)
+    _drawing(examples)(given(BATCHES, ends, st.integers(0, 4))(compare_across_a_restart))()
+
+
+def compare_across_a_restart(batches: list[list[tuple[int, bytes]]], ends: list[set[int]], restart: int) -> None:
+    """Hold the baseline to `LineByLine`: partitions end after their batches, and it starts anew after one of these."""
     query, reference = new_query(), LineByLine()
     before = dict.fromkeys(reference.totals, 0)
     for number, (batch, ended) in enumerate(zip(batches, ends, strict=False)):
@@ -132,10 +140,16 @@ def test_what_is_recognised_without_the_codec_is_what_the_codec_accepts() -> Non
     assert found > 3000
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
-@given(st.lists(hostile_lines().map(lambda named: named[1]), min_size=1, max_size=40))
-def test_hostile_lines_are_recognised_as_the_codec_accepts_them(lines: list[bytes]) -> None:
-    check_recognised(lines)
+@pytest.mark.parametrize("examples", [60, pytest.param(300, marks=pytest.mark.proof)])
+def test_hostile_lines_are_recognised_as_the_codec_accepts_them(examples: int) -> None:
+    lines = st.lists(hostile_lines().map(lambda named: named[1]), min_size=1, max_size=40)
+
+    @_drawing(examples)
+    @given(lines)
+    def hold(drawn: list[bytes]) -> None:
+        check_recognised(drawn)
+
+    hold()
 
 
 def check_recognised(lines: list[bytes], locations: str = CALIFORNIA) -> int:

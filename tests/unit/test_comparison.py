@@ -59,9 +59,16 @@ def _winners(ratios: list[Ratio]) -> set[str | None]:
     return {ratio.winner for ratio in ratios} - {None}
 
 
-@pytest.mark.parametrize("names", [["a", "b"], pytest.param(["a", "b", "c"], marks=pytest.mark.proof)])
-def test_equal_engines_have_a_winner_no_more_often_than_stated(names: list[str]) -> None:
-    runs = 150
+@pytest.mark.parametrize(
+    ("names", "runs"),
+    [
+        (["a", "b"], 50),
+        pytest.param(["a", "b"], 300, marks=pytest.mark.proof),
+        pytest.param(["a", "b", "c"], 150, marks=pytest.mark.proof),
+    ],
+)
+def test_equal_engines_have_a_winner_no_more_often_than_stated(names: list[str], runs: int) -> None:
+    """Seeds are fixed. With others, a rate of 5 % would go beyond the bound in 0.3 % of the cases."""
     named = sum(bool(_winners(compare_engines(_run(names, 6, {}, _noise(seed))).ratios)) for seed in range(runs))
     assert named <= runs * 0.05 + 3 * np.sqrt(runs * 0.05 * 0.95)
 

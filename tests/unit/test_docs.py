@@ -1,5 +1,6 @@
 """The documents agree with the code: keys of scenarios, links, and the README's commands."""
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -39,6 +40,11 @@ def _anchors(path: Path) -> set[str]:
     """What headings are called in links."""
     headings = re.findall(r"^#+ (.+)$", _text(path), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@functools.cache
+def _command_line() -> Any:
+    return typer.main.get_command(app)
 
 
 def _commands(text: str) -> list[str]:
@@ -99,7 +105,7 @@ def test_files_that_are_named_exist(path: Path) -> None:
 def test_commands_exist(path: Path) -> None:
     for command in _commands(_text(path)):
         _, *words = shlex.split(command)
-        known: Any = typer.main.get_command(app)
+        known = _command_line()
         while (commands := getattr(known, "commands", None)) and words and not words[0].startswith("-"):
             assert words[0] in commands, command
             known = commands[words.pop(0)]
@@ -109,16 +115,15 @@ def test_commands_exist(path: Path) -> None:
 
 def test_every_built_in_scenario_is_named() -> None:
     intro = _text(ROOT / "docs" / "scenarios.md").split("\n## ")[0]
-    help_of_run = typer.main.get_command(app).commands["run"].params[0].help  # type: ignore[attr-defined]
+    help_of_run = _command_line().commands["run"].params[0].help
     for name in built_in_scenarios():
         assert f"`{name}`" in intro
         assert re.search(rf"\b{name}\b", help_of_run)
 
 
 def test_the_readme_names_every_command() -> None:
-    root: Any = typer.main.get_command(app)
     named = {command.split()[1] for command in _commands(_text(ROOT / "README.md"))}
-    assert set(root.commands) <= named
+    assert set(_command_line().commands) <= named
 
 
 def test_the_record_is_described_as_it_is() -> None:

@@ -126,9 +126,13 @@ def test_a_regression_of_twenty_percent_fails() -> None:
     assert {each.status for each in found.changes if each is not change} == {Status.UNCHANGED}
 
 
-def test_noise_alone_fails_a_build_no_more_often_than_stated() -> None:
-    # No regression at all is allowed here, so that the intervals alone protect the build.
-    random, pairs, failed = np.random.default_rng(7), 200, 0
+@pytest.mark.parametrize("pairs", [80, pytest.param(400, marks=pytest.mark.proof)])
+def test_noise_alone_fails_a_build_no_more_often_than_stated(pairs: int) -> None:
+    """The seed is fixed. With others, a rate as stated would go beyond the bound in 0.7 % of the cases.
+
+    No regression at all is allowed here, so that the intervals alone protect the build.
+    """
+    random, failed = np.random.default_rng(7), 0
     for _ in range(pairs):
         drawn = np.exp(random.normal(0, 0.04, (len(HEADLINES), 2, MIN_TRIALS)))
         both = [

@@ -20,8 +20,8 @@ def _imports(folder: str) -> frozenset[tuple[str, str]]:
     """(path below `folder`, imported module) for every import statement there, those inside functions too."""
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
+        name = path.relative_to(ROOT / folder).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = path.relative_to(ROOT / folder).as_posix()
             if isinstance(node, ast.Import):
                 found |= {(name, alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

@@ -30,18 +30,20 @@ def is_accused(found: Stretch) -> bool:
 
 
 @pytest.mark.parametrize(("shortest_s", "longest_s"), [(3, 60), (60, 300), (300, MINUTES * 60 / 3)])
-def test_a_flat_sawtooth_is_hardly_ever_accused(shortest_s: float, longest_s: float) -> None:
+@pytest.mark.parametrize("simulations", [150, pytest.param(400, marks=pytest.mark.proof)])
+def test_a_flat_sawtooth_is_hardly_ever_accused(shortest_s: float, longest_s: float, simulations: int) -> None:
+    """The seed is fixed. With others, a rate of 0.1 % would go beyond the bound in 1 % of the cases."""
     dice = np.random.default_rng(7)
     found = [
         is_accused(sawtooth(dice, dice.uniform(shortest_s, longest_s), dice.uniform(10, 200), dice.uniform(0.1, 3)))
-        for _ in range(400)
+        for _ in range(simulations)
     ]
     assert np.mean(found) <= FALSE_ALARM_RATE
 
 
 def test_a_leak_under_a_sawtooth_is_found() -> None:
     dice = np.random.default_rng(8)
-    found = [is_accused(sawtooth(dice, dice.uniform(3, 60), 30, 1, per_hour=30)) for _ in range(200)]
+    found = [is_accused(sawtooth(dice, dice.uniform(3, 60), 30, 1, per_hour=30)) for _ in range(100)]
     assert np.mean(found) >= 0.99
 
 

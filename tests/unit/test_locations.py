@@ -15,7 +15,7 @@ from harness.errors import ConfigurationError, UsageError
 from harness.scenario import load_scenario
 from harness.trajectory import Trajectories
 from reports.workload_figure import draw_workload, totals
-from tests.unit.trajectories import tell
+from tests.unit.trajectories import changes_to, tell
 from workloads.disorder import Disorder
 from workloads.locations import locations_of
 from workloads.surges import Surge, usual_weights
@@ -147,11 +147,8 @@ def test_ranks_are_each_locations_own_where_weights_are_equal() -> None:
 @pytest.mark.parametrize("name", LOCATIONS)
 def test_trajectories_match_every_record(name: str, disorder: Disorder | None) -> None:
     workload = Workload(replace(SPECIFICATION, duration_s=2, locations=name, disorder=disorder))
-    trajectories, numbers = Trajectories(workload), workload.locations.numbers
-    counts = expected_counts(workload).counts
-    for cell, count in counts.items():
-        number = numbers["|".join(cell[1:]).encode()]
-        tell(trajectories, cell.window_s, number, count, 1, workload.locations.cell_count)
+    trajectories, counts = Trajectories(workload), expected_counts(workload).counts
+    trajectories.update(changes_to(counts, workload.locations, at_ms=1))
     assert (trajectories.matched_records, trajectories.surplus_records) == (sum(counts.values()), 0)
     assert sum(np.count_nonzero(window.counts) for window in trajectories.take_rest()) == len(counts)
 
@@ -161,20 +158,20 @@ def test_counts_of_windows_that_were_taken_stay_known_until_there_are_too_many(
 ) -> None:
     workload = Workload(replace(SPECIFICATION, locations="synthetic", duration_s=2, malformed_per_million=0))
     counts = expected_counts(workload).counts
-    numbers = workload.locations.numbers
-    updates = [(cell.window_s, numbers["|".join(cell[1:]).encode()], count) for cell, count in sorted(counts.items())]
+    changes = changes_to(dict(sorted(counts.items())), workload.locations, at_ms=1)
     followed = Trajectories(workload)
 
     def follow() -> None:
-        for window_s, number, count in updates:
-            if tell(followed, window_s, number, count, 1, 100_000):
-                followed.take(window_s)
+        for window_s in followed.update(changes).complete:
+            followed.take(window_s)
 
     follow()
-    window_s, number, count = updates[0]
+    window_s, number = divmod(int(changes.codes[0]), 100_000)
+    count = int(changes.counts[0])
     tell(followed, window_s, number, count + 2, 1, 100_000)
     tell(followed, window_s, number, count + 1, 1, 100_000)
-    unknown = next(each for each in range(100_000) if each not in {n for w, n, _ in updates if w == window_s})
+    told = set(changes.codes.tolist())
+    unknown = next(each for each in range(100_000) if window_s * 100_000 + each not in told)
     tell(followed, window_s, unknown, 5, 1, 100_000)
     assert (followed.surplus_records, followed.regressions) == (7, 1)
     monkeypatch.setattr("harness.trajectory.KEPT_COUNTS", 100_000)

@@ -7,7 +7,7 @@ import pytest
 from harness.sweep import _compare_with_baseline
 from harness.sweep_result import Sweep, SweepAnswer, SweepEngine
 from reports.summary import HOW_TO_HAVE_A_BASELINE
-from reports.sweep import NO_RATIO, baseline_notes, write_sweep
+from reports.sweep import NO_RATIO, baseline_notes, draw_sweep, sweep_markdown, write_sweep
 from tests.unit.results import make_environment
 
 
@@ -48,7 +48,7 @@ def make_engine(name: str, rate: int | None, *, at_least: bool = False) -> Sweep
     ],
 )
 def test_the_ratio_of_sustained_rates(
-    baseline: tuple[int | None, bool], flink: tuple[int | None, bool], ratio: float | None, said: str, tmp_path: Path
+    baseline: tuple[int | None, bool], flink: tuple[int | None, bool], ratio: float | None, said: str
 ) -> None:
     engines = [make_engine("flink", flink[0], at_least=flink[1])]
     engines.append(make_engine("baseline", baseline[0], at_least=baseline[1]))
@@ -56,8 +56,15 @@ def test_the_ratio_of_sustained_rates(
     assert [engine.rate_to_baseline for engine in sweep.engines] == [ratio, None]
     (note,) = baseline_notes(sweep)
     assert note.startswith(said)
-    page, _ = write_sweep(sweep, tmp_path)
-    assert note in page.read_text(encoding="utf-8").replace("\\", "")
+    assert note in sweep_markdown(sweep, draw_sweep(sweep)).replace("\\", "")
+
+
+def test_the_page_is_written_with_its_picture_beside_it(tmp_path: Path) -> None:
+    sweep = make_sweep(make_engine("flink", 100), make_engine("baseline", 400))
+    page, picture = write_sweep(sweep, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert text == sweep_markdown(sweep, draw_sweep(sweep)) and f"]({picture.name})" in text
+    assert picture.stat().st_size > 5_000
 
 
 def test_without_a_baseline_it_says_how_to_have_one() -> None:

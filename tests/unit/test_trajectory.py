@@ -1,5 +1,6 @@
 """Count trajectories are matched with the records that caused them; loss, surplus and regressions show."""
 
+from functools import cache
 from itertools import pairwise
 from random import Random
 
@@ -22,6 +23,7 @@ WORKLOAD = Workload(
 EPOCH_S = WORKLOAD.specification.epoch_s
 
 
+@cache
 def _offsets_by_cell(second: int) -> dict[int, list[int]]:
     columns = WORKLOAD.columns(*WORKLOAD.second(second))
     found: dict[int, list[int]] = {}
