@@ -19,10 +19,10 @@ SECRET = 'hush "x/y\\z'  # noqa: S105 - no real one
 LEAKY = """
 import json, sys
 secret = sys.stdin.read() or open(sys.argv[1], encoding="utf-8").read()
-print(json.dumps({"event": "ready", "at_ms": 1, "version": "1", "config": {"a": [secret], "n": 5, "b": secret}}))
-print(json.dumps({"event": "failed", "at_ms": 2, "error": f"refused: {secret}"}))
 print(f"trying with {secret}", file=sys.stderr)
 print(json.dumps({"password": secret}), file=sys.stderr)
+print(json.dumps({"event": "ready", "at_ms": 1, "version": "1", "config": {"a": [secret], "n": 5, "b": secret}}))
+print(json.dumps({"event": "failed", "at_ms": 2, "error": f"refused: {secret}"}))
 sys.exit(1)
 """
 
