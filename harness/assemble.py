@@ -31,7 +31,6 @@ from harness.verifier import compare, judge
 from harness.warmth import warmth_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
-from workloads.sample import slot_length_s
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
 
@@ -184,7 +183,7 @@ def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
     if not trial.measured.get("slot_means_ms"):
         return None
     spec = workload.specification
-    slot_s = slot_length_s(spec.duration_s)
+    slot_s = trial.measured["slot_s"]  # of the planned time, which a load that ended early did not take up
     warmup_slots = -(-spec.warmup_s // slot_s)
     means_ms = np.full(warmup_slots + workload.quiet_s // slot_s, np.nan)
     for slot, mean_ms in trial.measured["slot_means_ms"].items():

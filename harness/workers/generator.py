@@ -17,12 +17,12 @@ from harness.bulk_producer import BulkProducer, Messages
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.topics import replicas
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
-from harness.workers.orders import ORDERS_POLL_S, ClockOrders
+from harness.workers.orders import ORDERS_POLL_S, ClockOrders, EndOrders
 from workloads.parts import Part
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, waterfall_records
-from workloads.workload import Columns
+from workloads.workload import Columns, Workload
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
@@ -99,6 +99,25 @@ class WallClock:
         return self.now_ns() // 1_000_000 if self.offset_ms else 0
 
 
+class LoadEnd:
+    """Where the load ends: with its workload, or at an earlier second, once the file `orders` says so."""
+
+    def __init__(self, orders: str, workload: Workload) -> None:
+        self.total_records = workload.total_records
+        self._workload = workload
+        self._orders = Path(orders) if orders else None
+        self._next_look_s = 0.0
+
+    def look(self) -> bool:
+        """Look at the orders, if it is time to. Returns whether the end is another one than before."""
+        if self._orders is None or (now_s := time.monotonic()) < self._next_look_s:
+            return False
+        self._next_look_s, before = now_s + ORDERS_POLL_S, self.total_records
+        if total_s := EndOrders.read(self._orders).total_s:
+            self.total_records = self._workload.due_before(total_s * NANOSECONDS_PER_S)
+        return self.total_records != before
+
+
 class Generator:
     """Sends one workload once: a message for each record, or for each of its shard."""
 
@@ -108,6 +127,7 @@ class Generator:
         events.wall_ns = self._clock.now_ns
         self._start_ns: int | None = None
         self._workload = open_workload(job.workload)
+        self._end = LoadEnd(job.end, self._workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         access = librdkafka_properties(job.bootstrap_servers, job.kafka_properties)
         self._properties = producer_properties(replicas(access, job.topic))
@@ -150,9 +170,12 @@ class Generator:
 
     def _send_all(self, start_ns: int, stop: threading.Event) -> None:
         pulse = Pulse(self._events)
-        while self._passed < self._workload.total_records and not stop.is_set():
+        while self._passed < self._end.total_records and not stop.is_set():
             self._clock.look()
             now_ns = time.monotonic_ns()
+            # After the time is taken: an end ordered ahead of time is heard of before anything due after it is sent.
+            if self._end.look():
+                self._leave_out(self._end.total_records)
             self._send_due(start_ns, now_ns - start_ns)
             self._producer.poll()
             pulse.tick(self._totals)
@@ -178,6 +201,19 @@ class Generator:
             self._passed = first.end
             self._ready.popleft()
 
+    def _leave_out(self, first: int) -> None:
+        """Send no records from the index `first` on, though some of them are made already.
+
+        Raises:
+            RuntimeError: one of them was sent already.
+        """
+        kept_of = [(each, int(each.indexes.searchsorted(first))) for each in self._ready]
+        if self._passed > first or any(kept < each.sent for each, kept in kept_of):
+            raise RuntimeError("the generator heard of the load's end only when it had sent what was due after it")
+        for each, kept in kept_of:
+            each.indexes, each.due_ns, each.end = each.indexes[:kept], each.due_ns[:kept], min(each.end, first)
+        self._made = min(self._made, first)
+
     def _note_errors(self) -> None:
         """Take in the schedule errors of the records that were sent since the last call."""
         if not self._new_errors:
@@ -191,9 +227,10 @@ class Generator:
     def _make_slice(self, now_offset_ns: int) -> bool:
         """Make the next slice of lines if fewer than the look-ahead are ready. Returns whether it was needed."""
         wanted = self._workload.due_before(now_offset_ns + int(LOOKAHEAD_S * NANOSECONDS_PER_S))
-        if self._made >= min(wanted, self._passed + self._lookahead_records):
+        total = self._end.total_records
+        if self._made >= min(wanted, self._passed + self._lookahead_records, total):
             return False
-        last = min(self._made + self._slice_records, self._workload.total_records)
+        last = min(self._made + self._slice_records, total)
         indexes, columns, partitions = self._part.records(self._made, last)
         self._ready.append(_Slice(last, indexes, columns.offsets_ns, self._messages(columns, partitions)))
         self._made = last

@@ -28,7 +28,8 @@ class GeneratorJob:
     `anchor` is the file that will name it (see `announce_anchor`). When records were sent goes to `output`. `orders` is
     a file that may step the wall clock (see `harness.workers.orders.ClockOrders`); empty for none. Of `shards`
     processes, which share the load by its partitions, these are `processes`, from number `shard` on, counted from 0.
-    Where it `may_be_late`, a load whose start has passed is sent all the same, what was due meanwhile at once.
+    Where it `may_be_late`, a load whose start has passed is sent all the same, what was due meanwhile at once. `end` is
+    a file that may end the load early (see `harness.workers.orders.EndOrders`); empty for none.
     """
 
     workload: WorkloadSpecification
@@ -42,6 +43,7 @@ class GeneratorJob:
     shards: int = 1
     processes: int = 1
     may_be_late: bool = False
+    end: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
 
     They are answers to `query`. `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
+    `end` is the file that may end the load early, as the generator's.
     """
 
     workload: WorkloadSpecification
@@ -94,6 +97,7 @@ class ProbeJob:
     output: str
     recording: str = ""
     query: str = COUNTS
+    end: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

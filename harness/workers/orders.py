@@ -29,3 +29,10 @@ class ClockOrders(Orders):
     """What the generator's wall clock shows: so many milliseconds more than the host's."""
 
     offset_ms: int = 0
+
+
+@dataclass(frozen=True)
+class EndOrders(Orders):
+    """How many whole seconds of the load are sent, the warm-up's included; 0 for all of the workload."""
+
+    total_s: int = 0

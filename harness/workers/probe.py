@@ -23,6 +23,7 @@ from harness.resilience import STEP_MS
 from harness.trajectory import NEVER, Lowered, Trajectories, Window
 from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
 from harness.workers.jobs import ProbeJob, run_worker
+from harness.workers.orders import EndOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
@@ -46,8 +47,8 @@ class Probe(Follower):
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
         self._quantiles_ms: dict[int, list[float | None]] = {}  # by second, of those whose distribution is gone
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
-        self._visible_in: dict[int, int] = defaultdict(int)  # records by second of becoming visible
-        self._sustained = 0  # records due in the measured time, and visible in it
+        self._visible_in: Counter[int] = Counter()  # records by second of becoming visible
+        self._measured_visible_in: Counter[int] = Counter()  # of those, records that were due in the measured time
         self._indexes = waterfall_records(workload)
         self._visible_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._updates = self._unknown_cells = self._last_visible_ms = 0
@@ -82,11 +83,9 @@ class Probe(Follower):
         """
         visible = window.seen_ms != NEVER
         visible_s = (window.seen_ms[visible] * 1_000_000 - self.anchor_ns) // NANOSECONDS_PER_S
-        for second, count in zip(*(each.tolist() for each in np.unique(visible_s, return_counts=True)), strict=True):
-            self._visible_in[second] += count
-        job = self.job.workload
-        is_measured = window.offsets_ns[visible] >= job.warmup_s * NANOSECONDS_PER_S
-        self._sustained += int(np.count_nonzero(is_measured & (visible_s < job.warmup_s + job.duration_s)))
+        is_measured = window.offsets_ns[visible] >= self.job.workload.warmup_s * NANOSECONDS_PER_S
+        _count(self._visible_in, visible_s)
+        _count(self._measured_visible_in, visible_s[is_measured])
         certain = visible & ~window.ambiguous
         offsets_ns = window.offsets_ns[certain]
         at_ns = window.seen_ms[certain] * 1_000_000 - self.anchor_ns
@@ -116,6 +115,13 @@ class Probe(Follower):
             oldest = min(self._seconds)
             found = _quantiles_ms(self._seconds.pop(oldest))
             self._quantiles_ms.setdefault(oldest, found)
+
+    @property
+    def _sustained(self) -> int:
+        """Records due in the measured time, and visible in it; the load may have ended it early."""
+        job = self.job.workload
+        total_s = (EndOrders.read(Path(self.job.end)).total_s if self.job.end else 0) or job.warmup_s + job.duration_s
+        return sum(count for second, count in self._measured_visible_in.items() if second < total_s)
 
     def totals(self) -> dict[str, Any]:
         """See `Follower.totals`."""
@@ -153,6 +159,7 @@ class Probe(Follower):
             "warmup": self._warmup.as_json(),
             "latencies": self._measured.as_json(),
             "sustained_records": self._sustained,
+            "slot_s": slot_length_s(self.job.workload.duration_s),
             "slot_means_ms": {
                 slot: self._slot_sums_ns[slot] / records / 1e6 for slot, records in sorted(self._slot_records.items())
             },
@@ -200,6 +207,12 @@ class AnswersProbe(Follower):
         """See `Follower.finish`."""
         seen = {key.decode("ascii"): found for key, found in self._seen.items()}
         Path(self.job.output).write_text(json.dumps(self.totals() | {"seen": seen}), encoding="utf-8")
+
+
+def _count(into: Counter[int], keys: NDArray[np.int64]) -> None:
+    """Count how often each key comes."""
+    for key, count in zip(*(each.tolist() for each in np.unique(keys, return_counts=True)), strict=True):
+        into[key] += count
 
 
 def _record(into: dict[int, Durations], keys: NDArray[np.int64], latencies_ns: NDArray[np.int64]) -> None:

@@ -53,6 +53,7 @@ def _trial(**changes: Any) -> Trial:
     measured = {
         "warmup": _latencies(2 * 95),
         "latencies": _latencies(4 * 95),
+        "slot_s": 1,
         "slot_means_ms": {str(slot): 2.0 for slot in range(-2, 4)},
         "visible_records": well_formed,
         "sustained_records": 380,

@@ -67,6 +67,7 @@ def _trial(directory: Path, reported_ns: np.ndarray) -> Trial:
         measured={
             "warmup": Durations().as_json(),
             "latencies": durations.as_json(),
+            "slot_s": 1,
             "slot_means_ms": {"0": durations.mean_ms},
             "by_second": {},
             "sustained_records": 0,

@@ -1,10 +1,13 @@
 """What the probe makes of entries of the stream, by itself: what was due when, and visible when."""
 
+from pathlib import Path
+
 import pytest
 
 from engines.contract.aggregate import encode_key
 from engines.contract.keys import encode_updates
 from harness.workers.jobs import ProbeJob
+from harness.workers.orders import EndOrders
 from harness.workers.probe import Probe
 from workloads.truth import expected_counts
 from workloads.workload import Workload, WorkloadSpecification
@@ -13,9 +16,10 @@ WORKLOAD = Workload(WorkloadSpecification(seed=3, rate_records_per_s=500, warmup
 SPECIFICATION = WORKLOAD.specification
 
 
-def _probe(visible_after_s: dict[int, float]) -> Probe:
+def _probe(visible_after_s: dict[int, float], end: str = "") -> Probe:
     """A probe of an engine that shows all counts of a second at once: when, in seconds after the load's start."""
-    probe = Probe(ProbeJob(workload=SPECIFICATION, anchor="", redis_url="redis://unused:1", namespace="x", output=""))
+    job = ProbeJob(workload=SPECIFICATION, anchor="", redis_url="redis://unused:1", namespace="x", output="", end=end)
+    probe = Probe(job)
     probe.anchor_ns = SPECIFICATION.epoch_s * 10**9
     probe.start_ms = SPECIFICATION.epoch_s * 1000
     counts = expected_counts(WORKLOAD).counts
@@ -45,6 +49,14 @@ def test_only_what_is_due_and_visible_in_the_measured_time_is_sustained(
     probe = _probe(visible_after_s)
     assert probe._sustained == sustained_s * SPECIFICATION.rate_records_per_s
     assert probe._sustained <= SPECIFICATION.rate_records_per_s * SPECIFICATION.duration_s
+
+
+def test_what_becomes_visible_after_a_load_that_ended_early_is_not_sustained(tmp_path: Path) -> None:
+    orders = tmp_path / "end"
+    probe = _probe({second: second + 1.0 for second in range(2)} | dict.fromkeys(range(2, 6), 6.5), str(orders))
+    assert probe._sustained == 4 * SPECIFICATION.rate_records_per_s
+    EndOrders(6).give(orders)
+    assert probe._sustained == 0
 
 
 def test_a_lowered_count_is_told_with_its_cell() -> None:
