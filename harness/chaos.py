@@ -25,22 +25,25 @@ from harness.outcomes import (
     went_back,
     wrong_in,
 )
+from harness.pace import Pace
 from harness.placement import check_clusters, check_cores
 from harness.pool import pool
+from harness.resilience import COMMON_BAND_S
 from harness.resilience_result import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.result import EngineResult, Result, TrialResult
 from harness.scenario import Scenario
+from harness.sections import RampSection
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.trial import Trial
 from harness.truth import truth_from_seed
 from harness.watch import ConsoleWatcher
-from workloads.truth import expected_counts
+from workloads.truth import expected_counts, expected_malformed
 from workloads.workload import Workload
 
 PREFIX = "chaos-"
 #: What an engine is called in the trials with faults.
 FAULTY = "faults"
-#: How long the control lasts, in seconds; as long as the trials, if its archive is to be compared with theirs.
+#: How long the control lasts, in seconds; as long as a trial that archives, if its archive is to be compared with that.
 CONTROL_S = 30
 #: What `ringbench chaos` injects unless told otherwise: a few that show most.
 USUAL = ("engine-kill", "engine-stop", "kafka-stop", "redis-lost", "writer-kill")
@@ -48,11 +51,15 @@ USUAL = ("engine-kill", "engine-stop", "kafka-stop", "redis-lost", "writer-kill"
 
 @dataclass(frozen=True)
 class ChaosOptions:
-    """What to inject: names of faults, the seed of the plan, and how many faults a trial has at the most."""
+    """What to inject: names of faults, the seed of the plan, and how many faults a trial has at the most.
+
+    The next fault waits for the recovery from the last one for up to `recover_within_s`.
+    """
 
     faults: Sequence[str]
     seed: int
     per_trial: int
+    recover_within_s: int
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -88,27 +95,28 @@ def chaos(
     Returns: the result, and the run's directory.
 
     Raises:
-        UsageError: there is no such fault, or the scenario has disorder, or faults of its own.
+        UsageError: there is no such fault, or the scenario has disorder, faults of its own, or a ramp without an end.
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
     scenario.refuse_input("chaos")
     scenario.refuse_query("`ringbench chaos`", "measures counts only")
     refuse_disorder(scenario)
+    _refuse_open_ramp(scenario)
     scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
     scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
     check_clusters(scenario, options.external, options.engine_paths)
     check_cores(scenario, options.engine_paths)
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
-    scenario = scenario.model_copy(update={"duration_s": max(map(trial_s, plan))})
     run_id = new_run_id(PREFIX)
     detour = needs_detour(each for planned in plan for each in planned)
     with open_session(
         run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
-        done = list(_trials(session, scenario, plan))
-        result = _assemble(session, scenario, chosen, done)
+        done = list(_trials(session, scenario, plan, chosen.recover_within_s))
+        longest = _lasting(scenario, max(each.scenario.duration_s for each in done))
+        result = _assemble(session, longest, chosen, done)
         return result, session.save(result, went_wrong=exit_code(result) != 0)
 
 
@@ -123,12 +131,17 @@ def exit_code(result: Result) -> int:
     return 0 if engines and faults_passed(result) else 1
 
 
-def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> Iterable[Done]:
+def _refuse_open_ramp(scenario: Scenario) -> None:
+    """Make sure that what is sent until a second does not hang on when the load ends, which is not known beforehand."""
+    if any(isinstance(section, RampSection) and section.duration_s is None for section in scenario.profile):
+        raise UsageError(
+            "`profile` has a ramp up to the end of the measured time, and when that ends is not known beforehand",
+            fix="give the ramp a `duration_s`",
+        )
+
+
+def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]], recover_within_s: int) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
-    archive = any(BY_NAME[each.fault].archive for each in everything)
-    control_s = scenario.duration_s if archive else min(CONTROL_S, scenario.duration_s)
-    sent = [scenario.model_copy(update={"duration_s": control_s}), *[scenario] * len(plan)]
-    counts = {each.duration_s: expected_counts(Workload(each.workload())) for each in sent}
     total, place = len(scenario.engines) * (1 + len(plan)), 0
     for engine in scenario.engines:
         descriptor = session.engines[engine].engine
@@ -138,11 +151,32 @@ def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]]) -> 
             fit = suited(planned, descriptor)
             if planned and not fit:
                 continue
-            archived = any(BY_NAME[each.fault].archive for each in fit) or (archive and not planned)
-            made = trial_options(_label(engine, number), everything, fit, archive=archived)
-            expected = counts[sent[number].duration_s]
-            trial = session.trial(sent[number], engine, len(expected.malformed_lines), made)
-            yield Done(engine, number, trial, sent[number], expected)
+            longest = _lasting(scenario, _planned_s(planned, plan, recover_within_s))
+            workload = Workload(longest.workload())
+            malformed = expected_malformed(workload)
+            archived = _archives(fit) or (_archives(everything) and not planned)
+            # The archive is compared with the control's: of both, the load has to be as long.
+            pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived)
+            made = trial_options(_label(engine, number), everything, fit, archive=archived, pace=pace)
+            trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
+            sent = _lasting(scenario, trial.duration_s)
+            yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
+
+
+def _archives(planned: Iterable[Planned]) -> bool:
+    return any(BY_NAME[each.fault].archive for each in planned)
+
+
+def _planned_s(planned: list[Planned], plan: list[list[Planned]], recover_within_s: int) -> int:
+    """How long the measured time of a trial, or of the control, is at the most: of those that archive, all as long."""
+    archived_s = [trial_s(each, recover_within_s) for each in plan if _archives(each)]
+    if planned and not _archives(planned):
+        return trial_s(planned, recover_within_s)
+    return max(archived_s, default=CONTROL_S)
+
+
+def _lasting(scenario: Scenario, duration_s: int) -> Scenario:
+    return scenario.model_copy(update={"duration_s": duration_s})
 
 
 def _label(engine: str, number: int) -> str:
@@ -177,7 +211,8 @@ def _assemble(
             continue
         controls.append(found)
         for each in own[1:]:
-            faults += outcomes(each, found, wrong_in(each), _against(session, each.trial, control.trial))
+            against = _against(session, each.trial, control.trial)
+            faults += outcomes(each, found, wrong_in(each), against, chosen.recover_within_s)
         faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
     return session.result(
         scenario,
@@ -185,6 +220,8 @@ def _assemble(
         reasons,
         resilience=Resilience(
             seed=chosen.seed,
+            common_band_s=COMMON_BAND_S,
+            recover_within_s=chosen.recover_within_s,
             plan=plan,
             controls=controls,
             faults=faults,

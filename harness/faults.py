@@ -5,7 +5,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,8 @@ from harness.workers.proxy import ProxyOrders
 
 #: From the start of the measured time, or the end of a fault and its recovery, to the next fault, at least.
 CALM_BEFORE_S = 4.0
+#: What a wait for a recovery may take longer than it is to, because a trial is looked at now and then only.
+TICKS_S = 1.0
 #: How much later a fault may begin, and how much longer or shorter it may be, as the seed says.
 SPREAD_S = 1.0
 SPREAD_SHARE = 0.2
@@ -83,7 +85,7 @@ class Fault:
     Attributes:
         name, description: for people.
         duration_s: how long it lasts, on average.
-        recovery_s: how long to wait for the recovery at least, before the next fault.
+        recovery_s: how much time to recover it has among faults at fixed times, before the next one.
         jvm: whether it is for engines with a JVM only.
         task: whether it harms a task within the engine: for engines that say that they can do that only.
         archive: whether the trial must archive its input.
@@ -364,11 +366,24 @@ class Planned:
 
 
 def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[Planned]]:
-    """The faults called `names`, each once, in trials of up to `per_trial`: order and times as the seed says."""
+    """The faults called `names`, each once, in trials of up to `per_trial`: order and times as the seed says.
+
+    The times are the earliest, as if each were recovered from at once: see `put_off`. One that needs the archive has a
+    trial of its own.
+    """
     dice = random.Random(f"faults {seed}")
     order = sorted(names)
     dice.shuffle(order)
-    return [_trial(dice, order[at : at + per_trial]) for at in range(0, len(order), per_trial)]
+    archived = [[name] for name in order if BY_NAME[name].archive]
+    others = [name for name in order if not BY_NAME[name].archive]
+    trials = [others[at : at + per_trial] for at in range(0, len(others), per_trial)] + archived
+    return [_trial(dice, trial) for trial in trials]
+
+
+def put_off(planned: Sequence[Planned], number: int, at_s: float) -> list[Planned]:
+    """The plan of a trial, with the fault of that number no earlier than `at_s`, and all after it later by as much."""
+    later_s = max(0.0, at_s - planned[number].at_s)
+    return [*planned[:number], *(replace(each, at_s=round(each.at_s + later_s, 3)) for each in planned[number:])]
 
 
 def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
@@ -377,7 +392,7 @@ def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
         at_s = round(t_s + CALM_BEFORE_S + dice.uniform(0, SPREAD_S), 1)
         duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
         planned.append(Planned(name, at_s, duration_s))
-        t_s = at_s + duration_s + BY_NAME[name].recovery_s
+        t_s = at_s + duration_s
     return planned
 
 
@@ -449,6 +464,7 @@ def draw_plan(seed: int, names: Sequence[str], count: int, start_s: float, end_s
     return planned
 
 
-def trial_s(planned: Sequence[Planned]) -> int:
-    """How long the measured time of a trial with these faults has to be, in whole seconds."""
-    return int(max((each.healed_s + BY_NAME[each.fault].recovery_s for each in planned), default=0)) + 1
+def trial_s(planned: Sequence[Planned], recover_within_s: float) -> int:
+    """The longest measured time of a trial with these faults, in whole seconds, if each may take so long to recover."""
+    waits_s = len(planned) * (recover_within_s + TICKS_S)
+    return int(max((each.healed_s for each in planned), default=0) + waits_s + CALM_BEFORE_S) + 1

@@ -12,10 +12,14 @@ from harness.engines import Engine
 from harness.errors import UsageError
 from harness.faults import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, Planned, needs
 from harness.resilience import (
+    COMMON_BAND_S,
     STEP_MS,
     STEP_S,
     Band,
     Course,
+    beyond_share,
+    common_band,
+    excess_lag_record_s,
     normal_band,
     time_to_detect_s,
     time_to_recover_s,
@@ -181,9 +185,10 @@ def control_band(done: Done, end_s: float) -> ControlBand | None:
     return ControlBand(
         engine=trial.name,
         trial=trial.label,
-        lag_records=band.lag_records,
+        lag_records=float(band.lag_records),
         latency_ms_p99=band.p99_ms,
         worst_staleness_s=worst_staleness_s(course, 0, end_s),
+        beyond_common_band_share=beyond_share(course, common_band(course), end_s),
     )
 
 
@@ -216,6 +221,7 @@ def resilience_of(
     bands = [own_band(each) for each in harmed]
     return Resilience(
         seed=seed,
+        common_band_s=COMMON_BAND_S,
         plan=planned,
         controls=[band for band in bands if band],
         faults=[
@@ -235,6 +241,7 @@ def outcomes(
     normal: ControlBand | None,
     wrong: list[WrongCell] | None,
     further: Callable[[str], list[str]] = lambda _fault: [],
+    recover_within_s: float | None = None,
 ) -> Iterable[FaultOutcome]:
     """What came of each fault of a trial.
 
@@ -243,6 +250,8 @@ def outcomes(
         normal: what is normal; None if that is not known, so that nothing is known of the faults, either.
         wrong: the trial's wrong cells, see `wrong_in`.
         further: what else speaks against a fault, by its name.
+        recover_within_s: how long the faults waited for recoveries at the most. Where they did, one that was not
+            recovered from did not pass; at fixed times, there may have been no time for it.
     """
     trial = done.trial
     course = course_of(done) if trial.measured else None
@@ -254,8 +263,10 @@ def outcomes(
             yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", why, each)
             continue
         own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
+        times = _times(done, course, Band(normal.lag_records, normal.latency_ms_p99), number)
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
-        times = _times(trial, course, Band(normal.lag_records, normal.latency_ms_p99), number)
+        if recover_within_s is not None and not times["recovered"] and not trial.broken_off:
+            reasons.append(_not_recovered(recover_within_s, normal))
         # What died of it was harmed.
         idle = not each.did_something and not times["restarts"]
         yield FaultOutcome(
@@ -274,17 +285,37 @@ def outcomes(
         )
 
 
-def _times(trial: Trial, course: Course, band: Band, number: int) -> dict[str, Any]:
-    """When the fault of that number was detected and over, how stale results became, and what was started again."""
+def _not_recovered(within_s: float, normal: ControlBand) -> str:
+    share = normal.beyond_common_band_share
+    why = (
+        f"never recovered from: not within {COMMON_BAND_S:g} s of load, though there were {within_s:g} s to recover in"
+    )
+    return f"{why}; without a fault, it was beyond that for {share:.0%} of the time, too" if share else why
+
+
+def _times(done: Done, course: Course, band: Band, number: int) -> dict[str, Any]:
+    """When the fault of that number was detected and over, how stale results became, and what was started again.
+
+    What becomes of the lag once the load has ended is no recovery.
+    """
+    trial = done.trial
     injected = trial.injected[number]
     started_s, healed_s = injected.started_s, injected.healed_s
     assert started_s is not None and healed_s is not None
     end_s = (*(each.planned.at_s for each in trial.injected), float("inf"))[number + 1]
     restarts = [restart for restart in trial.restarts if started_s <= restart.died_s < end_s]
     near = course.part(started_s - BEFORE_S, end_s)
+    common, load_end_s = common_band(near), min(end_s, float(done.scenario.duration_s))
+    recover_s = time_to_recover_s(near, common, healed_s, load_end_s)
+    recovered_s = None if recover_s is None else healed_s + recover_s
     return {
         "detect_s": _first(time_to_detect_s(near, band, started_s, end_s), restarts, started_s),
-        "recover_s": time_to_recover_s(near, band, healed_s, end_s),
+        "recover_s": time_to_recover_s(near, band, healed_s, load_end_s),
+        "recovered": recover_s is not None,
+        "common_recover_s": recover_s,
+        "excess_lag_record_s": None
+        if recovered_s is None
+        else excess_lag_record_s(near, common, started_s, recovered_s),
         "worst_staleness_s": worst_staleness_s(near, started_s, end_s),
         "restarts": [_note(restart) for restart in restarts],
     }

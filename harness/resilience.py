@@ -21,6 +21,9 @@ CALM_S = 3
 BAND_FACTOR = 1.5
 BAND_MS = 100.0
 BAND_LAG_S = 0.25
+#: The common band: no more unseen than was due in so long a time, and a p99 of no more than that. Above what engines
+#: have that work in micro-batches of a second or two, below the outages that faults make.
+COMMON_BAND_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,9 @@ class Course:
 
 @dataclass(frozen=True)
 class Band:
-    """What is normal: a lag in records and a p99 per second in milliseconds that are not exceeded."""
+    """A lag in records, for all steps or for each (steps,), and a p99 of a second in milliseconds: the upper ends."""
 
-    lag_records: float
+    lag_records: float | NDArray[np.int64]
     p99_ms: float
 
 
@@ -90,6 +93,20 @@ def normal_band(control: Course, end_s: float) -> Band:
     )
 
 
+def common_band(course: Course) -> Band:
+    """The band that is the same for all engines: what was due in the last `COMMON_BAND_S`, whatever the rate is."""
+    at = np.arange(len(course.due)) - round(COMMON_BAND_S / STEP_S)
+    # Before the first step, nothing was due; of a part of a trial, that is far from the fault that it is about.
+    before = np.where(at < 0, 0, course.due[at])
+    return Band(course.due - before, COMMON_BAND_S * 1000)
+
+
+def beyond_share(course: Course, band: Band, end_s: float) -> float:
+    """The share of the steps from 0 to `end_s` in which the course was beyond the band."""
+    inside = (course.ends_s > 0) & (course.ends_s <= end_s + 1e-9)
+    return float(1 - _within(course, band)[inside].mean())
+
+
 def time_to_detect_s(course: Course, band: Band, start_s: float, end_s: float) -> float | None:
     """From the fault's start until the lag is beyond the band; None if it stays within until `end_s`."""
     beyond = (course.lag > band.lag_records) & (course.ends_s > start_s) & (course.ends_s <= end_s)
@@ -101,9 +118,7 @@ def time_to_recover_s(course: Course, band: Band, healed_s: float, end_s: float)
 
     0 if they never left it.
     """
-    ends_s, calm = course.ends_s, course.lag <= band.lag_records
-    # A second's p99 is judged as a whole: the step is calm only if all of its second is.
-    calm &= np.array([course.p99_ms.get(int(np.ceil(end - 1e-9)) - 1, 0.0) <= band.p99_ms for end in ends_s])
+    ends_s, calm = course.ends_s, _within(course, band)
     steps = round(CALM_S / STEP_S)
     first = int(np.searchsorted(ends_s, healed_s + 1e-9))
     last = int(np.searchsorted(ends_s, end_s + 1e-9))
@@ -113,6 +128,24 @@ def time_to_recover_s(course: Course, band: Band, healed_s: float, end_s: float)
         if run == steps:
             return max(0.0, float(ends_s[at - steps + 1]) - STEP_S - healed_s)
     return None
+
+
+def _within(course: Course, band: Band) -> NDArray[np.bool_]:
+    """Whether lag and p99 are in the band, for each step, shape (steps,).
+
+    A second's p99 is judged as a whole: each step of it has the second's.
+    """
+    p99_ms = [course.p99_ms.get(int(np.ceil(end_s - 1e-9)) - 1, 0.0) for end_s in course.ends_s]
+    return (course.lag <= band.lag_records) & (np.array(p99_ms) <= band.p99_ms)
+
+
+def excess_lag_record_s(course: Course, band: Band, start_s: float, end_s: float) -> float:
+    """The area between the lag and the band's upper end, where the lag is above it, from `start_s` to `end_s`.
+
+    In record-seconds: records times the time for which they were lagging in excess.
+    """
+    inside = (course.ends_s > start_s + 1e-9) & (course.ends_s <= end_s + 1e-9)
+    return float(np.maximum(course.lag - band.lag_records, 0)[inside].sum() * STEP_S)
 
 
 def worst_staleness_s(course: Course, start_s: float, end_s: float) -> float:

@@ -17,7 +17,7 @@ class PlannedFault(ResultPart):
 
     trial: int = Field(description="the number of the plan's trial, from 1")
     fault: str
-    at_s: float
+    at_s: float = Field(description="in `chaos` the earliest, because it waits for the recovery from the one before")
     duration_s: float
     not_for: list[str] = Field([], description="engines of the run that have not got what it harms")
 
@@ -61,7 +61,16 @@ class FaultOutcome(ResultPart):
     started_s: float | None = Field(description="null if the trial ended before it, or it is not applicable")
     healed_s: float | None
     detect_s: float | None = Field(description="to the lag's leaving what is normal, or a death; null: never")
-    recover_s: float | None = Field(description="from the heal to 3 s within the band; null: not before the next fault")
+    recover_s: float | None = Field(
+        description="from the heal to 3 s within the engine's own band; null: not before next fault or end of load"
+    )
+    recovered: bool | None = Field(
+        None, description="whether it was back in the common band before the next fault or the load's end"
+    )
+    common_recover_s: float | None = Field(None, description="from the heal to 3 s within the common band")
+    excess_lag_record_s: float | None = Field(
+        None, description="from the fault until the recovery: the integral over time of the lag above the common band"
+    )
     worst_staleness_s: float | None = Field(description="greatest time in which nothing became visible")
     lost_records: int | None
     surplus_records: int | None
@@ -70,19 +79,32 @@ class FaultOutcome(ResultPart):
 
 
 class ControlBand(ResultPart):
-    """What is normal: by a trial without faults in `chaos`, else by the trial itself before its first fault."""
+    """What is normal: by a trial without faults in `chaos`, else by the trial itself before its first fault.
+
+    That is the engine's own band.
+    """
 
     engine: str
     trial: str
     lag_records: float = Field(description="upper end of the band")
     latency_ms_p99: float = Field(description="upper end of the band, for each second")
     worst_staleness_s: float
+    beyond_common_band_share: float | None = Field(
+        None, description="share of the time in which what is normal was beyond the common band"
+    )
 
 
 class Resilience(ResultPart):
     """All faults of a run, and the controls beside them."""
 
     seed: int = Field(description="of the plan")
+    common_band_s: float | None = Field(
+        None,
+        description="the band of all engines: a lag of what was due in so long a time, and a p99 of a second as long",
+    )
+    recover_within_s: float | None = Field(
+        None, description="how long each fault waited for the recovery from the last one at the most; null: it did not"
+    )
     plan: list[PlannedFault]
     controls: list[ControlBand]
     faults: list[FaultOutcome]

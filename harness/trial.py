@@ -1,11 +1,12 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -26,10 +27,11 @@ from harness.cluster import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.cores import cores_for, cores_in_use
 from harness.engines import PreparedEngine
 from harness.errors import ServiceError
-from harness.faults import BY_NAME, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage
+from harness.faults import BY_NAME, CALM_BEFORE_S, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage, put_off
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.host import HostWatch
+from harness.pace import Pace
 from harness.path import Delays
 from harness.profiling import Profiling
 from harness.recording import SUFFIX
@@ -42,6 +44,7 @@ from harness.supervisor import Restart, Supervisor
 from harness.topics import Topics, create_topics, delete_topics, end_offset, read_topic
 from harness.warmth import CompilerWatch
 from harness.workers.jobs import ArchiverJob, GeneratorJob, ProbeJob, ProxyJob, RedisWriterJob, announce_anchor
+from harness.workers.orders import EndOrders
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 
@@ -119,6 +122,7 @@ class TrialOptions:
         producers_stamps: have messages of the input topic keep the times that the generator gave them, and let its wall
             clock be stepped; their way is not taken apart into hops then.
         restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
+        pace: has each fault wait for the recovery from the one before, and ends the load early; None for fixed times.
         profiler: async-profiler, to draw flame graphs of the engine's JVM, and the broker's; None for none.
     """
 
@@ -136,6 +140,7 @@ class TrialOptions:
     kafka_proxied: bool = False
     producers_stamps: bool = False
     restarts_tasks: bool = False
+    pace: Pace | None = None
     profiler: Path | None = None
 
 
@@ -173,13 +178,15 @@ class Trial:
     """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
 
     `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
-    the cores that it could run on; `cost_unknown` says why it is not known what the engine used.
+    the cores that it could run on; `cost_unknown` says why it is not known what the engine used. `duration_s` is the
+    length of the measured time, which is less than planned if the load ended early.
     """
 
     name: str
     label: str
     archive_prefix: str
     directory: Path
+    duration_s: int = 0
     anchor_ns: int = 0
     version: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
@@ -248,7 +255,9 @@ class TrialRunner:
         self._workload = scenario.workload()
         self._name = prepared.engine.name
         self._topics = Topics.of(run_id, options.label, aggregates=not scenario.is_direct)
-        self._trial = Trial(self._name, options.label, f"{run_id}/{options.label}/archive", directory)
+        self._trial = Trial(
+            self._name, options.label, f"{run_id}/{options.label}/archive", directory, scenario.duration_s
+        )
         self._cluster: Cluster | None = None
         self._children: dict[str, Child] = {}
         self._meters: dict[str, Meter | OwnMeter] = {}
@@ -398,6 +407,9 @@ class TrialRunner:
     def _anchor(self) -> str:
         return str(self._directory / "anchor")
 
+    def _end_file(self) -> str:
+        return self._output("end.orders.json") if self._options.pace else ""
+
     def _output(self, name: str) -> str:
         return str(self._directory / name)
 
@@ -448,6 +460,7 @@ class TrialRunner:
             topic=self._topics.input,
             output=self._output("generator.npz"),
             orders=str(self._orders(GENERATOR)) if self._options.producers_stamps else "",
+            end=self._end_file(),
             shards=self._scenario.generators,
             processes=self._scenario.generators,
         )
@@ -512,6 +525,7 @@ class TrialRunner:
             namespace=self._backing.namespace,
             output=self._output("probe.json"),
             recording=str(self._trial.recording) if self._options.record else "",
+            end=self._end_file(),
             query=self._scenario.query,
         )
 
@@ -526,6 +540,8 @@ class TrialRunner:
                 return False
             if self._t_s() >= 0:
                 self._profiling.start({name: pid for name, pid in self._pids().items() if name in PROFILED})
+            if self._options.pace:
+                self._keep_pace(self._options.pace)
             self._inject()
             if reason := self._options.meddle(self._view()):
                 self._trial.broken_off = reason
@@ -544,6 +560,48 @@ class TrialRunner:
             self._trial.invalid_reasons.append(
                 f"the engine was given the cores {given}, and ran on {self._trial.engine_cpus}"
             )
+
+    def _keep_pace(self, pace: Pace) -> None:
+        """Put off the faults to come until the last one is recovered from; end the load if none is to come."""
+        number = sum(each.started_s is not None for each in self._trial.injected)
+        if not number:
+            return
+        last, t_s = self._trial.injected[number - 1], self._t_s()
+        self._look_at_recovery(pace, last)
+        goes_on = last.healed_s is not None and pace.goes_on(t_s, last.healed_s)
+        if number < len(self._trial.injected) and not goes_on:
+            self._put_off(number)
+        elif number == len(self._trial.injected) and goes_on and pace.ends_load:
+            self._end_load(pace, math.ceil(t_s + CALM_BEFORE_S))
+
+    def _look_at_recovery(self, pace: Pace, last: Injected) -> None:
+        """Have `pace` look at how far the recovery from the `last` fault is."""
+        assert last.started_s is not None
+        if told := self._children["probe"].last("progress"):
+            # What died of it was harmed.
+            was_harmed = last.did_something or any(each.died_s >= last.started_s for each in self._trial.restarts)
+            is_over = was_harmed and not any(map(self._supervisor.is_down, self._supervisor.starters))
+            told_s = self._measured_s(told.fields["now_ms"] * 1_000_000)
+            pace.look(self._t_s(), told_s, told.fields["visible_records"], is_over=is_over)
+
+    def _put_off(self, number: int) -> None:
+        """Have the fault of that number come no earlier than its calm from now on, and those after it as much later."""
+        planned = self._options.faults
+        calm_s = planned[number].at_s - planned[number - 1].healed_s
+        found = put_off([each.planned for each in self._trial.injected], number, self._t_s() + calm_s)
+        for each, later in zip(self._trial.injected, found, strict=True):
+            each.planned = later
+
+    def _end_load(self, pace: Pace, duration_s: int) -> None:
+        """End the load after so many seconds of the measured time, which are to come; once for a trial."""
+        if self._trial.duration_s < self._scenario.duration_s or duration_s >= self._scenario.duration_s:
+            return
+        total_s = self._workload.warmup_s + duration_s
+        EndOrders(total_s).give(Path(self._end_file()))
+        self._watcher.note(f"the load ends at {duration_s} s")
+        self._trial.duration_s = duration_s
+        self._malformed_records = pace.malformed_before(pace.workload.due_before(total_s * NANOSECONDS_PER_S))
+        self._workload = replace(self._workload, duration_s=duration_s)
 
     def _inject(self) -> None:
         """Start and heal the faults whose time it is."""

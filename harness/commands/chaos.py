@@ -34,6 +34,9 @@ def chaos(
     every: Annotated[bool, typer.Option("--all", help="Inject every fault.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the plan: which fault when, and for how long.")] = 1,
     per_trial: Annotated[int, typer.Option(min=1, help="Faults in a trial at the most, one after the other.")] = 4,
+    recover_within: Annotated[
+        int, typer.Option(min=1, help="Seconds for which the next fault waits for the recovery from the last, at most.")
+    ] = 120,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
     cluster: Cluster = False,
@@ -55,7 +58,7 @@ def chaos(
     overrides = given(rate_records_per_s=number(rate), engines=engine, cluster=cluster or None)
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)
-    chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial)
+    chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial, recover_within)
     if plan:
         from pydantic import TypeAdapter
 

@@ -66,6 +66,22 @@ def test_faults_happened_when_they_were_planned(chaos: Outcome) -> None:
     assert started == sorted(started)
 
 
+def test_every_fault_is_recovered_from_before_the_next_one_comes(chaos: Outcome) -> None:
+    faults = sorted((_fault(chaos, name) for name in FAULTS), key=lambda fault: fault["started_s"])
+    for fault in faults:
+        assert fault["recovered"] and fault["common_recover_s"] is not None and fault["excess_lag_record_s"] is not None
+    for one, other in itertools.pairwise(faults):
+        assert other["started_s"] >= one["healed_s"] + one["common_recover_s"]
+
+
+def test_the_load_ends_early_and_all_that_was_sent_is_verified(chaos: Outcome) -> None:
+    (trial,) = (each["trials"][0] for each in chaos.result["engines"] if each["name"] == "baseline-faults")
+    sent = trial["generator"]["sent_records"]
+    # Had nothing been recovered from, the load would have gone on for 120 s after each fault.
+    assert sent < 2 * 120 * chaos.result["scenario"]["rate_records_per_s"]
+    assert trial["correctness"]["expected_records"] + trial["correctness"]["dead_letters"]["expected"] == sent
+
+
 def test_an_outage_shows_in_its_times(chaos: Outcome) -> None:
     fault = _fault(chaos, "engine-kill")
     assert fault["detect_s"] is not None, fault

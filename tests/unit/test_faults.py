@@ -3,15 +3,17 @@
 import itertools
 import re
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from harness.chaos import USUAL, ChaosOptions, check_names, plan_of
+from harness.chaos import USUAL, ChaosOptions, _refuse_open_ramp, check_names, plan_of
 from harness.engines import find_engines
 from harness.errors import UsageError
 from harness.faults import (
     BY_NAME,
+    CALM_BEFORE_S,
     FAULTS,
     GENERATOR,
     KAFKA_PROXY,
@@ -22,11 +24,13 @@ from harness.faults import (
     make_plan,
     needs,
     program_below,
+    put_off,
     send,
     trial_s,
 )
 from harness.outcomes import verdict_of
 from harness.processes import start_process, wait_until
+from harness.scenario import Scenario
 from harness.trial import Injected
 from tests.deadlines import DEADLINE_S
 
@@ -50,13 +54,22 @@ def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
 
 
 def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
-    chosen = ChaosOptions(["engine-jvm-kill", "engine-kill", "task-kill"], seed=1, per_trial=4)
+    chosen = ChaosOptions(["engine-jvm-kill", "engine-kill", "task-kill"], seed=1, per_trial=4, recover_within_s=120)
     plan = plan_of(chosen, find_engines(["flink", "spark", "baseline"]))
     assert {each.fault: each.not_for for each in plan} == {
         "engine-jvm-kill": ["baseline"],
         "engine-kill": [],
         "task-kill": ["baseline"],
     }
+
+
+@pytest.mark.parametrize(("ramp", "is_refused"), [({}, True), ({"duration_s": 20}, False)])
+def test_a_ramp_up_to_an_end_that_is_not_known_beforehand_is_refused(ramp: dict[str, int], is_refused: bool) -> None:
+    scenario = Scenario.model_validate(
+        {"name": "x", "profile": [{"kind": "ramp", "from_factor": 1, "to_factor": 3, **ramp}]}
+    )
+    with pytest.raises(UsageError, match="ramp") if is_refused else nullcontext():
+        _refuse_open_ramp(scenario)
 
 
 def test_a_fault_that_did_nothing_was_not_survived() -> None:
@@ -93,11 +106,29 @@ def test_every_fault_is_planned_once_in_trials_of_the_wanted_size() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_each_fault_has_its_time_to_recover_before_the_next(seed: int) -> None:
+def test_the_load_is_planned_long_enough_for_every_fault_to_be_waited_for(seed: int) -> None:
     for planned in make_plan(seed, NAMES, 4):
-        for one, other in itertools.pairwise(planned):
-            assert other.at_s >= one.healed_s + BY_NAME[one.fault].recovery_s
-        assert trial_s(planned) >= planned[-1].healed_s + BY_NAME[planned[-1].fault].recovery_s
+        late = planned
+        for number, one in enumerate(planned[:-1]):
+            gap_s = planned[number + 1].at_s - one.healed_s
+            assert gap_s >= CALM_BEFORE_S - 1e-9
+            late = put_off(late, number + 1, late[number].healed_s + 120 + gap_s)
+        assert trial_s(planned, 120) >= late[-1].healed_s + 120
+
+
+def test_a_fault_that_is_put_off_puts_off_those_after_it_and_lasts_as_long() -> None:
+    planned = [Planned("engine-kill", 5, 2), Planned("redis-stop", 12, 4), Planned("kafka-kill", 21, 2)]
+    assert put_off(planned, 1, 20.5) == [
+        planned[0],
+        Planned("redis-stop", 20.5, 4),
+        Planned("kafka-kill", 29.5, 2),
+    ]
+    assert put_off(planned, 1, 11) == planned
+
+
+def test_a_fault_that_needs_the_archive_has_a_trial_of_its_own() -> None:
+    plan = make_plan(1, ["engine-kill", "s3-kill", "redis-lost"], 4)
+    assert [sorted(each.fault for each in planned) for planned in plan] == [["engine-kill", "redis-lost"], ["s3-kill"]]
 
 
 def test_the_usual_faults_are_known() -> None:

@@ -6,8 +6,12 @@ import pytest
 from engines.contract.aggregate import Cell
 from harness.outcomes import owner, wrong_cells
 from harness.resilience import (
+    COMMON_BAND_S,
     Band,
     Course,
+    beyond_share,
+    common_band,
+    excess_lag_record_s,
     normal_band,
     time_to_detect_s,
     time_to_recover_s,
@@ -69,6 +73,58 @@ def test_no_recovery_before_the_next_fault_is_none() -> None:
     found = course(stuck_from_s=5, stuck_to_s=9, back_s=9)
     assert time_to_recover_s(found, BAND, 7.0, 11.5) is None
     assert time_to_recover_s(found, BAND, 7.0, 12.1) is not None
+
+
+def outage(usual_lag_s: float) -> Course:
+    """100 records a second for 60 s; nothing is visible from 20 to 30 s, what was due is caught up at 200 a second.
+
+    Otherwise records are visible `usual_lag_s` after they were due.
+    """
+    ends_s = np.arange(1, 601) * 0.1
+    usual = np.maximum(100 * (ends_s - usual_lag_s), 0)
+    stuck_at = 100 * (20 - usual_lag_s)
+    visible = np.where(ends_s <= 20, usual, np.minimum(np.maximum(stuck_at, stuck_at + 200 * (ends_s - 30)), usual))
+    oldest_ms = 1000 * (ends_s - visible / 100)
+    p99_ms = {second: float(oldest_ms[second * 10 : second * 10 + 10].max()) for second in (*range(20), *range(30, 60))}
+    return Course(0.0, np.rint(100 * ends_s).astype(np.int64), np.rint(visible).astype(np.int64), p99_ms)
+
+
+def _recovery_s(found: Course, band: Band) -> float:
+    recover_s = time_to_recover_s(found, band, 30.0, 60)
+    assert recover_s is not None
+    return recover_s
+
+
+def test_of_one_outage_the_slow_engine_recovers_no_sooner_by_the_common_band() -> None:
+    fast, slow = outage(0.1), outage(2.5)
+    own = [_recovery_s(each, normal_band(outage(lag_s), 18)) for each, lag_s in ((fast, 0.1), (slow, 2.5))]
+    assert own[1] < own[0], "by its own band, it would"
+    assert _recovery_s(slow, common_band(slow)) >= _recovery_s(fast, common_band(fast)) > 0
+
+
+def test_the_common_band_is_a_lag_of_so_many_seconds_of_load_whatever_the_rate() -> None:
+    rates = np.repeat([10, 30], 100)  # records a step: another rate from the tenth second on
+    found = Course(0.0, np.cumsum(rates), np.zeros(200, dtype=np.int64), {})
+    band = common_band(found)
+    assert isinstance(band.lag_records, np.ndarray)
+    steps = round(COMMON_BAND_S * 10)
+    assert band.lag_records[[99, 199]].tolist() == [10 * steps, 30 * steps]
+    assert band.p99_ms == COMMON_BAND_S * 1000
+
+
+def test_the_excess_lag_is_the_area_above_the_band() -> None:
+    lag = np.concatenate([np.zeros(50), np.full(20, 130), np.full(30, 40)]).astype(np.int64)
+    due = 100 + 10 * np.arange(1, 101)
+    found = Course(0.0, due, due - lag, {})
+    assert excess_lag_record_s(found, BAND, 5.0, 7.0) == pytest.approx(100 * 2.0)
+    assert excess_lag_record_s(found, BAND, 5.0, 10.0) == pytest.approx(100 * 2.0 + 10 * 3.0)
+    assert excess_lag_record_s(found, BAND, 6.0, 7.0) == pytest.approx(100 * 1.0)
+    assert excess_lag_record_s(CALM, BAND, 5.0, 28.0) == 0
+
+
+def test_how_long_an_engine_is_beyond_the_common_band_without_a_fault() -> None:
+    assert beyond_share(outage(0.1), common_band(outage(0.1)), 20) == 0
+    assert beyond_share(outage(3.5), common_band(outage(3.5)), 20) == pytest.approx(1, abs=0.2)
 
 
 def test_staleness_is_the_longest_time_without_a_new_record() -> None:

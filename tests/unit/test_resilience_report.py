@@ -31,6 +31,9 @@ def make_fault(fault: str, **changes: object) -> FaultOutcome:
         "healed_s": 7.5,
         "detect_s": 0.4,
         "recover_s": 3.2,
+        "recovered": True,
+        "common_recover_s": 2.1,
+        "excess_lag_record_s": 12_345.0,
         "worst_staleness_s": 4.1,
         "lost_records": 0,
         "surplus_records": 0,
@@ -51,6 +54,9 @@ def make_chaos() -> Result:
             lost_records=2,
             wrong_cells=[wrong],
             recover_s=None,
+            recovered=False,
+            common_recover_s=None,
+            excess_lag_record_s=None,
             started_s=30.0,
             healed_s=32.0,
         ),
@@ -62,6 +68,9 @@ def make_chaos() -> Result:
             healed_s=None,
             detect_s=None,
             recover_s=None,
+            recovered=None,
+            common_recover_s=None,
+            excess_lag_record_s=None,
             worst_staleness_s=None,
             lost_records=None,
             surplus_records=None,
@@ -91,9 +100,9 @@ def test_every_fault_has_a_row_with_its_times() -> None:
     section = resilience_section(make_chaos())
     assert section
     rows = {row[0]: row[1:] for row in section.tables[0].rows}
-    assert rows["engine-kill"] == ("flink", "pass", "0", "0", "0.4", "3.2", "4.1", "engine")
-    assert rows["redis-lost"][2:6] == ("2", "0", "0.4", "not in time")
-    assert rows["kafka-kill"][2:7] == ("not measured",) * 5
+    assert rows["engine-kill"] == ("flink", "pass", "0", "0", "0.4", "2.1", "12,345", "3.2", "4.1", "engine")
+    assert rows["redis-lost"][2:8] == ("2", "0", "0.4", "not in time", "not in time", "not in time")
+    assert rows["kafka-kill"][2:9] == ("not measured",) * 7
 
 
 def test_a_fault_that_is_not_for_an_engine_is_told_and_warns_of_nothing() -> None:
@@ -103,9 +112,35 @@ def test_a_fault_that_is_not_for_an_engine_is_told_and_warns_of_nothing() -> Non
     found.resilience.faults.append(outcome)
     section = resilience_section(found)
     assert section
-    assert section.tables[0].rows[-1] == ("engine-jvm-kill", "baseline", "not applicable", *["-"] * 6)
+    assert section.tables[0].rows[-1] == ("engine-jvm-kill", "baseline", "not applicable", *["-"] * 8)
     assert "baseline, engine-jvm-kill: not applicable: it has no JVM." in section.notes
     assert not any("jvm-kill" in line for line in section.warnings)
+
+
+def test_a_result_from_before_the_common_band_shows_its_own_band_only() -> None:
+    found = make_chaos()
+    assert found.resilience
+    new = {"recovered", "common_recover_s", "excess_lag_record_s", "beyond_common_band_share"}
+    told = found.model_dump()
+    del told["resilience"]["common_band_s"], told["resilience"]["recover_within_s"]
+    for each in (*told["resilience"]["faults"], *told["resilience"]["controls"]):
+        for name in new & each.keys():
+            del each[name]
+    section = resilience_section(Result.model_validate(told))
+    assert section
+    assert section.tables[0].rows[0][6:9] == ("not measured", "not measured", "3.2")
+    assert section.tables[1].rows[0][-1] == "not measured"
+    assert not any("ommon band:" in note or "waited" in note for note in section.notes)
+
+
+def test_how_long_each_fault_waited_is_told_with_the_common_band() -> None:
+    found = make_chaos()
+    assert found.resilience
+    changed = found.resilience.model_copy(update={"common_band_s": 3.0, "recover_within_s": 120})
+    section = resilience_section(found.model_copy(update={"resilience": changed}))
+    assert section
+    assert any("were due in the last 3 s" in note for note in section.notes)
+    assert any("at most 120 s" in note for note in section.notes)
 
 
 def test_lost_records_are_named() -> None:
