@@ -147,22 +147,44 @@ def emission(
     """
     spec = scenario.workload()
     first_ms = (spec.epoch_s + spec.warmup_s) * 1000
-    seen = measured.get("seen", {})
-    found: list[tuple[Answer, int, int]] = [
-        (answer, *seen[name])
-        for key, answer in expected.due.items()
-        if answer.last_ms >= first_ms and (name := key.decode("ascii")) in seen
-    ]
+    found = [each for each in _seen(expected, measured) if each[0].last_ms >= first_ms]
     if not found:
         return None
-    event_ms = np.array([(answer.last_ms, answer.settled_ms) for answer, _, _ in found], dtype=np.int64)
+    last_ms = np.array([answer.last_ms for answer, _, _ in found], dtype=np.int64)
     visible_ns = np.array([visible_ms for _, visible_ms, _ in found], dtype=np.int64) * 1_000_000
-    due_ns = anchor_ns + (event_ms - spec.epoch_s * 1000) * 1_000_000
     return Emission(
-        freshness_ms=_spread(visible_ns - due_ns[:, 0]),
-        delay_ms=_spread(visible_ns - due_ns[:, 1] - scenario.allowed_lateness_ms * 1_000_000),
+        freshness_ms=_spread(visible_ns - anchor_ns - (last_ms - spec.epoch_s * 1000) * 1_000_000),
+        delay_ms=_spread(visible_ns - anchor_ns - _closed_ns(scenario, found)),
         revised=sum(changes > 1 for _, _, changes in found),
     )
+
+
+def delay_means_ms(
+    scenario: Scenario, expected: ExpectedAnswers, measured: Mapping[str, Any], anchor_ns: int, slot_s: int
+) -> dict[int, float]:
+    """The mean emission delay by the slot in which answers could be closed; slot 0 starts the measured time."""
+    found = _seen(expected, measured)
+    if not found:
+        return {}
+    closed_ns = _closed_ns(scenario, found)
+    visible_ns = np.array([visible_ms for _, visible_ms, _ in found], dtype=np.int64) * 1_000_000
+    slots = (closed_ns // 1_000_000_000 - scenario.workload().warmup_s) // slot_s
+    delays_ms = (visible_ns - anchor_ns - closed_ns) / 1e6
+    return {slot: float(delays_ms[slots == slot].mean()) for slot in np.unique(slots).tolist()}
+
+
+def _seen(expected: ExpectedAnswers, measured: Mapping[str, Any]) -> list[tuple[Answer, int, int]]:
+    """Each answer that had to be given and was seen, when that was, in milliseconds, and how often it changed."""
+    seen = measured.get("seen", {})
+    return [(answer, *seen[name]) for key, answer in expected.due.items() if (name := key.decode("ascii")) in seen]
+
+
+def _closed_ns(scenario: Scenario, found: list[tuple[Answer, int, int]]) -> NDArray[np.int64]:
+    """When the record was due whose event time let the watermark close each answer, after the start of the load."""
+    settled_ms = np.array([answer.settled_ms for answer, _, _ in found], dtype=np.int64)
+    since_start_ms = settled_ms - scenario.workload().epoch_s * 1000 + scenario.allowed_lateness_ms
+    found_ns: NDArray[np.int64] = since_start_ms * 1_000_000
+    return found_ns
 
 
 def _spread(durations_ns: NDArray[np.int64]) -> Spread:

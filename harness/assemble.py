@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.answers import compare_answers, emission, judge_answers
+from harness.answers import compare_answers, delay_means_ms, emission, judge_answers
 from harness.disturbance import disturbance_text, disturbed_share
+from harness.headline import CLOCK_RESOLUTION_MS
 from harness.histogram import Durations, encode, quantiles_ms
 from harness.path import bottlenecks
 from harness.result import (
@@ -24,13 +26,14 @@ from harness.result import (
 )
 from harness.scenario import Scenario
 from harness.statistics import steady_from
-from harness.steady import has_settled
+from harness.steady import change_over, start_had_settled, trial_had_settled
 from harness.trial import Trial
 from harness.truth import TrialTruth, certain_counts
 from harness.verifier import compare, judge
 from harness.warmth import warmth_of
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
+from workloads.sample import slot_length_s
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
 
@@ -57,7 +60,7 @@ def trial_result(
         reasons=reasons,
         startup_s=trial.startup_s,
         drain_s=trial.drain_s,
-        steady=_steady(trial, workload),
+        steady=_steady(trial, workload, scenario, expected),
         warmth=_warmth(trial, scenario, workload),
         correctness=correctness,
         answers=answers,
@@ -175,23 +178,48 @@ def _path_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
         yield from bottlenecks(trial.delays, trial.readings, bound_ms, scenario.workload().duration_s)
 
 
-def _steady(trial: Trial, workload: Workload) -> SteadyState | None:
-    """Whether latency had settled by the end of the warm-up, by the mean latency of each slot before the load changes.
+def _steady(trial: Trial, workload: Workload, scenario: Scenario, expected: ExpectedCounts) -> SteadyState | None:
+    """Whether the engine had settled by the end of the warm-up, by the slots before the load changes.
 
     What a surge or another rate does to latency says nothing of the warm-up.
     """
-    if not trial.measured.get("slot_means_ms"):
+    # The probe's are those of the planned time, which a load that ended early did not take up.
+    slot_s = trial.measured.get("slot_s", slot_length_s(workload.specification.duration_s))
+    found_ms = _slot_means_ms(trial, scenario, expected, slot_s)
+    if not found_ms:
         return None
-    spec = workload.specification
-    slot_s = trial.measured["slot_s"]  # of the planned time, which a load that ended early did not take up
-    warmup_slots = -(-spec.warmup_s // slot_s)
+    warmup_slots = -(-workload.specification.warmup_s // slot_s)
     means_ms = np.full(warmup_slots + workload.quiet_s // slot_s, np.nan)
-    for slot, mean_ms in trial.measured["slot_means_ms"].items():
-        if int(slot) + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
-            means_ms[int(slot) + warmup_slots] = mean_ms
-    settled = has_settled(means_ms, warmup_slots)
-    first = steady_from(means_ms)
-    return SteadyState(settled=settled, settled_from_s=None if first is None else (first - warmup_slots) * slot_s)
+    for slot, mean_ms in found_ms.items():
+        if 0 <= slot + warmup_slots < len(means_ms):  # the measured time's last slot may be a shorter one
+            means_ms[slot + warmup_slots] = mean_ms
+    start, first = start_had_settled(means_ms, warmup_slots), steady_from(means_ms)
+    tolerated_share = scenario.limits.change_share
+    latency = change_over(means_ms[warmup_slots:], tolerated_share, CLOCK_RESOLUTION_MS)
+    cpu = change_over(_cpu_cores(trial, workload), tolerated_share)
+    return SteadyState(
+        settled=trial_had_settled(start, [latency] if trial.cost_unknown else [latency, cpu]),
+        settled_from_s=None if first is None else (first - warmup_slots) * slot_s,
+        start_settled=start,
+        latency=latency,
+        cpu=cpu,
+    )
+
+
+def _slot_means_ms(trial: Trial, scenario: Scenario, expected: ExpectedCounts, slot_s: int) -> dict[int, float]:
+    """The mean latency of each slot; of another query than counts, the mean emission delay."""
+    if expected.answers:
+        return delay_means_ms(scenario, expected.answers, trial.measured, trial.anchor_ns, slot_s)
+    return {int(slot): mean_ms for slot, mean_ms in trial.measured.get("slot_means_ms", {}).items()}
+
+
+def _cpu_cores(trial: Trial, workload: Workload) -> NDArray[np.float64]:
+    """The engine's CPU-seconds in each second of the measured time before the load changes, shape (seconds,)."""
+    readings = trial.engine_readings
+    if trial.cost_unknown or not readings.t_s:
+        return np.array([])
+    ends_s = np.arange(workload.quiet_s + 1, dtype=np.float64)
+    return np.diff(np.interp(ends_s, readings.t_s, [usage.cpu_s for usage in readings.usages]))
 
 
 def _warmth(trial: Trial, scenario: Scenario, workload: Workload) -> Warmth | None:

@@ -20,6 +20,7 @@ from harness.headline import (
 )
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
+from harness.steady import why_unsettled
 
 CONFIDENCE = 0.95
 TOO_FEW_TRIALS = "too few trials for an interval"
@@ -115,10 +116,8 @@ def _still_starting(engine: EngineResult) -> str:
     """Whether what was measured of an engine is, in part, its start."""
     if cold := cold_trials(engine):
         return f"{engine.name} was not warm in {len(cold)} of {len(engine.trials)} trials"
-    unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
-    if unsettled * 2 > len(engine.trials):
-        return f"{engine.name} reached no steady state in {unsettled} of {len(engine.trials)} trials"
-    return ""
+    unsettled = why_unsettled(engine.trials)
+    return f"{engine.name} {unsettled}" if unsettled else ""
 
 
 def _dearer_elsewhere(a: EngineResult, b: EngineResult, ratio: Interval, confidence: float) -> str:

@@ -290,11 +290,24 @@ class Sample(ResultPart):
     foreign_cores: float | None = None
 
 
-class SteadyState(ResultPart):
-    """Whether latency had settled by the end of the warm-up (MSER). Nothing of the measured time is ever left out."""
+class Change(ResultPart):
+    """By what factor a figure changed over the measured time (as long as the load is constant): 1 is no change."""
 
-    settled: bool | None = Field(description="null if the trial was too short to tell")
-    settled_from_s: int | None = Field(description="where it settled; 0 is the start of the measured time")
+    factor: float = Field(description="from its start to its end, by a line through the logarithms (Theil, Sen)")
+    low: float | None = Field(description="the factor's 80 % interval, by this trial alone; null if it is too short")
+    high: float | None
+    tolerated_share: float = Field(description="a change up to this is none")
+    certain_share: float = Field(description="what the interval must keep within, for there to be none")
+
+
+class SteadyState(ResultPart):
+    """Whether the engine had settled by the end of the warm-up. Nothing of the measured time is ever left out."""
+
+    settled: bool | None = Field(description="in latency and CPU time, by this trial alone; null if it cannot tell")
+    settled_from_s: int | None = Field(description="where latency settled (MSER); 0 starts the measured time")
+    start_settled: bool | None = Field(None, description="whether what came before that had no effect on the mean")
+    latency: Change | None = Field(None, description="of the mean latency, or of the emission delay of answers")
+    cpu: Change | None = Field(None, description="of the engine's CPU time per second; null if out of reach")
 
 
 class Warmth(ResultPart):

@@ -66,7 +66,7 @@ _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.low
 
 
 class Limits(Section):
-    """Bounds on a trial. Past those on error, step, host and delay, the run is invalid; the others bound waiting."""
+    """Bounds on a trial. Past error, step, `host_share` and delay, the run is invalid; see each for the others."""
 
     schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
     clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
@@ -78,6 +78,9 @@ class Limits(Section):
         0.1,
         gt=0,
         description="of an engine's JVMs at the end of the warm-up: not warm beyond it, unless they never rest",
+    )
+    change_share: float = Field(
+        0.05, gt=0, description="of latency or CPU time over the measured time: beyond it, not settled, and no winner"
     )
     path_delay_ms: float = Field(500.0, gt=0, description="of Redis writer and probe, for a tenth of the measured time")
     engine_ready_s: float = Field(120.0, gt=0)

@@ -15,6 +15,7 @@ from harness.hop_price import route_of
 from harness.result import (
     Answers,
     Approximation,
+    Change,
     Correctness,
     Cost,
     DeadLetters,
@@ -24,10 +25,13 @@ from harness.result import (
     Latency,
     Result,
     Spread,
+    SteadyState,
     Throughput,
     TrialResult,
     Verdict,
 )
+from harness.statistics import MIN_TRIALS
+from harness.steady import change_text, interval_of, why_unsettled
 from reports.winner import compared, short_note, winner_sentences
 
 NOT_MEASURED = "not measured"
@@ -41,6 +45,7 @@ HOW_TO_HAVE_A_BASELINE = (
 NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no interval."
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
 NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
+TOO_FEW_TRIALS = "too few trials to tell"
 NOT_CALIBRATED = "not calibrated: run ringbench calibrate"
 EXACT = "exact"
 NO_JVM_LOG = "no JVM log"
@@ -260,14 +265,35 @@ def _host(engine: EngineResult) -> str:
 
 
 def _unsettled(result: Result) -> list[str]:
-    """The engines whose latency had not settled when the measured time began."""
-    notes = []
-    for engine in result.engines:
-        unsettled = sum(trial.steady is not None and trial.steady.settled is False for trial in engine.trials)
-        if unsettled:
-            of = f"{unsettled} of {len(engine.trials)} trial{'s' * (len(engine.trials) > 1)}"
-            notes.append(f"{engine.name}: latency had not settled by the end of the warm-up in {of}")
-    return notes
+    """The engines that had not settled when the measured time began, or of which nobody can tell."""
+    return [f"{engine.name}: {why}" for engine in result.engines for why in _why_unsettled(engine.trials)]
+
+
+def _why_unsettled(trials: list[TrialResult]) -> list[str]:
+    """By all trials together, where they are enough for that; else by each, as in results of before that was done."""
+    if len(trials) >= MIN_TRIALS and any(trial.steady and trial.steady.latency for trial in trials):
+        reason = why_unsettled(trials)
+        return [reason] if reason else []
+    settled = [trial.steady.settled for trial in trials if trial.steady]
+    of = f"of {len(trials)} trial{'s' * (len(trials) > 1)}"
+    texts = {
+        False: "latency or CPU time had not settled by the end of the warm-up",
+        None: "nobody can tell whether it had settled by the end of the warm-up",
+    }
+    return [f"{text} in {settled.count(found)} {of}" for found, text in texts.items() if found in settled]
+
+
+def change_of(trials: list[TrialResult], of: Callable[[SteadyState], Change | None]) -> str:
+    """By how much latency or CPU time changed over the measured time, in percent, with its interval where there is one.
+
+    Of several trials, by all of them together, if there are enough for an interval.
+    """
+    found = [change for trial in trials if trial.steady and (change := of(trial.steady))]
+    if not found or len(found) < len(trials):
+        return NOT_MEASURED
+    if interval := interval_of(found):
+        return change_text(interval)
+    return f"{found[0].factor - 1:+.0%}" if len(found) == 1 else TOO_FEW_TRIALS
 
 
 def cost_notes(result: Result) -> list[str]:
@@ -550,6 +576,8 @@ _AROUND: list[tuple[str, Show]] = [
 _COURSE: list[tuple[str, Show]] = [
     ("warm: compilers' cores at the end of the warm-up / later", _warm),
     ("start-up, s", _part(lambda engine: engine.startup_s, lambda value: f"{value:.1f}")),
+    ("latency over the measured time", lambda engine: change_of(engine.trials, lambda each: each.latency)),
+    ("CPU per second over the measured time", lambda engine: change_of(engine.trials, lambda each: each.cpu)),
     ("drain, s", _part(lambda engine: engine.drain_s, lambda value: f"{value:.1f}")),
     ("generator's schedule error p99, ms", _generator(lambda part: decimal(part.schedule_error_ms_p99))),
     ("generator's schedule error max, ms", _generator(lambda part: decimal(part.schedule_error_ms_max))),

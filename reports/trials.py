@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.result import EngineResult, Result, SteadyState, TrialResult, Warmth
-from reports.summary import NOT_MEASURED, NOTHING_COMPILED, decimal, milliseconds
+from reports.summary import NOT_MEASURED, NOTHING_COMPILED, change_of, decimal, milliseconds
 from reports.tables import Section, Table
 
 COLUMNS = (
@@ -16,6 +16,8 @@ COLUMNS = (
     "CPU-s per million",
     "warm",
     "settled",
+    "latency, change",
+    "CPU, change",
     "clock step, ms",
 )
 
@@ -28,10 +30,11 @@ def trials_section(result: Result) -> Section | None:
     rows = tuple(_row(*each) for each in sorted(trials, key=lambda each: each[1].number))
     caption = (
         "Trials in their order; in each block, every engine has one. Warm: whether the compilers of its JVMs had done "
-        "their work by the end of the warm-up. Settled: whether latency was steady by then (MSER). Clock step: how far "
-        "the wall clock moved against the monotonic clock."
+        "their work by the end of the warm-up. Settled: whether latency and CPU time per second "
+        "were steady from the end of the warm-up on, by this trial alone. Change: over the measured time, with its "
+        "80 % interval. Clock step: how far the wall clock moved against the monotonic clock."
     )
-    return Section("Trials", "trials", (Table(caption, COLUMNS, rows, words=frozenset({0, 2, 3, 7, 8})),))
+    return Section("Trials", "trials", (Table(caption, COLUMNS, rows, words=frozenset({0, 2, 3, 7, 8, 9, 10})),))
 
 
 def _row(engine: EngineResult, trial: TrialResult) -> tuple[str, ...]:
@@ -46,6 +49,8 @@ def _row(engine: EngineResult, trial: TrialResult) -> tuple[str, ...]:
         decimal(cost.cpu_s_per_million_records) if cost else NOT_MEASURED,
         _warm(trial.warmth),
         _settled(trial.steady),
+        change_of([trial], lambda each: each.latency),
+        change_of([trial], lambda each: each.cpu),
         # Processes are read from the start of the load on, and so is the clock.
         NOT_MEASURED if trial.clock_step_ms is None else f"{trial.clock_step_ms:.2f}",
     )
@@ -61,5 +66,5 @@ def _settled(steady: SteadyState | None) -> str:
     if steady is None:
         return NOT_MEASURED
     if steady.settled is None:
-        return "too short to tell"
+        return "cannot tell"
     return "yes" if steady.settled else "no"

@@ -52,6 +52,8 @@ SMALL: dict[str, Any] = {
         "settle_s": 0.5,
         # Tests run side by side.
         "host_marked_share": 2.0,
+        # Seconds say nothing of trends.
+        "change_share": 10.0,
         "host_share": 2.0,
     },
 }

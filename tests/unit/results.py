@@ -16,6 +16,7 @@ from harness.pool import pool
 from harness.result import (
     CalibrationSummary,
     CellExample,
+    Change,
     Correctness,
     Cost,
     DeadLetters,
@@ -157,6 +158,15 @@ def make_waterfall(samples_ms: Sequence[float], seed: int = 1, *, is_direct: boo
     return found
 
 
+def make_steady(latency: float = 1.01, cpu: float = 0.99) -> SteadyState:
+    """Of a trial whose latency and CPU time changed by these factors, as far as two percent can be told."""
+    changes = [
+        Change(factor=factor, low=factor / 1.02, high=factor * 1.02, tolerated_share=0.05, certain_share=0.25)
+        for factor in (latency, cpu)
+    ]
+    return SteadyState(settled=True, settled_from_s=-8, start_settled=True, latency=changes[0], cpu=changes[1])
+
+
 def make_trial(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1, number: int = 1) -> TrialResult:
     """A trial that passed, with log-normal latencies about `median_ms`, in the block of its number."""
     dice = random.Random(f"{name} {seed} {number}")
@@ -170,7 +180,7 @@ def make_trial(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1
         reasons=[],
         startup_s=median_ms / 30,
         drain_s=median_ms / 400,
-        steady=SteadyState(settled=True, settled_from_s=-8),
+        steady=make_steady(),
         clock_step_ms=abs(dice.gauss(0, 0.05)),
         correctness=make_correctness(),
         latency_ms=make_latency(samples_ms),

@@ -12,7 +12,7 @@ import pytest
 
 from engines.contract.queries import COUNTS, HLL_STANDARD_ERROR, QUERIES
 from engines.contract.record import PATTERNS
-from harness.answers import compare_answers, emission, judge_answers, refuse_untested, truth_of
+from harness.answers import compare_answers, delay_means_ms, emission, judge_answers, refuse_untested, truth_of
 from harness.engines import check_query
 from harness.errors import ConfigurationError, UsageError
 from harness.pool import pool
@@ -311,7 +311,11 @@ def test_emission_is_measured_from_the_last_record_and_from_when_the_watermark_c
     assert found.delay_ms.mean == 7
     assert found.freshness_ms.mean == 200 + scenario.allowed_lateness_ms + 7
     assert found.revised == 1
+    slots = delay_means_ms(scenario, expected, {"seen": seen}, anchor_ms * 1_000_000, slot_s=2)
+    closed_s = scenario.allowed_lateness_ms // 1000
+    assert slots == {closed_s // 2: -1000 - scenario.allowed_lateness_ms + 9000, (10 + closed_s - 1) // 2: 7}
     assert emission(scenario, expected, {"seen": {}}, 0) is None
+    assert delay_means_ms(scenario, expected, {"seen": {}}, 0, slot_s=1) == {}
 
 
 def test_the_probe_notes_when_an_answer_was_last_another(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every condition that makes a run invalid does; what was not measured is null, never 0."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -189,14 +190,25 @@ def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clo
     assert _result(trial, TRUTH).verdict is Verdict.FAIL
 
 
-LONG = SCENARIO.model_copy(update={"warmup_s": 5, "duration_s": 40})
+LONG = SCENARIO.model_copy(update={"warmup_s": 5, "duration_s": 60})
 
 
-def _settling(means_ms: dict[int, float], scenario: Scenario = LONG) -> TrialResult:
-    trial, found_ms = _trial(), {slot: means_ms.get(slot, 2.0 + slot % 3) for slot in range(-5, 40)}
-    measured = Durations(tolerance_us=1000)
-    for slot in range(40):
+def _settling(
+    means_ms: dict[int, float],
+    scenario: Scenario = LONG,
+    cores: Callable[[float], float] = lambda _: 0.4,
+    **changes: Any,
+) -> TrialResult:
+    """A trial with these mean latencies and CPU cores in its seconds; latency is 2 to 4 ms in all others."""
+    trial, found_ms = _trial(**changes), {slot: means_ms.get(slot, 2.0 + slot % 3) for slot in range(-5, 60)}
+    measured, readings = Durations(tolerance_us=1000), Readings()
+    for slot in range(60):
         measured.merge(Durations.from_json(_latencies(95, found_ms[slot])))
+    cpu_s = 0.0
+    for at_s in range(-5, 61):
+        readings.add(float(at_s), Usage(cpu_s, 0.0, 1000))
+        cpu_s += cores(at_s)
+    trial.readings["engine"] = readings
     trial.measured |= {"latencies": measured.as_json(), "slot_means_ms": {str(at): ms for at, ms in found_ms.items()}}
     return _result(trial, None, scenario)
 
@@ -208,7 +220,16 @@ def test_a_transient_within_the_warmup_has_settled_and_a_longer_one_has_not() ->
     assert beyond.steady is not None and beyond.steady.settled is False and beyond.steady.settled_from_s == 9
 
 
-@pytest.mark.parametrize(("at_s", "settled"), [(25, True), (10, True), (9, None), (0, None)])
+def test_cpu_time_that_goes_on_falling_has_not_settled_and_what_is_out_of_reach_is_null() -> None:
+    falling = _settling({}, cores=lambda at_s: 0.4 - 0.001 * at_s).steady
+    assert falling is not None and falling.settled is False and falling.cpu and falling.latency
+    assert falling.cpu.factor == pytest.approx(0.34 / 0.4, rel=0.01)
+    assert falling.latency.factor == pytest.approx(1, abs=0.02)
+    unread = _settling({}, cost_unknown="a cluster of your own").steady
+    assert unread is not None and unread.settled is True and unread.cpu is None
+
+
+@pytest.mark.parametrize(("at_s", "settled"), [(45, True), (39, None), (9, None), (0, None)])
 def test_what_a_surge_does_to_latency_is_not_taken_for_a_short_warmup(at_s: int, settled: bool | None) -> None:
     surge = SurgeSection(county="Fresno", at_s=at_s, duration_s=10, factor=3)
     surging = _settling(dict.fromkeys(range(at_s, at_s + 10), 500.0), LONG.model_copy(update={"surges": [surge]}))
@@ -216,17 +237,17 @@ def test_what_a_surge_does_to_latency_is_not_taken_for_a_short_warmup(at_s: int,
     assert surging.latency_ms is not None and surging.latency_ms.max == 500
 
 
-@pytest.mark.parametrize(("at_s", "settled"), [(25, True), (9, None)])
+@pytest.mark.parametrize(("at_s", "settled"), [(45, True), (9, None)])
 def test_what_another_rate_does_to_latency_is_not_either(at_s: int, settled: bool | None) -> None:
     found = Scenario.model_validate(LONG.model_dump() | {"profile": {"kind": "step", "at_s": at_s, "factor": 0.5}})
-    stepped = _settling(dict.fromkeys(range(at_s, 40), 500.0), found)
+    stepped = _settling(dict.fromkeys(range(at_s, 60), 500.0), found)
     assert stepped.steady is not None and stepped.steady.settled is settled
 
 
 def test_a_stall_in_the_measured_time_is_never_left_out_as_not_yet_settled() -> None:
     stalled = _settling({4: 1000.0, 5: 1500.0, 6: 900.0})
     assert stalled.latency_ms is not None
-    assert stalled.latency_ms.count == 40 * 95
+    assert stalled.latency_ms.count == 60 * 95
     assert stalled.latency_ms.max == 1500
     assert stalled.latency_ms.p99 == pytest.approx(1500, rel=1e-2)
 

@@ -1,5 +1,6 @@
 """Winners are named where engines differ, hardly ever where they do not, never where something speaks against it."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 from harness.comparison import INTERVAL_HOLDS_ONE, TOO_FEW_TRIALS, compare_engines
 from harness.headline import HEADLINES, figures
 from harness.pool import pool
-from harness.result import Cost, EngineResult, ProcessCost, Ratio, SteadyState, TrialResult, Verdict
+from harness.result import Cost, EngineResult, ProcessCost, Ratio, TrialResult, Verdict
 from harness.run import plan
 from reports.winner import _sentence
-from tests.unit.results import make_engine, make_latency
+from tests.unit.results import make_engine, make_latency, make_steady
 
 LATENCY = make_latency([10.0, 20.0])
 NOTHING = {"correctness": None, "throughput_records_per_s": None, "generator": None, "startup_s": None, "drain_s": None}
@@ -20,7 +21,7 @@ TEMPLATE = TrialResult(
     block=1,
     verdict=Verdict.PASS,
     reasons=[],
-    steady=SteadyState(settled=True, settled_from_s=0),
+    steady=make_steady(),
     latency_ms=LATENCY,
     cost=None,
     clock_step_ms=0.0,
@@ -106,9 +107,40 @@ def test_a_wrong_answer_never_wins() -> None:
 def test_an_engine_that_mostly_did_not_settle_does_not_win_or_lose() -> None:
     engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
     for trial in engines[1].trials[:4]:
-        trial.steady = SteadyState(settled=False, settled_from_s=None)
+        trial.steady = make_steady().model_copy(update={"start_settled": False})
     for ratio in compare_engines(engines).ratios:
         assert ratio.winner is None and "no steady state in 4 of 6" in ratio.why_not
+
+
+@pytest.mark.parametrize("part", ["latency", "cpu"])
+@pytest.mark.parametrize(
+    ("factor", "spread", "told"),
+    [
+        (0.94, 0.02, "b had not settled: its .* changed by -[567]% .*, and 5% is tolerated"),
+        (1.02, 0.4, "b may not have settled: its .* changed by .*, and more than 25% are not ruled out"),
+        (None, 0.0, "b may not have settled: no trend of its .* could be told"),
+        (1.02, 0.02, ""),
+    ],
+)
+def test_a_change_that_shows_or_that_noise_may_hide_names_no_winner(
+    part: str, factor: float | None, spread: float, told: str
+) -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    noise = np.array([-1.0, 1.0, -0.5, 0.5, 1.2, -1.2])
+    for trial, each in zip(engines[1].trials, noise, strict=True):
+        change = make_steady(latency=(factor or 1) * float(np.exp(spread * each))).latency
+        trial.steady = make_steady().model_copy(update={part: change if factor else None})
+    for ratio in compare_engines(engines).ratios:
+        assert (ratio.winner is None) is bool(told)
+        assert re.fullmatch(told, ratio.why_not)
+
+
+def test_cpu_time_that_is_out_of_reach_does_not_keep_latency_from_having_a_winner() -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    for engine in engines:
+        for trial in engine.trials:
+            trial.cost, trial.steady = None, make_steady().model_copy(update={"cpu": None})
+    assert [ratio.winner for ratio in compare_engines(engines).ratios] == ["a", "a", None]
 
 
 def test_a_difference_within_the_clocks_resolution_is_none() -> None:

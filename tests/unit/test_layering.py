@@ -84,6 +84,8 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "resilience_result",
         "shard_result",
         "soak_result",
+        "statistics",
+        "steady",
     }
     found = {name for _, name in _ours("reports") if not name.startswith(("reports", "engines.contract", "workloads"))}
     assert found <= {f"harness.{name}" for name in allowed}

@@ -40,7 +40,16 @@ from reports.terminal import final_table
 from reports.waterfall import HOPS, pooled_bands, waterfall_section
 from reports.waterfall_figure import draw_waterfall
 from reports.winner import confidence_text, percent_text, ratio_texts
-from tests.unit.results import EPOCH_S, changed, directly, encode, make_correctness, make_engine, make_result
+from tests.unit.results import (
+    EPOCH_S,
+    changed,
+    directly,
+    encode,
+    make_correctness,
+    make_engine,
+    make_result,
+    make_steady,
+)
 
 ATTACK = "<script>alert(1)</script> | [x](http://example.com) [bold]`$x_1$"
 INVALID = "generator: schedule error p99 was 184 ms, above the bound of 20 ms"
@@ -560,22 +569,38 @@ def test_means_of_hops_add_up_in_the_table_and_percentiles_are_not_averaged() ->
 def test_trials_are_listed_in_their_order_if_there_are_several() -> None:
     for page in (html_of(obvious).text, markdown_of(obvious).replace("|", " ")):
         words = " ".join(page.split())
-        assert re.search(r"1 1 flink pass [\d. ]+ no compiler seen yes [\d.]+ 2 1 spark pass", words)
+        told = r"pass [\d. ]+ no compiler seen yes \+1% \(-1% to \+3%\) -1% \(-3% to \+1%\) [\d.]+"
+        assert re.search(rf"1 1 flink {told} 2 1 spark pass", words)
         assert "6 trials per engine, taken together" in words
     assert "Clock step" not in html_of(valid).text
     assert "One trial per engine." in html_of(valid).text and "One trial per engine." in markdown_of(valid)
 
 
-def test_latency_that_had_not_settled_is_told() -> None:
+def test_an_engine_that_had_not_settled_or_may_not_have_is_told() -> None:
     engine = make_engine("flink", 18, trials=3)
     engine.trials[1].steady = SteadyState(settled=False, settled_from_s=None)
     engine.trials[2].steady = SteadyState(settled=None, settled_from_s=None)
     result = make_result(engines=[engine])
-    note = "flink: latency had not settled by the end of the warm-up in 1 of 3 trials"
-    assert note in terminal_of(result)
-    for text in (Page(html_text(result, [])).text, markdown_text(result, [])):
-        assert note in text and "too short to tell" in text
+    notes = [
+        "flink: latency or CPU time had not settled by the end of the warm-up in 1 of 3 trials",
+        "flink: nobody can tell whether it had settled by the end of the warm-up in 1 of 3 trials",
+    ]
+    for text in (terminal_of(result), Page(html_text(result, [])).text, markdown_text(result, [])):
+        assert all(note in text for note in notes)
+    assert "cannot tell" in markdown_text(result, [])
     assert summary.cautions(valid()) == []
+
+
+def test_what_changed_over_the_measured_time_is_told_by_trial_and_by_engine() -> None:
+    engine = make_engine("flink", 18, trials=6)
+    for trial in engine.trials:
+        trial.steady = make_steady(latency=0.7, cpu=1.0)
+    result = make_result(engines=[engine])
+    (note,) = summary.cautions(result)
+    assert note.startswith("flink: had not settled: its latency changed by -30% (-30% to -30%) over the measured time")
+    text = markdown_text(result, [])
+    assert "latency over the measured time | -30% (-30% to -30%)" in text
+    assert "-30% (-31% to -29%) | +0% (-2% to +2%)" in text, "each trial has its own interval"
 
 
 def test_drift_is_warned_of_only_where_it_is_significant() -> None:
