@@ -7,6 +7,7 @@ turn forwards and backwards (A B B A), so that the ratio within a block is free 
 import math
 from itertools import combinations
 
+from harness.bands import why_not_the_engines
 from harness.disturbance import disturbance_text, disturbed_share
 from harness.headline import (
     CLOCK_RESOLUTION_MS,
@@ -109,7 +110,7 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interv
     estimates = [mean.estimate for mean in means if mean]
     if abs(estimates[0] - estimates[1]) <= of.resolution:
         return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
-    return ""
+    return next((why for engine in (a, b) if (why := why_not_the_engines(engine, of.name))), "")
 
 
 def _still_starting(engine: EngineResult) -> str:

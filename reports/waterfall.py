@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from harness.result import EngineResult, Result, Waterfall, WaterfallBand
+from harness.bands import waterfalls, weighted_mean
+from harness.result import EngineResult, Result, Waterfall
 from reports.summary import NOT_MEASURED, integer, is_direct, milliseconds
 from reports.tables import Section, Table
 
@@ -30,46 +28,9 @@ SUM_NOTE = (
 SPREAD_NOTE = "Percentiles of several trials are not averaged: the least and the greatest of the trials are given."
 
 
-@dataclass(frozen=True)
-class Band:
-    """The records of one band of latency, of all trials; the hops' means add up to `latency_ms`."""
-
-    name: str
-    records: int
-    latency_ms: float
-    hops_ms: dict[str, float]
-
-
 def hops_of(result: Result) -> dict[str, str]:
     """The hops of a result's records, and what each is."""
     return DIRECT_HOPS if is_direct(result) else HOPS
-
-
-def pooled_bands(engine: EngineResult) -> list[Band]:
-    """The bands of an engine: the means of its trials, weighted by records; none if no trial has any."""
-    found = waterfalls(engine)
-    names = list(dict.fromkeys(band.name for each in found for band in each.bands))
-    return [_pooled(name, [band for each in found for band in each.bands if band.name == name]) for name in names]
-
-
-def waterfalls(engine: EngineResult) -> list[Waterfall]:
-    """Those of the trials that have one."""
-    return [trial.waterfall for trial in engine.trials if trial.waterfall]
-
-
-def _pooled(name: str, bands: list[WaterfallBand]) -> Band:
-    return Band(
-        name,
-        sum(band.records for band in bands),
-        _mean((band.latency_ms, band.records) for band in bands),
-        {hop: _mean((band.hops_ms[hop], band.records) for band in bands) for hop in bands[0].hops_ms},
-    )
-
-
-def _mean(weighted: Iterable[tuple[float, int]]) -> float:
-    """The mean of values with weights."""
-    pairs = list(weighted)
-    return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
 
 
 def waterfall_section(result: Result) -> Section | None:
@@ -97,7 +58,7 @@ def _rows(engine: EngineResult, meanings: dict[str, str]) -> list[tuple[str, ...
     if not found:
         return [(engine.name, *[NOT_MEASURED] * 6)]
     rows = [_row(engine.name, name, meaning, found) for name, meaning in meanings.items()]
-    total_ms = _mean((sum(hop.mean_ms for hop in each.hops), each.records) for each in found)
+    total_ms = weighted_mean((sum(hop.mean_ms for hop in each.hops), each.records) for each in found)
     of = "" if len(found) == len(engine.trials) else f" ({len(found)} of {len(engine.trials)} trials)"
     records = f"{integer(sum(each.records for each in found))} records{of}"
     return [*rows, (engine.name, "all", records, milliseconds(total_ms), "", "", "")]
@@ -109,7 +70,7 @@ def _row(engine: str, name: str, meaning: str, found: list[Waterfall]) -> tuple[
         engine,
         name,
         meaning,
-        milliseconds(_mean((hop.mean_ms, records) for hop, records in hops)),
+        milliseconds(weighted_mean((hop.mean_ms, records) for hop, records in hops)),
         _least_to_greatest([hop.p50_ms for hop, _ in hops]),
         _least_to_greatest([hop.p99_ms for hop, _ in hops]),
         integer(sum(hop.negative_count for hop, _ in hops)),

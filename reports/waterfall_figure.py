@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.bands import Band, pooled_bands
 from harness.result import EngineResult, Result
 from reports.figures import (
     INK,
@@ -17,7 +18,7 @@ from reports.figures import (
     sentence,
 )
 from reports.summary import milliseconds
-from reports.waterfall import Band, hops_of, pooled_bands
+from reports.waterfall import hops_of
 
 #: Of Okabe and Ito's palette, those that are no engine's that comes with Ringbench.
 HOP_COLOURS = {"send": "#000000", "append": "#E69F00", "engine": "#56B4E9", "sink": "#CC79A7"}

@@ -6,13 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from harness.bands import BAND_OF
 from harness.comparison import INTERVAL_HOLDS_ONE, TOO_FEW_TRIALS, compare_engines
 from harness.headline import HEADLINES, figures
+from harness.hops import BANDS
 from harness.pool import pool
-from harness.result import Cost, EngineResult, ProcessCost, Ratio, TrialResult, Verdict
+from harness.result import Cost, EngineResult, ProcessCost, Ratio, TrialResult, Verdict, Waterfall, WaterfallBand
 from harness.run import plan
 from reports.winner import _sentence
-from tests.unit.results import make_engine, make_latency, make_steady
+from tests.unit.results import make_engine, make_latency, make_steady, make_waterfall
 
 LATENCY = make_latency([10.0, 20.0])
 NOTHING = {"correctness": None, "throughput_records_per_s": None, "generator": None, "startup_s": None, "drain_s": None}
@@ -28,7 +30,7 @@ TEMPLATE = TrialResult(
     updates=1,
     count_regressions=0,
     kafka_bytes=None,
-    waterfall=None,
+    waterfall=make_waterfall([20.0 + at / 100 for at in range(500)]),
     **NOTHING,
 )
 
@@ -259,3 +261,53 @@ def test_a_rare_bad_trial_stands_beside_the_winner() -> None:
     (found,) = (ratio for ratio in compare_engines(engines).ratios if ratio.figure == "latency_ms_p99")
     assert (found.winner, found.winners_worst_trial) == ("a", 26.6)
     assert "the worst trial of a: 26.6 ms" in _sentence(found, short=False)
+
+
+def _hops(**share_of_band: dict[str, float]) -> Waterfall:
+    """A waterfall of bands of 100 ms, with these hops in ms in some; in all others, and for the rest, the engine."""
+    others_ms = {name: share_of_band.get(name.split()[0], {}) for name in ("all", "median", "slowest 1 %")}
+    bands = [
+        WaterfallBand(name=name, records=10, latency_ms=100, hops_ms=found | {"engine": 100 - sum(found.values())})
+        for name, found in others_ms.items()
+    ]
+    return Waterfall(records=30, hops=[], bands=bands)
+
+
+@pytest.mark.parametrize("disturbed", [0, 1])
+@pytest.mark.parametrize(
+    ("hops", "withheld"),
+    [
+        (_hops(slowest={"send": 5.0, "append": 8.0, "sink": 50.0}), "latency_ms_p99"),
+        (_hops(median={"send": 5.0, "append": 8.0, "sink": 50.0}), "latency_ms_p50"),
+        (_hops(slowest={"send": 5.0, "append": 9.0, "sink": 11.0}), ""),
+        (_hops(all={"sink": 60.0}), ""),
+    ],
+)
+def test_a_band_of_which_others_have_more_than_a_quarter_names_no_winner(
+    hops: Waterfall, withheld: str, disturbed: int
+) -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    for trial in engines[disturbed].trials:
+        trial.waterfall = hops
+    ratios = {ratio.figure: ratio for ratio in compare_engines(engines).ratios}
+    assert [figure for figure, ratio in ratios.items() if ratio.winner != "a"] == [withheld] * bool(withheld)
+    if withheld:
+        name, band = "ab"[disturbed], {"latency_ms_p99": "slowest 1 %", "latency_ms_p50": "median"}[withheld]
+        assert ratios[withheld].why_not == (
+            f"63% of the latency of {name} (band: {band}) is not the engine's, limit 25%; the most is sink, 50%"
+        )
+
+
+def test_latency_that_was_not_taken_apart_names_no_winner() -> None:
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    for trial in engines[1].trials:
+        trial.waterfall = None
+    ratios = compare_engines(engines).ratios
+    assert [ratio.winner for ratio in ratios] == [None, None, "a"]
+    assert ratios[0].why_not == "the latency of b was not taken apart into hops"
+
+
+def test_every_ranked_figure_of_latency_has_a_band_that_waterfalls_have() -> None:
+    ranked = {of.name for of in HEADLINES if of.ranked and of.name.startswith("latency")}
+    assert ranked <= BAND_OF.keys()
+    assert set(BAND_OF.values()) <= {name for name, _, _ in BANDS}

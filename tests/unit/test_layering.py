@@ -66,6 +66,7 @@ def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports
 
 def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
     allowed = {
+        "bands",
         "disturbance",
         "result",
         "headline",

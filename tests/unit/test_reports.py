@@ -17,6 +17,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from rich.console import Console
 
+from harness.bands import pooled_bands
 from harness.result import Confidence, Cost, Drift, EngineResult, OperatorVolume, Result, SteadyState, Verdict
 from reports import summary
 from reports.comparison import comparison_section
@@ -37,7 +38,7 @@ from reports.flame_graphs import flame_graphs_section
 from reports.pictures import draw_all
 from reports.render import html_text, markdown_text, write_reports
 from reports.terminal import final_table
-from reports.waterfall import HOPS, pooled_bands, waterfall_section
+from reports.waterfall import HOPS, waterfall_section
 from reports.waterfall_figure import draw_waterfall
 from reports.winner import confidence_text, percent_text, ratio_texts
 from tests.unit.results import (
