@@ -18,6 +18,7 @@ from harness.headline import (
     figures,
     headlines_of,
     ratios_to_baseline,
+    worst_of,
 )
 from harness.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult, Verdict
 from harness.statistics import MIN_TRIALS, Interval, adjusted, drift, order_effect, paired_ratio, typical
@@ -81,16 +82,10 @@ def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float, ho
         ratio=_model(ratio),
         winner=winner.name if winner else None,
         why_not=why_not,
-        winners_worst_trial=_worst(winner, of) if winner else None,
+        winners_worst_trial=worst_of(won, of) if winner and (won := figures(winner.trials, of)) else None,
         first_percent=effect.percent if effect else None,
         first_p_value=effect.p_value if effect else None,
     )
-
-
-def _worst(engine: EngineResult, of: Headline) -> float | None:
-    """The figure of an engine's worst trial: of a rare bad one, means say little."""
-    found = figures(engine.trials, of)
-    return (max if of.lower_is_better else min)(found) if found else None
 
 
 def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interval | None) -> str:

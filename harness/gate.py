@@ -11,24 +11,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from statistics import geometric_mean
 from typing import Any
 
 from pydantic import Field
 
 from harness.errors import InvalidRun, UsageError
-from harness.headline import Headline, figures, headline, headlines_of
+from harness.gate_figures import NEW, OLD, Change, Pair, Rule, Status, improvement, judge
+from harness.headline import GATED, Headline, figures, headline, headlines_of
 from harness.hop_price import HopPrice, by_route, route_of
-from harness.result import Confidence, EngineResult, Result, Verdict
+from harness.result import EngineResult, Result, Verdict
 from harness.result_part import ResultPart
 from harness.scenario import Scenario
-from harness.statistics import MIN_TRIALS, Interval, adjusted, typical, unpaired_ratio
+from harness.statistics import MIN_TRIALS, POWER
 
-OLD, NEW = "OLD", "NEW"
 MAX_REGRESSION_PERCENT = 5.0
 CONFIDENCE = 0.95
+#: To be given in place of figures: all of them are gated.
+ALL = "all"
 NO_INTERVALS = (
     "NO INTERVALS: there are too few trials, so that bare ratios were judged. "
     "Noise alone can fail this build, and can hide a regression."
@@ -44,44 +43,8 @@ _HOST = ("host", "cpu_model", "cpu_count")
 _SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
 # A new kernel keeps another part of the same memory for itself.
 _SAME_MEMORY = 0.01
-# Below this, a change beyond the allowed one is an error of floating-point arithmetic.
-_ROUNDING_PERCENT = 1e-9
-
-
-class Status(StrEnum):
-    """What became of a figure.
-
-    `unchanged` means that no change was shown, not that there is none: the interval says how large it may be.
-    """
-
-    REGRESSION = "regression"
-    IMPROVEMENT = "improvement"
-    UNCHANGED = "unchanged"
-    INCONCLUSIVE = "inconclusive"
-    NOT_MEASURED = "not measured"
-
-
-class Change(ResultPart):
-    """A headline figure of one engine in both runs."""
-
-    engine: str
-    figure: str
-    old: float | None = Field(description="geometric mean of the trials; null if any lacks the figure or has a 0")
-    new: float | None
-    new_interval: Confidence | None = Field(description="of `new` taken by itself; null without intervals")
-    ratio: Confidence | None = Field(description="new / old, at the confidence adjusted for the number of ratios")
-    change_percent: float | None = Field(description="of the estimates; positive is worse")
-    status: Status
-    reason: str = Field(description="why it fails the build; empty if it does not")
-
-    @property
-    def interval_percent(self) -> tuple[float, float] | None:
-        """The ends of the ratio's interval as changes in percent, the better one first; positive is worse."""
-        if self.ratio is None:
-            return None
-        lower_is_better = headline(self.figure).lower_is_better
-        ends = [_worse_percent(end, lower_is_better=lower_is_better) for end in (self.ratio.low, self.ratio.high)]
-        return min(ends), max(ends)
+# An interval whose ends hold with less each would hold half of the time, and say nothing.
+_LEAST_CONFIDENCE = 0.75
 
 
 class VerdictChange(ResultPart):
@@ -99,9 +62,12 @@ class Gate(ResultPart):
     old_run_id: str
     new_run_id: str
     max_regression_percent: float
-    confidence: float = Field(description="of all ratios together")
+    confidence: float = Field(description="that no regression is named where there is none; and so of improvements")
+    power: float = Field(description="with which a change of `minimum_detectable_percent` is found")
+    strict: bool = Field(description="whether inconclusive figures fail the build")
     passed: bool
     reasons: list[str] = Field(description="why it did not pass: those of the verdicts and of the changes")
+    improvements: list[str] = Field(description="what is better, in words")
     verdicts: list[VerdictChange]
     changes: list[Change]
     hop_prices: list[HopPrice] = Field([], description="of the Kafka hop, if the runs have different routes")
@@ -230,59 +196,42 @@ def _in_both(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]
 # Is the new one worse?
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A headline figure of one engine: the figure of each trial, shape (trials,); None if it was not measured."""
-
-    engine: str
-    of: Headline
-    old: list[float] | None
-    new: list[float] | None
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """How to judge.
-
-    Attributes:
-        confidence: of a figure by itself, and of all ratios together.
-        ratio_confidence: of each ratio.
-    """
-
-    max_regression_percent: float
-    confidence: float
-    ratio_confidence: float
-    has_intervals: bool
-
-
 def gate(
     old: Result,
     new: Result,
     *,
     max_regression_percent: float = MAX_REGRESSION_PERCENT,
     confidence: float = CONFIDENCE,
+    gated: Sequence[str] = (),
     point_estimates: bool = False,
+    strict: bool = False,
     notes: Sequence[str] = (),
 ) -> Gate:
     """Judge NEW by OLD. The runs must be comparable (`check_comparable`, whose notes can be handed on as `notes`).
 
-    Every headline figure of every engine in both runs is judged by the ratio NEW / OLD of the geometric means of its
-    trials. A change counts as positive where the figure got worse: latency p99 from 10 to 11 ms is +10 %, and so is
+    Every gated headline figure of every engine in both runs is judged by the ratio NEW / OLD of the geometric means of
+    its trials. A change counts as positive where the figure got worse: latency p99 from 10 to 11 ms is +10 %, and so is
     throughput from 100 to 90 records/s. The first of these that holds is its status:
 
     * `not measured`: a trial of either run lacks the figure, or its figure is not above 0.
+    * `not gated`: it is shown, and not judged.
     * `unchanged`: the estimates differ by no more than the figure's resolution.
     * `regression`: the whole interval lies beyond `max_regression_percent`.
     * `inconclusive`: the estimate lies beyond it, but not the whole interval. More trials may decide.
     * `improvement`: the whole interval lies below 0.
     * `unchanged`: none of these.
 
-    NEW fails with a regression; if it lacks an engine that OLD has; if it lacks a figure that OLD has; and if the
-    verdict on an engine is `pass` in OLD and anything else in NEW. Engines that only NEW has are named in a note.
+    NEW fails with a regression; if it lacks an engine that OLD has; if it lacks a gated figure that OLD has; if the
+    verdict on an engine is `pass` in OLD and anything else in NEW; and, if `strict`, with an inconclusive figure.
+    Engines that only NEW has are named in a note.
 
-    The intervals hold with `confidence` all together (Bonferroni). So if nothing changed but the noise from trial to
-    trial, a build fails for a regression with a probability of 1 - `confidence` at most, as far as `unpaired_ratio`
-    keeps what it promises; see `harness.statistics`. The allowed regression makes that rarer by far.
+    **How sure that is.** With a probability of `confidence`, none of the regressions that are named is a figure that
+    did not change by more than allowed, as far as `unpaired_ratio` keeps what it promises; see `harness.statistics`.
+    So noise alone fails a build with a probability of 1 - `confidence` at most, and with an allowed regression above 0
+    far more rarely. (With `strict`, noise alone fails it as often as it makes an estimate exceed what is allowed.) The
+    same holds for improvements, by themselves. Each interval has the confidence that Holm's step-down
+    (`statistics.step_down`) gives its figure: one end of it can make a claim, so that with `confidence` 0.95, of 10
+    figures, none of which changed, each end holds with 0.995 and the interval with 0.99.
 
     Intervals need `MIN_TRIALS` trials of each compared engine in both runs. With fewer, `point_estimates` lets the
     estimates alone decide (then `regression` is any change beyond the allowed one, and `improvement` any below
@@ -290,18 +239,22 @@ def gate(
 
     Args:
         max_regression_percent: the change for the worse that is allowed, in percent.
-        confidence: of all intervals together, between 0.5 and 1.
+        confidence: between 0.75 and 1.
+        gated: the names of the figures that can fail the build, or `ALL`; by default, those of `headline.GATED`.
 
     Raises:
         InvalidRun: a run is invalid; the message says which, and its first reason.
-        UsageError: too few trials for intervals; or an argument makes no sense.
+        UsageError: too few trials for intervals; a figure that the runs are not compared by; or an argument makes no
+            sense.
     """
     _check_arguments(max_regression_percent, confidence)
     _check_valid(old, new)
+    headlines = headlines_of(old.engines)
+    chosen = _chosen(gated, headlines)
     both = _in_both(old, new)
     has_intervals = _has_intervals(both, point_estimates=point_estimates)
-    pairs = [_pair(before, after, of) for before, after in both for of in headlines_of(old.engines)]
-    changes = judge(pairs, max_regression_percent, confidence, has_intervals=has_intervals)
+    pairs = [_pair(before, after, of, gated=of.name in chosen) for before, after in both for of in headlines]
+    changes = judge(pairs, Rule(max_regression_percent, confidence, has_intervals=has_intervals, strict=strict))
     verdicts = [_verdict_change(engine, new) for engine in old.engines]
     reasons = [each.reason for each in verdicts if each.reason] + [each.reason for each in changes if each.reason]
     if not both and not reasons:
@@ -312,8 +265,11 @@ def gate(
         new_run_id=new.run_id,
         max_regression_percent=max_regression_percent,
         confidence=confidence,
+        power=POWER,
+        strict=strict,
         passed=not reasons,
         reasons=reasons,
+        improvements=[sentence for each in changes if (sentence := improvement(each))],
         verdicts=verdicts,
         changes=changes,
         hop_prices=by_route(old, new, _differing_in_route_only(old, new)),
@@ -322,13 +278,16 @@ def gate(
     )
 
 
-def judge(
-    pairs: Sequence[Pair], max_regression_percent: float, confidence: float, *, has_intervals: bool
-) -> list[Change]:
-    """What became of each of `pairs`, in their order, by the rules of `gate`. `confidence` is that of all together."""
-    tested = sum(pair.old is not None and pair.new is not None for pair in pairs)
-    rule = _Rule(max_regression_percent, confidence, adjusted(confidence, max(1, tested)), has_intervals)
-    return [_change(pair, rule) for pair in pairs]
+def _chosen(gated: Sequence[str], headlines: Sequence[Headline]) -> set[str]:
+    """The names of the figures that can fail the build."""
+    known = [of.name for of in headlines]
+    unknown = [name for name in gated if name not in (ALL, *known)]
+    if unknown:
+        raise UsageError(
+            f"--gate {unknown[0]!r}: these runs are not compared by such a figure",
+            fix=f"give {ALL}, or any of {', '.join(known)}",
+        )
+    return set(known if ALL in gated else gated or [of.name for of in GATED])
 
 
 def _check_arguments(max_regression_percent: float, confidence: float) -> None:
@@ -336,8 +295,11 @@ def _check_arguments(max_regression_percent: float, confidence: float) -> None:
         raise UsageError(
             f"an allowed regression of {max_regression_percent:g} % makes no sense", fix="give a percentage from 0 on"
         )
-    if not 0.5 < confidence < 1:
-        raise UsageError(f"a confidence of {confidence:g} makes no sense", fix="give one between 0.5 and 1, like 0.95")
+    if not _LEAST_CONFIDENCE < confidence < 1:
+        raise UsageError(
+            f"a confidence of {confidence:g} makes no sense",
+            fix=f"give one between {_LEAST_CONFIDENCE:g} and 1, like 0.95",
+        )
 
 
 def _check_valid(old: Result, new: Result) -> None:
@@ -363,73 +325,14 @@ def _has_intervals(both: list[tuple[EngineResult, EngineResult]], *, point_estim
     return False
 
 
-def _pair(old: EngineResult, new: EngineResult, of: Headline) -> Pair:
-    return Pair(old.name, of, _measured(old, of), _measured(new, of))
+def _pair(old: EngineResult, new: EngineResult, of: Headline, *, gated: bool) -> Pair:
+    return Pair(old.name, of, _measured(old, of), _measured(new, of), gated=gated)
 
 
 def _measured(engine: EngineResult, of: Headline) -> list[float] | None:
     """The figure of each trial; None if any lacks it. What is not above 0 has no ratio, and counts as lacking."""
     found = figures(engine.trials, of)
     return found if found and all(math.isfinite(value) and value > 0 for value in found) else None
-
-
-def _change(pair: Pair, rule: _Rule) -> Change:
-    if pair.old is None or pair.new is None:
-        return _not_measured(pair, rule)
-    old, new = geometric_mean(pair.old), geometric_mean(pair.new)
-    ratio = unpaired_ratio(pair.new, pair.old, rule.ratio_confidence) if rule.has_intervals else None
-    change = Change(
-        engine=pair.engine,
-        figure=pair.of.name,
-        old=old,
-        new=new,
-        new_interval=_new_interval(pair.new, rule),
-        ratio=_model(ratio),
-        change_percent=_worse_percent(new / old, lower_is_better=pair.of.lower_is_better),
-        status=Status.UNCHANGED,
-        reason="",
-    )
-    status = _status(change, pair.of, rule.max_regression_percent)
-    reason = _regression(change, pair.of, rule.max_regression_percent) if status is Status.REGRESSION else ""
-    return change.model_copy(update={"status": status, "reason": reason})
-
-
-def _not_measured(pair: Pair, rule: _Rule) -> Change:
-    reason = f"{pair.engine}: {pair.of.label} was measured in {OLD}, but not in every trial of {NEW}"
-    return Change(
-        engine=pair.engine,
-        figure=pair.of.name,
-        old=geometric_mean(pair.old) if pair.old else None,
-        new=geometric_mean(pair.new) if pair.new else None,
-        new_interval=_new_interval(pair.new, rule) if pair.new else None,
-        ratio=None,
-        change_percent=None,
-        status=Status.NOT_MEASURED,
-        reason=reason if pair.old else "",
-    )
-
-
-def _status(change: Change, of: Headline, allowed_percent: float) -> Status:
-    assert change.old is not None and change.new is not None and change.change_percent is not None
-    if abs(change.new - change.old) <= of.resolution:
-        return Status.UNCHANGED
-    beyond = allowed_percent + _ROUNDING_PERCENT
-    # Without an interval, the allowed change stands for the noise, for the better as for the worse.
-    least, greatest = change.interval_percent or (change.change_percent, change.change_percent + beyond)
-    if least > beyond:
-        return Status.REGRESSION
-    if change.change_percent > beyond:
-        return Status.INCONCLUSIVE
-    return Status.IMPROVEMENT if greatest < 0 else Status.UNCHANGED
-
-
-def _regression(change: Change, of: Headline, allowed_percent: float) -> str:
-    assert change.old is not None and change.new is not None
-    least = f", by {change.interval_percent[0]:.1f} % at least" if change.interval_percent else ""
-    return (
-        f"{change.engine}: {of.label} is {change.change_percent:.1f} % worse{least} "
-        f"(from {_number(change.old)} to {_number(change.new)} {of.unit}); {allowed_percent:g} % is allowed"
-    )
 
 
 def _verdict_change(engine: EngineResult, new: Result) -> VerdictChange:
@@ -465,26 +368,13 @@ def _engine_notes(old: Result, new: Result) -> Iterator[str]:
 def _figure_notes(changes: list[Change]) -> Iterator[str]:
     inconclusive = sum(change.status is Status.INCONCLUSIVE for change in changes)
     if inconclusive:
-        yield f"{inconclusive} of {len(changes)} figures are inconclusive; with more trials, intervals are narrower"
+        gated = sum(change.gated for change in changes)
+        yield f"{inconclusive} of {gated} gated figures are inconclusive; with more trials, intervals are narrower"
     lacking = [change for change in changes if change.status is Status.NOT_MEASURED and not change.reason]
     for each in lacking:
+        what = f"{each.engine}: {headline(each.figure).label}"
+        if each.old is not None:
+            yield f"{what} was measured in {OLD}, but not in every trial of {NEW}; it is not gated"
+            continue
         also = "" if each.new is not None else f", nor in {NEW}"
-        yield f"{each.engine}: {headline(each.figure).label} was not measured in every trial of {OLD}{also}"
-
-
-def _worse_percent(ratio: float, *, lower_is_better: bool) -> float:
-    return (ratio - 1) * 100 if lower_is_better else (1 - ratio) * 100
-
-
-def _new_interval(new: list[float], rule: _Rule) -> Confidence | None:
-    return _model(typical(new, rule.confidence)) if rule.has_intervals else None
-
-
-def _model(interval: Interval | None) -> Confidence | None:
-    if interval is None:
-        return None
-    return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+        yield f"{what} was not measured in every trial of {OLD}{also}"

@@ -1,6 +1,6 @@
 """The headline figures: what trials are compared by, within a run and across runs, and engines with the baseline."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.result import BaselineRatio, EngineResult, TrialResult, Verdict
@@ -119,6 +119,26 @@ def figures(trials: list[TrialResult], of: Headline) -> list[float] | None:
     found = [value for trial in trials if (value := of.of(trial)) is not None]
     return found if len(found) == len(trials) else None
 
+
+def worst_of(found: Sequence[float], of: Headline) -> float:
+    """Of the figures of trials, the worst one: of a rare bad trial, means say little."""
+    return (max if of.lower_is_better else min)(found)
+
+
+#: What two runs are judged by, unless other figures are asked for: one of each kind that somebody pays for, since every
+#: further one costs all of them power. The mean and the other quantiles follow p50 and p99, or scatter more.
+GATED = tuple(
+    headline(name)
+    for name in (
+        "latency_ms_p50",
+        "latency_ms_p99",
+        "emission_delay_ms_p50",
+        "emission_delay_ms_p99",
+        "throughput_records_per_s_sustained",
+        CPU,
+        "rss_bytes_peak",
+    )
+)
 
 #: What engines are held against the baseline by.
 AGAINST_BASELINE = tuple(

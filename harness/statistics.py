@@ -35,7 +35,7 @@ noise of standard deviation s / sqrt(n). With it, resamples have the variance s^
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -46,6 +46,8 @@ from numpy.typing import NDArray
 
 #: With fewer trials there is no interval; the module's description says why.
 MIN_TRIALS = 6
+#: A change is called detectable that is found with this probability.
+POWER = 0.8
 #: A series with fewer figures is too short to be judged.
 MIN_SLOTS = 10
 #: Enough for five in each tail at a confidence of 99.9 %.
@@ -180,24 +182,77 @@ def paired_ratio(numerators: Figures, denominators: Figures, confidence: float =
     return _interval(_resampled(over - under), confidence)
 
 
-def unpaired_ratio(new: Figures, old: Figures, confidence: float = 0.95) -> Interval | None:
-    """Interval of the ratio new / old of the geometric means of two independent runs, one positive figure per trial.
+@dataclass(frozen=True)
+class Detectable:
+    """The least ratio that is found with a certain probability, by what it has to be beyond a bound.
+
+    Attributes:
+        by_interval: the factor by which the true ratio has to lie beyond a bound, so that the whole interval does.
+        by_estimate: the factor by which it has to, so that the estimate does.
+    """
+
+    by_interval: float
+    by_estimate: float
+
+
+@dataclass(frozen=True)
+class UnpairedRatio:
+    """The ratio of two independent runs, before it is known with what confidence it is wanted."""
+
+    _difference: _Mean
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Interval of the ratio; with more confidence, it holds all that it holds with less.
+
+        Raises:
+            ValueError: `confidence` is not between 0.5 and 1.
+        """
+        _check(confidence)
+        return _interval(self._difference, confidence)
+
+    def detectable(self, confidence: float, power: float = POWER) -> Detectable:
+        """What ratio two further runs of as many trials would show, with probability `power`, at `confidence`.
+
+        Let s be the standard error of the mean log ratio, and c half the width of its interval in units of s. A ratio
+        that lies beyond a bound by K s is shown if Z + K U > c V. Z is the error of the further runs' estimate in units
+        of the true standard error, and normal. U and V are the standard errors of these and of those runs in the same
+        units. Neither is the true one: they vary, independently, like the root of a chi-squared over its degrees of
+        freedom. K is such that this happens with probability `power`, with the sum taken for normal. To take s for the
+        true standard error, as the usual formula does, finds 70 % of the changes that it says 80 % of (six trials).
+
+        Where noise has a long tail, less is found: 73 % instead of 80 %, if its logarithm is exponential.
+
+        Raises:
+            ValueError: `confidence` or `power` is not between 0.5 and 1.
+        """
+        _check(confidence)
+        _check(power)
+        error = math.sqrt(self._difference.variance)
+        if error == 0:
+            return Detectable(1.0, 1.0)
+        interval = _interval(self._difference, confidence)
+        if not 0 < interval.low < interval.high < math.inf:
+            return Detectable(math.inf, math.inf)
+        reach = (math.log(interval.high) - math.log(interval.low)) / 2 / error
+        with np.errstate(over="ignore"):
+            factors = np.exp([error * _needed(each, power, self._difference.freedom) for each in (reach, 0.0)])
+        return Detectable(*factors.tolist())
+
+
+def unpaired_ratio(new: Figures, old: Figures) -> UnpairedRatio | None:
+    """The ratio new / old of the geometric means of two independent runs, one positive figure per trial.
 
     The method is that of `typical`, on the difference of the mean logs with Welch's standard error, so that the runs
     may differ in noise and in the number of trials. What changed on the machine between the runs is part of the ratio.
 
     Returns:
         None if either run has fewer than `MIN_TRIALS` figures, or any figure is not positive and finite.
-
-    Raises:
-        ValueError: `confidence` is not between 0.5 and 1.
     """
-    _check(confidence)
     over, under = _logs(new), _logs(old)
     if over is None or under is None or min(len(over), len(under)) < MIN_TRIALS:
         return None
     # With the same random numbers, runs of equal length would be resampled in step, as if they were paired.
-    return _interval(_resampled(over, stream=0).minus(_resampled(under, stream=1)), confidence)
+    return UnpairedRatio(_resampled(over, stream=0).minus(_resampled(under, stream=1)))
 
 
 def adjusted(confidence: float, comparisons: int) -> float:
@@ -210,6 +265,35 @@ def adjusted(confidence: float, comparisons: int) -> float:
     if comparisons < 1:
         raise ValueError(f"{comparisons} comparisons: there must be one at least")
     return 1 - (1 - confidence) / comparisons
+
+
+def step_down(claims: Sequence[Callable[[float], bool]], confidence: float) -> list[float]:
+    """The confidence each of `claims` is judged with, so that with `confidence` none of those made is wrong.
+
+    Holm's step-down (1979, Scandinavian Journal of Statistics 6, "A simple sequentially rejective multiple test
+    procedure"), whatever the claims have to do with each other. All m of them are judged as by `adjusted`. With k of
+    them made, the others are judged anew as if they were m - k, until no further one can be made. (Holm makes the
+    clearest one alone in each step. All that can be made at once follow in the next steps, with less confidence.)
+
+    Args:
+        claims: whether the data show each claim with the confidence given. What they show, they show with less, too.
+
+    Returns:
+        With what confidence a claim was made or, if it could not be, with what it was judged last.
+
+    Raises:
+        ValueError: `confidence` is not between 0.5 and 1.
+    """
+    judged: dict[int, float] = {}
+    left = list(range(len(claims)))
+    while left:
+        each = adjusted(confidence, len(left))
+        judged |= dict.fromkeys(left, each)
+        unmade = [at for at in left if not claims[at](each)]
+        if len(unmade) == len(left):
+            break
+        left = unmade
+    return [judged[at] for at in range(len(claims))]
 
 
 # Circumstances of a run
@@ -507,3 +591,18 @@ def _interval(mean: _Mean, confidence: float) -> Interval:
     with np.errstate(over="ignore"):
         low, high = np.exp(ends).tolist()
     return Interval(estimate, low, high, confidence)
+
+
+def _needed(reach: float, power: float, freedom: float) -> float:
+    """K of `UnpairedRatio.detectable`, for c = `reach`: the greater root of m (K - c) = z sqrt(1 + (c^2 + K^2) v).
+
+    m and v are mean and variance of U and of V, z is the normal distribution's quantile of `power`.
+    """
+    mean = math.sqrt(2 / freedom) * math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2))
+    squared, variance = mean**2, 1 - mean**2
+    quantile = float(scipy.stats.norm.ppf(power)) ** 2
+    leading = squared - quantile * variance
+    if leading <= 0:
+        return math.inf  # with so little known of the spread, no ratio is large enough
+    rest = squared * reach**2 - quantile * (1 + variance * reach**2)
+    return (squared * reach + math.sqrt((squared * reach) ** 2 - leading * rest)) / leading

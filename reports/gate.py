@@ -13,23 +13,26 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.gate import NO_INTERVALS, Change, Gate, Status, VerdictChange
+from harness.gate import NO_INTERVALS, Gate, VerdictChange
+from harness.gate_figures import Change, Status
 from harness.headline import Headline, headline
 from harness.hop_price import HopPrice
 from harness.result import Confidence
 from reports.render import escape_markdown
 from reports.summary import NOT_MEASURED, decimal, mebibytes, milliseconds
+from reports.winner import confidence_text, percent_text
 
 STYLES = {
     Status.REGRESSION: "bold red",
     Status.IMPROVEMENT: "green",
     Status.INCONCLUSIVE: "yellow",
     Status.NOT_MEASURED: "yellow",
+    Status.NOT_GATED: "dim",
     Status.UNCHANGED: "",
 }
-SKIPPED = (Status.INCONCLUSIVE, Status.NOT_MEASURED)
+SKIPPED = (Status.INCONCLUSIVE, Status.NOT_GATED, Status.NOT_MEASURED)
 ABSENT = "-"
-COLUMNS = ("figure", "old", "new", "change, %", "interval, %", "status")
+COLUMNS = ("figure", "old", "new", "change, %", "interval, %", "MDC, %", "status")
 HOP_TITLE = "The price of the Kafka hop"
 HOP_COLUMNS = ("figure", "kafka", "direct", "price")
 HOP_NOTE = (
@@ -42,12 +45,13 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def gate_table(gate: Gate) -> Group:
-    """Whether NEW passes, why not, and every figure; fits 80 columns.
+    """Whether NEW passes, why not, what is better, and every figure; fits 80 columns.
 
     Everything that comes from outside is put in `Text`, where square brackets are no markup.
     """
     parts: list[Text | Table] = [Text(_title(gate), style="bold green" if gate.passed else "bold red")]
     parts += [Text(f"  {reason}", style="red") for reason in gate.reasons]
+    parts += [Text(f"  {better}", style="green") for better in gate.improvements]
     parts += [Text(NO_INTERVALS, style="bold yellow")] if _lacks_intervals(gate) else []
     parts += [_table(gate), Text(_legend(gate), style="dim")] if gate.changes else []
     if gate.hop_prices:
@@ -59,10 +63,10 @@ def gate_table(gate: Gate) -> Group:
 def gate_markdown(gate: Gate) -> str:
     """The same for a comment on a pull request, in GitHub's Markdown; the notes are folded away."""
     lines = [f"## Ringbench: {escape_markdown(_title(gate))}", ""]
-    lines += [f"- {escape_markdown(reason)}" for reason in gate.reasons]
+    lines += [f"- {escape_markdown(sentence)}" for sentence in (*gate.reasons, *gate.improvements)]
     lines += ["", f"**{escape_markdown(NO_INTERVALS)}**"] if _lacks_intervals(gate) else []
     if gate.changes:
-        lines += ["", _markdown_row(("engine", *COLUMNS)), "|---|---|--:|--:|--:|--:|---|"]
+        lines += ["", _markdown_row(("engine", *COLUMNS)), "|---|---|--:|--:|--:|--:|--:|---|"]
         lines += [_markdown_row((change.engine, *_cells(change), change.status.value)) for change in gate.changes]
         lines += ["", escape_markdown(_legend(gate))]
     if gate.hop_prices:
@@ -78,8 +82,9 @@ def gate_markdown(gate: Gate) -> str:
 def junit_xml(gate: Gate) -> str:
     """JUnit XML: a test suite for each engine of OLD, a test case for its verdict and for each of its figures.
 
-    Whatever fails the build is a failure, a figure that NEW lacks too. What else is inconclusive or was not measured
-    is skipped. Characters that XML cannot hold are shown as U+FFFD.
+    Whatever fails the build is a failure, a figure that NEW lacks too. What else is inconclusive, not gated or was not
+    measured is skipped. The output of a figure's test case tells what would have been found. Characters that XML cannot
+    hold are shown as U+FFFD.
     """
     root = ElementTree.Element("testsuites", name="ringbench compare")
     suites = [
@@ -117,8 +122,25 @@ def _lacks_intervals(gate: Gate) -> bool:
 
 
 def _legend(gate: Gate) -> str:
-    intervals = f"; intervals: {100 * gate.confidence:g} % for all of them together" if gate.has_intervals else ""
-    return f"Changes: + is worse, and up to {gate.max_regression_percent:g} % worse is allowed{intervals}."
+    return f"Changes: + is worse, and up to {gate.max_regression_percent:g} % worse is allowed.{_of_intervals(gate)}"
+
+
+def _of_intervals(gate: Gate) -> str:
+    """With which confidence intervals hold, and what was detectable; empty if there are none."""
+    gated, not_gated = (
+        [change.ratio.confidence for change in gate.changes if change.ratio and change.gated is wanted]
+        for wanted in (True, False)
+    )
+    if not gated:
+        return ""
+    ends = list(dict.fromkeys((confidence_text(max(gated)), confidence_text(min(gated)))))
+    others = f" Those of other figures hold with {confidence_text(max(not_gated))} % each." if not_gated else ""
+    return (
+        f" Intervals of the {len(gated)} gated figures hold with {' to '.join(ends)} % each (Holm), so that noise "
+        f"alone is called a regression in {percent_text(1 - gate.confidence)} % of builds at most.{others} "
+        f"MDC, minimum detectable change: the least change for the worse that is called a regression in "
+        f"{percent_text(gate.power)} % of builds, by these trials' noise."
+    )
 
 
 def _table(gate: Gate) -> Table:
@@ -153,16 +175,27 @@ def _hop_cells(found: HopPrice) -> tuple[str, str, str, str]:
     return f"{found.figure}, {found.unit}", values[0], values[1], values[2]
 
 
-def _cells(change: Change) -> tuple[str, str, str, str, str]:
+def _cells(change: Change) -> tuple[str, str, str, str, str, str]:
     """What stands below `COLUMNS` but the status."""
     of, ends = headline(change.figure), change.interval_percent
     return (
-        f"{of.label}, {'MiB' if of.unit == 'bytes' else of.unit}",
+        f"{of.label}, {_unit(of)}",
         _value(of, change.old),
         _value(of, change.new),
         ABSENT if change.change_percent is None else _percent(change.change_percent),
         f"{_percent(ends[0])} .. {_percent(ends[1])}" if ends else ABSENT,
+        _detectable(change) or ABSENT,
     )
+
+
+def _detectable(change: Change) -> str:
+    """Empty if it could not be worked out."""
+    return "" if change.minimum_detectable_percent is None else _percent(change.minimum_detectable_percent)
+
+
+def _unit(of: Headline) -> str:
+    """In which `_value` shows a figure."""
+    return "MiB" if of.unit == "bytes" else of.unit
 
 
 def _value(of: Headline, value: float | None) -> str:
@@ -186,7 +219,9 @@ def _suite(verdict: VerdictChange, changes: list[Change], gate: Gate) -> Element
     cases = [_case(classname, "correctness", verdict.reason, "verdict")]
     for change in changes:
         skipped = _skipped(change) if change.status in SKIPPED else ""
-        cases.append(_case(classname, headline(change.figure).label, change.reason, change.status.value, skipped))
+        case = _case(classname, headline(change.figure).label, change.reason, change.status.value, skipped)
+        ElementTree.SubElement(case, "system-out").text = _output(change)
+        cases.append(case)
     suite = ElementTree.Element(
         "testsuite",
         name=_xml(verdict.engine),
@@ -214,8 +249,19 @@ def _case(classname: str, name: str, failure: str, kind: str, skipped: str = "")
 def _skipped(change: Change) -> str:
     if change.status is Status.NOT_MEASURED:
         return NOT_MEASURED
-    _, old, new, percent, interval = _cells(change)
+    _, old, new, percent, interval, _ = _cells(change)
     return f"{change.status.value}: {old} to {new}, {percent} % ({interval} %); + is worse"
+
+
+def _output(change: Change) -> str:
+    """What would have been found, and the worst trials."""
+    of, found = headline(change.figure), _detectable(change)
+    without = NOT_MEASURED if change.gated else Status.NOT_GATED.value
+    worst = [_value(of, value) for value in (change.old_worst_trial, change.new_worst_trial)]
+    return (
+        f"minimum detectable change: {f'{found} %' if found else without}; "
+        f"worst trials: {worst[0]} and {worst[1]} {_unit(of)}"
+    )
 
 
 def _xml(text: str) -> str:

@@ -11,7 +11,9 @@ from harness.errors import UsageError
 
 EPILOG = (
     "Examples: `ringbench compare runs/OLD runs/NEW` | "
-    "`ringbench compare runs/OLD runs/NEW --max-regression 10 --format md --junit gate.xml`"
+    "`ringbench compare runs/OLD runs/NEW --max-regression 10 --format md --junit gate.xml` | "
+    "`ringbench compare runs/OLD runs/NEW --gate latency_ms_p99 --gate cpu_s_per_million_records --strict` | "
+    "`ringbench compare runs/OLD runs/NEW --gate all`"
 )
 
 
@@ -19,7 +21,24 @@ def compare(
     old: Annotated[Path, typer.Argument(help="The directory of the run to compare with.")],
     new: Annotated[Path, typer.Argument(help="The directory of the run to judge.")],
     max_regression: Annotated[float, typer.Option(min=0, help="Allowed change for the worse, in per cent.")] = 5.0,
-    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of all figures together.")] = 0.95,
+    confidence: Annotated[
+        float,
+        typer.Option(min=0.8, max=0.9999, help="How sure it has to be that noise alone fails no build (Holm)."),
+    ] = 0.95,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Judge by this figure, such as latency_ms_p999, in place of p50, p99, throughput, CPU time and "
+            "memory; can be repeated; `all` for every one. The fewer, the smaller the changes that are found."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 1 as well if a figure is inconclusive: worse than allowed, but not beyond its noise.",
+        ),
+    ] = False,
     point_estimates: Annotated[
         bool, typer.Option("--point-estimates", help="Judge bare ratios where there are too few trials for intervals.")
     ] = False,
@@ -38,7 +57,8 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two runs, and exit with 1 if the second is worse by more than allowed."""
-    from harness.gate import check_comparable, gate
+    from harness.gate import check_comparable
+    from harness.gate import gate as judged
     from reports import gate as report
 
     if format not in ("text", "md", "json"):
@@ -50,12 +70,14 @@ def compare(
         allow_different_host=allow_different_host,
         allow_different_workload=allow_different_workload,
     )
-    found = gate(
+    found = judged(
         before,
         after,
         max_regression_percent=max_regression,
         confidence=confidence,
+        gated=gate or (),
         point_estimates=point_estimates,
+        strict=strict,
         notes=notes,
     )
     for path, text in ((junit, report.junit_xml), (benchmark_json, report.benchmark_json)):

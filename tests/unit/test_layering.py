@@ -75,6 +75,7 @@ def test_reports_import_models_and_pure_functions_of_the_harness_only() -> None:
         "conformance_result",
         "capacity",
         "gate",
+        "gate_figures",
         "scale_result",
         "sweep_result",
         "histogram",
