@@ -72,7 +72,7 @@ def trial_result(
         cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
         clock_step_ms=trial.clock_step_ms,
-        host=trial.host.use(0, workload.specification.duration_s),
+        host=trial.host.use(0, _watched_s(trial, scenario)),
         updates=trial.measured.get("updates", 0),
         count_regressions=trial.measured.get("count_regressions", 0),
         engine_cpus=trial.engine_cpus or None,
@@ -134,12 +134,7 @@ def _correctness(trial: Trial, truth: TrialTruth | None, expected: ExpectedCount
 
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
-    reasons = [*trial.invalid_reasons, *_generator_faults(trial, scenario), *_path_faults(trial, scenario)]
-    reasons += _host_faults(trial, scenario)
-    if trial.clock_step_ms is not None and trial.clock_step_ms > scenario.limits.clock_step_ms:
-        reasons.append(
-            f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
-        )
+    reasons = [*_missing_input(trial, scenario), *disturbances(trial, scenario)]
     negative = sum(trial.measured[part]["negative_count"] for part in ("warmup", "latencies") if part in trial.measured)
     found = _correctness(trial, truth, expected)
     # One record counted twice shows the next too early.
@@ -151,21 +146,42 @@ def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, 
     return [f"{trial.label}: {reason}" for reason in reasons]
 
 
-def _generator_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
-    found, limits = trial.generator, scenario.limits
-    if not found:
+def _missing_input(trial: Trial, scenario: Scenario) -> Iterator[str]:
+    if not trial.generator:
         return
-    total = open_workload(scenario.workload()).total_records
-    if found["acked_records"] != total:
-        yield f"the broker acknowledged {found['acked_records']:,} of {total:,} records"
-    error_ms = found["schedule_error_ms_p99"]
-    if error_ms is None or error_ms > limits.schedule_error_ms_p99:
-        yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limits.schedule_error_ms_p99:g} ms"
+    acked, total = trial.generator["acked_records"], open_workload(scenario.workload()).total_records
+    if acked != total:
+        yield f"the broker acknowledged {acked:,} of {total:,} records"
+
+
+def disturbances(trial: Trial, scenario: Scenario) -> list[str]:
+    """What kept the trial from measuring the engine, as long as it lasted: one that was broken off has it, too."""
+    reasons = [*trial.invalid_reasons, *_schedule_faults(trial, scenario), *_path_faults(trial, scenario)]
+    reasons += _host_faults(trial, scenario)
+    if trial.clock_step_ms is not None and trial.clock_step_ms > scenario.limits.clock_step_ms:
+        reasons.append(
+            f"the wall clock moved by {trial.clock_step_ms:.1f} ms, limit {scenario.limits.clock_step_ms:g} ms"
+        )
+    return reasons
+
+
+def _watched_s(trial: Trial, scenario: Scenario) -> float:
+    """How much there was of the measured time before the trial was broken off, in seconds."""
+    duration_s = scenario.workload().duration_s
+    return duration_s if trial.broken_off_s is None else min(max(0.0, round(trial.broken_off_s, 1)), duration_s)
+
+
+def _schedule_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
+    if not trial.generator:
+        return
+    error_ms, limit_ms = trial.generator["schedule_error_ms_p99"], scenario.limits.schedule_error_ms_p99
+    if error_ms is None or error_ms > limit_ms:
+        yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limit_ms:g} ms"
 
 
 def _host_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     """Whether others had so much of the machine that its figures are theirs, too."""
-    host, limit = trial.host.use(0, scenario.workload().duration_s), scenario.limits.host_share
+    host, limit = trial.host.use(0, _watched_s(trial, scenario)), scenario.limits.host_share
     share = disturbed_share(host)
     if host and share is not None and share > limit:
         yield f"the host was not quiet: {disturbance_text(host)}, {share:.0%} in all, limit {limit:.0%}"
@@ -174,8 +190,7 @@ def _host_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
 def _path_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     """Who of the path behind the engine did not keep up; with injected faults, it is not meant to at all times."""
     if not trial.injected:
-        bound_ms = scenario.limits.path_delay_ms
-        yield from bottlenecks(trial.delays, trial.readings, bound_ms, scenario.workload().duration_s)
+        yield from bottlenecks(trial.delays, trial.readings, scenario.limits.path_delay_ms, _watched_s(trial, scenario))
 
 
 def _steady(trial: Trial, workload: Workload, scenario: Scenario, expected: ExpectedCounts) -> SteadyState | None:

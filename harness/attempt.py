@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from harness.assemble import invalid_reasons, trial_result
+from harness.assemble import disturbances, invalid_reasons, trial_result
 from harness.environment import commit, host_id
 from harness.result import TrialResult
 from harness.scenario import Scenario
@@ -27,7 +27,7 @@ class Attempted:
 
     Attributes:
         trial, result: see there.
-        invalid: what speaks against the measurement itself.
+        invalid: what speaks against the measurement itself; of one that was broken off, until then.
         overload: what watched over it, and may have broken it off.
         expected: the seed's counts.
     """
@@ -52,7 +52,9 @@ def attempt(session: Session, scenario: Scenario, engine: str, number: int, p99_
     trial = session.trial(scenario, engine, len(expected.malformed_lines), options)
     truth = truth_from_seed(expected)
     result = trial_result(trial, number, 1, truth, scenario, expected)
-    return Attempted(trial, result, invalid_reasons(trial, truth, scenario, expected), overload, expected)
+    # That it is not complete says nothing, if it was broken off.
+    invalid = disturbances(trial, scenario) if trial.broken_off else invalid_reasons(trial, truth, scenario, expected)
+    return Attempted(trial, result, invalid, overload, expected)
 
 
 class Unfinished(Protocol):

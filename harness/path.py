@@ -1,14 +1,19 @@
-"""Whether the path behind the engine kept up: Redis writer, Redis and probe. Pure functions of a trial's readings.
+"""Whether the path kept up that is not the engine: above all Redis writer, Redis and probe, which come behind it.
+
+All of it is pure functions of a trial's readings.
 
 How late Redis is told is the writer's own account: from the broker's append of an upsert to Redis's answer. How far
 behind the probe is, is its own: the age of the oldest entry that it finds when it reads. Both are told twice a second,
 each time the greatest since the last. CPU time says who it was that did not keep up.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.accounting import Readings
+from workloads.profiles import NANOSECONDS_PER_S
+from workloads.workload import Workload
 
 _NAMES = {"redis_writer": "the Redis writer", "redis": "Redis", "probe": "the probe"}
 _WHAT = {"redis_writer": "updates reached Redis", "probe": "the probe saw updates"}
@@ -31,6 +36,20 @@ class Delays:
             self.t_s.append(t_s)
             self.delay_ms.append(delay_ms)
 
+    def at(self, t_s: float) -> float:
+        """What was told of `t_s`, in milliseconds: at that time, or first after it; 0 if nothing was."""
+        place = bisect_left(self.t_s, t_s)
+        return self.delay_ms[place] if place < len(self.t_s) else 0.0
+
+    def until(self, t_s: float) -> "Delays":
+        """What was told at `t_s` at the latest."""
+        told = bisect_right(self.t_s, t_s)
+        return Delays(self.t_s[:told], self.delay_ms[:told])
+
+    def greatest_ms(self, from_s: float) -> float | None:
+        """The greatest of what was told after `from_s`; None if nothing was."""
+        return max((delay for t_s, delay in zip(self.t_s, self.delay_ms, strict=True) if t_s > from_s), default=None)
+
     def late(self, bound_ms: float, duration_s: float) -> list[tuple[float, float]]:
         """When within the measured time delays were beyond `bound_ms`: from, to, in order and without overlaps.
 
@@ -45,6 +64,24 @@ class Delays:
                 if start_s < end_s:
                     found.append((start_s, end_s))
         return found
+
+
+def input_delays(progress: Sequence[tuple[int, int, int]], workload: Workload) -> Delays:
+    """How late the broker had the records, by what the generator told: the hops `send` and `append` together.
+
+    Args:
+        progress: (milliseconds after the start of the load, records sent, records acknowledged), in order of time.
+        workload: what was sent.
+
+    Returns: at each time, the age of the oldest record that was due and not acknowledged; 0 if there was none.
+    """
+    found = Delays()
+    for schedule_ms, _sent, acked in progress:
+        due_ms = schedule_ms
+        if acked < workload.total_records:
+            due_ms = min(due_ms, workload.offsets_ns(acked, acked + 1)[0] * 1000 / NANOSECONDS_PER_S)
+        found.add(schedule_ms / 1000 - workload.specification.warmup_s, float(schedule_ms - due_ms))
+    return found
 
 
 def bottlenecks(

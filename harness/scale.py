@@ -18,6 +18,7 @@ from harness.scale_plan import Levels, Planned, base_point, plan
 from harness.scale_result import Dimension, Scale, ScaleEngine, ScalePoint, ScaleTrial, load_scale, save_scale
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
+from harness.sustainable import ENGINE, HARNESS, OthersDelays
 from harness.watch import ConsoleWatcher
 from workloads.locations import locations_of
 
@@ -153,7 +154,7 @@ def _measure(session: Session, found: Scale, scenario: Scenario, directory: Path
         found.fits = fits(found.trials, scenario.engines, varied)
         found.controls = controls(found.trials, scenario.engines, found.base)
         save_scale(found, directory)
-        outcome = "counted" if trial.counted else f"not counted: {'; '.join(trial.reasons)}"
+        outcome = "counted" if trial.counted else f"not counted ({trial.limited_by}): {'; '.join(trial.reasons)}"
         session.watcher.note(f"{outcome}; {_left(found.trials, planned, scenario)}")
     session.watcher.progress(1, 1)
 
@@ -197,7 +198,8 @@ def _saved(made: Attempted, planned: Planned, number: int, duration_s: int, took
         engine=planned.engine,
         point=planned.point,
         counted=not reasons,
-        reasons=reasons,
+        reasons=[reason for _, reason in reasons],
+        limited_by=reasons[0][0] if reasons else None,
         verdict=result.verdict,
         cells=locations_of(planned.point.keys).cell_count,
         cells_per_window_mean=len(made.expected.counts) / max(1, len(windows)),
@@ -211,23 +213,31 @@ def _saved(made: Attempted, planned: Planned, number: int, duration_s: int, took
     )
 
 
-def _reasons(made: Attempted, duration_s: int) -> list[str]:
-    """Why a trial is not counted; empty if it is."""
+def _reasons(made: Attempted, duration_s: int) -> list[tuple[str, str]]:
+    """Why a trial is not counted, each reason with whose fault it was, what decides first; empty if it is counted."""
+    found = [(HARNESS, reason) for reason in made.invalid]
     if made.trial.broken_off:
-        return [made.trial.broken_off]
-    reasons = list(made.invalid)
+        return [*found, (made.overload.blamed, made.trial.broken_off)]
     if made.result.verdict is not Verdict.PASS:
-        reasons.append(f"verdict {made.result.verdict.value}: {'; '.join(made.result.reasons)}")
-    return [*reasons, *_lagging(made.result.throughput_records_per_s, duration_s)]
+        found.append((ENGINE, f"verdict {made.result.verdict.value}: {'; '.join(made.result.reasons)}"))
+    sink_ms = OthersDelays.of(made.trial, made.overload.workload).sink.greatest_ms(0) or 0.0
+    return [*found, *_lagging(made.result.throughput_records_per_s, duration_s, sink_ms)]
 
 
-def _lagging(throughput: Throughput | None, duration_s: int) -> list[str]:
-    """Why a trial's engine did not keep up: by the end, more than a twentieth of what was sent was still to come."""
+def _lagging(throughput: Throughput | None, duration_s: int, sink_ms: float) -> list[tuple[str, str]]:
+    """Why a trial did not keep up: by the end, more than a twentieth of what was sent was still to come.
+
+    The engine is to blame if that is so without the records of `sink_ms`, too, for which the Redis writer may have been
+    late.
+    """
     if throughput is None:
         return []
     start, end = throughput.lag_records_start, throughput.lag_records_end
     if start is None or end is None:
-        return ["whether it kept up was not measured"]
-    if end - start <= (1 - KEPT_UP) * throughput.offered * duration_s:
+        return [(HARNESS, "whether it kept up was not measured")]
+    excess = end - start - (1 - KEPT_UP) * throughput.offered * duration_s
+    if excess <= 0:
         return []
-    return [f"did not keep up: at {throughput.offered:,.0f} records/s, lag grew from {start:,} to {end:,} records"]
+    who = ENGINE if excess > throughput.offered * sink_ms / 1000 else HARNESS
+    text = f"did not keep up: at {throughput.offered:,.0f} records/s, lag grew from {start:,} to {end:,} records"
+    return [(who, text)]

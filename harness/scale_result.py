@@ -80,6 +80,11 @@ class ScaleTrial(ResultPart):
     point: ScalePoint
     counted: bool = Field(description="whether fits are made with it: it was valid, passed, and kept up")
     reasons: list[str] = Field(description="why it is not counted; empty if it is")
+    limited_by: str | None = Field(
+        None,
+        description="`engine` or `harness` (generator, broker, Redis writer, Redis or the host): whose fault it is "
+        "that it is not counted; null if it is counted, or if that is not known",
+    )
     verdict: Verdict
     cells: int = Field(description="how many cells a window can have")
     cells_per_window_mean: float = Field(description="how many have records, by the seed")

@@ -88,7 +88,8 @@ class View:
     """How a trial under load stands: what a `Meddler` is shown.
 
     `t_s` is 0 at the start of the measured time; totals are since the start of the load; `pids` are guards of process
-    groups, by name.
+    groups, by name. `sink_delay_ms` is how late Redis is with what the engine emits, as the Redis writer told last, or
+    for how long it has told nothing; 0 without one.
     """
 
     t_s: float
@@ -96,6 +97,7 @@ class View:
     acked_records: int
     visible_records: int
     pids: dict[str, int]
+    sink_delay_ms: float = 0.0
 
 
 #: Looks at a trial at every tick of its load, may meddle with its processes, returns why to break it off, or "".
@@ -179,7 +181,8 @@ class Trial:
 
     `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
     the cores that it could run on; `cost_unknown` says why it is not known what the engine used. `duration_s` is the
-    length of the measured time, which is less than planned if the load ended early.
+    length of the measured time, which is less than planned if the load ended early. `broken_off_s` is when a `Meddler`
+    broke it off, in seconds after the start of the measured time; None if none did.
     """
 
     name: str
@@ -194,6 +197,7 @@ class Trial:
     drain_s: float | None = None
     is_complete: bool = False
     broken_off: str = ""
+    broken_off_s: float | None = None
     measured: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
@@ -544,7 +548,7 @@ class TrialRunner:
                 self._keep_pace(self._options.pace)
             self._inject()
             if reason := self._options.meddle(self._view()):
-                self._trial.broken_off = reason
+                self._trial.broken_off, self._trial.broken_off_s = reason, self._t_s()
                 return False
         self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
         self._look_at_programs(self._t_s())
@@ -759,7 +763,16 @@ class TrialRunner:
             acked_records=generator.latest("acked_records", 0),
             visible_records=probe.latest("visible_records", 0),
             pids=self._pids(),
+            sink_delay_ms=self._sink_delay_ms(),
         )
+
+    def _sink_delay_ms(self) -> float:
+        writer = self._children.get("redis_writer")
+        told = writer.last("progress") if writer else None
+        if told is None:
+            return 0.0
+        # A writer that is stopped, or stuck in a transaction, tells nothing, and is late meanwhile.
+        return max(float(told.fields["delay_ms"]), time.time_ns() / 1e6 - told.at_ms)
 
     def _all_live(self) -> bool:
         """Whether all processes live; those that are started again if they die are not asked."""

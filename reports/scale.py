@@ -202,8 +202,12 @@ def _cells(trial: ScaleTrial) -> tuple[str, ...]:
         milliseconds(latency.p99) if latency else NOT_MEASURED,
         decimal(cost.cpu_s_per_million_records) if cost else NOT_MEASURED,
         mebibytes(cost.rss_bytes_peak) if cost else NOT_MEASURED,
-        "yes" if trial.counted else f"no: {'; '.join(trial.reasons)}",
+        "yes" if trial.counted else f"{_blamed(trial)}: {'; '.join(trial.reasons)}",
     )
+
+
+def _blamed(trial: ScaleTrial) -> str:
+    return f"no ({trial.limited_by})" if trial.limited_by else "no"
 
 
 # The picture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.accounting import Readings, Usage
-from harness.assemble import invalid_reasons, trial_result
+from harness.assemble import disturbances, invalid_reasons, trial_result
 from harness.faults import Planned
 from harness.histogram import Durations
 from harness.path import Delays
@@ -173,6 +173,16 @@ def test_of_a_trial_that_was_broken_off_nothing_stands_for_the_whole_measured_ti
     result = _result(_trial(broken_off="too slow", is_complete=False), TRUTH)
     assert result.latency_ms is result.cost is result.throughput_records_per_s is result.correctness is None
     assert result.verdict is Verdict.UNKNOWN
+
+
+def test_what_disturbed_a_trial_until_it_was_broken_off_is_told_and_not_that_it_is_incomplete() -> None:
+    cut = {"broken_off": "too slow", "broken_off_s": 2.0, "generator": _generator(acked_records=400)}
+    assert disturbances(_trial(**cut), SCENARIO) == []
+    late = {"redis_writer": Delays([-1.0, 1.0, 1.5, 2.0], [5.0, 5.0, 900.0, 5.0])}
+    (reason,) = disturbances(_trial(**cut, delays=late), SCENARIO)
+    assert "late for 0.5 s of 2 s" in reason, "of 4 s, it would be within a tenth and a bit"
+    (reason,) = disturbances(_trial(**cut | {"generator": _generator(schedule_error_ms_p99=99.0)}), SCENARIO)
+    assert "the generator fell behind" in reason
 
 
 def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from harness.accounting import Readings, Usage
-from harness.path import Delays, bottlenecks
+from harness.path import Delays, bottlenecks, input_delays
+from workloads.workload import Workload, WorkloadSpecification
 
 BOUND_MS, DURATION_S = 500.0, 20
 TOLD_S = 0.5
@@ -113,3 +114,18 @@ def test_what_is_known_already_is_passed_over() -> None:
 def test_a_redis_of_the_users_own_has_no_cpu_time() -> None:
     (reason,) = bottlenecks({"probe": _delays(0, 20)}, {"probe": _busy(0.5)}, BOUND_MS, DURATION_S)
     assert reason.endswith("the probe used 0.50 of a core")
+
+
+def test_the_input_is_as_late_as_its_oldest_record_that_was_due_and_not_acknowledged() -> None:
+    workload = Workload(WorkloadSpecification(seed=1, rate_records_per_s=100, warmup_s=2, duration_s=4, partitions=1))
+    told = [(1000, 100, 100), (2500, 250, 200), (4000, 300, 250), (7500, 600, 599), (8000, 600, 600)]
+    found = input_delays(told, workload)
+    assert found.t_s == [-1.0, 0.5, 2.0, 5.5, 6.0]
+    assert found.delay_ms == [0.0, 500.0, 1500.0, 1510.0, 0.0]
+
+
+def test_delays_are_asked_for_by_time() -> None:
+    told = Delays([-1.0, 0.5, 1.0], [9.0, 3.0, 4.0])
+    assert [told.at(t_s) for t_s in (-2.0, 0.0, 0.5, 0.6, 2.0)] == [9.0, 3.0, 3.0, 4.0, 0.0]
+    assert (told.greatest_ms(0), told.greatest_ms(-9), told.greatest_ms(1)) == (4.0, 9.0, None)
+    assert told.until(0.5) == Delays([-1.0, 0.5], [9.0, 3.0])

@@ -1,6 +1,7 @@
 """A scaling's plan holds every point and its controls; its fits find the exponents that made the figures."""
 
 import io
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.attempt import find_unfinished
+from harness.attempt import Attempted, find_unfinished
 from harness.commands.scale import _numbers, _words
 from harness.errors import UsageError
+from harness.path import Delays
 from harness.result import Throughput, Verdict
-from harness.scale import ScaleOptions, exit_code
+from harness.scale import ScaleOptions, _reasons, exit_code
 from harness.scale_fits import controls, fit, fits
 from harness.scale_plan import CONTROL_EVERY, base_point, plan, points
 from harness.scale_result import (
@@ -30,8 +32,12 @@ from harness.scale_result import (
     save_scale,
 )
 from harness.statistics import PowerLaw, power_law
+from harness.sustainable import ENGINE, HARNESS, Overload
+from harness.trial import Trial
 from reports.scale import draw_scale, scale_table, write_scale
 from tests.unit.results import make_engine, make_result
+from workloads.truth import expected_counts
+from workloads.workload import Workload, WorkloadSpecification
 
 LEVELS = ScaleOptions().levels()
 BASE = ScalePoint(rate_records_per_s=4000, partitions=4, keys="california", parallelism=2)
@@ -264,18 +270,58 @@ def test_it_fails_if_a_count_was_wrong_or_an_engine_has_nothing_that_counts() ->
     assert exit_code(_scale([each.model_copy(update={"counted": False}) for each in made])) == 1
 
 
+def _made(*, broken_off: str = "", invalid: Sequence[str] = (), lag_end: int = 0, sink_ms: float = 0.0) -> Attempted:
+    """An attempt of 20 s at 1,000 records/s."""
+    (result,) = make_engine("flink", 50).trials
+    figures = Throughput(offered=1000, sustained=1000, lag_records_start=0, lag_records_end=lag_end)
+    workload = Workload(WorkloadSpecification(seed=1, rate_records_per_s=1000, warmup_s=2, duration_s=20, partitions=1))
+    trial = Trial("flink", "flink", "", Path("nowhere"), broken_off=broken_off)
+    trial.delays["redis_writer"] = Delays([5.0], [sink_ms])
+    overload = Overload(workload, 5.0, blamed=ENGINE if broken_off else "")
+    result = result.model_copy(update={"throughput_records_per_s": figures})
+    return Attempted(trial, result, list(invalid), overload, expected_counts(workload))
+
+
+@pytest.mark.parametrize(
+    ("made", "blamed"),
+    [
+        ({}, []),
+        ({"lag_end": 1000}, []),
+        ({"lag_end": 1001}, [ENGINE]),
+        ({"lag_end": 3000, "sink_ms": 1900}, [ENGINE]),
+        ({"lag_end": 3000, "sink_ms": 2100}, [HARNESS]),
+        ({"broken_off": "too slow"}, [ENGINE]),
+        ({"broken_off": "too slow", "invalid": ["Redis was the bottleneck"]}, [HARNESS, ENGINE]),
+    ],
+)
+def test_a_trial_that_is_not_counted_is_blamed_on_whom_the_delays_blame(
+    made: dict[str, Any], blamed: list[str]
+) -> None:
+    assert [who for who, _ in _reasons(_made(**made), 20)] == blamed
+
+
+def test_a_scaling_that_does_not_say_whose_fault_it_was_is_read(tmp_path: Path) -> None:
+    path = save_scale(_scale(_trials(lambda _: 1.0)[:1]), tmp_path)
+    old = json.loads(path.read_text(encoding="utf-8"))
+    del old["trials"][0]["limited_by"]
+    path.write_text(json.dumps(old), encoding="utf-8")
+    assert load_scale(path).trials[0].limited_by is None
+
+
 # What people read
 
 
 def test_the_page_names_every_trial_every_fit_and_what_is_left_out(tmp_path: Path) -> None:
     made = _trials(lambda point: point.rate_records_per_s**0.93)
-    made[2] = made[2].model_copy(update={"counted": False, "reasons": ["did not keep up: 1 of 2"]})
+    made[2] = made[2].model_copy(
+        update={"counted": False, "reasons": ["did not keep up: 1 of 2"], "limited_by": ENGINE}
+    )
     scale = _scale([*made, *_trials(lambda _: 1.0, "spark")])
     page, picture = write_scale(scale, tmp_path)
     text = page.read_text(encoding="utf-8")
     assert text.count("\n| flink |") + text.count("\n| spark |") == 2 * len(Dimension) * len(Figure)
     assert "| flink | rate | CPU per record | 0.93 |" in text
-    assert "no: did not keep up: 1 of 2" in text and "the base point, measured" in text
+    assert "no (engine): did not keep up: 1 of 2" in text.replace("\\", "") and "the base point, measured" in text
     assert picture.stat().st_size > 10_000
 
 

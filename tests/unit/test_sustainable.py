@@ -1,13 +1,18 @@
 """A rate is sustained only if nothing speaks against it, and what does is blamed on the engine or on the harness."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness.path import Delays
 from harness.result import Sample, TrialResult, Verdict
+from harness.statistics import MIN_SLOTS
 from harness.sustainable import ENGINE, HARNESS, READINGS_OUT_OF_BOUND, Overload, faults, growth
-from harness.trial import Trial, View
+from harness.trial import Trial, TrialRunner, View
 from tests.unit.results import make_engine
 from workloads.workload import Workload, WorkloadSpecification
 
@@ -39,10 +44,26 @@ def _result(lag_growth: float = 0.0, sawtooth: int = 0, **changes: Any) -> Trial
     return trial.model_copy(update={"series": series, "drain_s": 0.2, **changes})
 
 
-def _faults(result: TrialResult, *, broken_off: str = "", blamed: str = "", invalid: Any = ()) -> list[tuple[str, str]]:
+def _faults(
+    result: TrialResult,
+    *,
+    broken_off: str = "",
+    blamed: str = "",
+    invalid: Any = (),
+    sink_ms: Callable[[float], float] = lambda _: 10.0,
+    input_ms: float = 0.0,
+) -> list[tuple[str, str]]:
+    """What speaks against a rate, with a Redis writer and a generator that are so late."""
     trial = Trial("flink", "flink", "", Path("nowhere"), broken_off=broken_off)
+    trial.delays["redis_writer"] = sink = Delays()
+    for number in range(2 * (DURATION_S + 5)):
+        sink.add(number / 2, sink_ms(number / 2))
+    trial.generator_progress = [
+        (1000 * second, RATE * second, int(RATE * (second - input_ms / 1000)))
+        for second in range(1, WARMUP_S + DURATION_S)
+    ]
     overload = Overload(WORKLOAD, BOUND_MS / 1000, blamed=blamed)
-    return list(faults(trial, result, list(invalid), RATE, BOUND_MS, overload))
+    return faults(trial, result, list(invalid), RATE, BOUND_MS, overload)
 
 
 def test_a_rate_against_which_nothing_speaks_is_sustained() -> None:
@@ -70,7 +91,7 @@ def test_latency_out_of_bound_is_found() -> None:
     result = _result()
     assert result.latency_ms is not None
     result = _result(latency_ms=result.latency_ms.model_copy(update={"p99": 2000.5}))
-    ((blamed, said),) = _faults(result)
+    ((blamed, said),) = _faults(result, sink_ms=lambda _: 0.0)
     assert blamed == ENGINE and "latency p99 2,000 ms, bound 2,000 ms" in said
 
 
@@ -89,15 +110,79 @@ def test_what_speaks_against_the_measurement_is_blamed_on_the_harness() -> None:
     assert (blamed, said) == (HARNESS, "the generator fell behind")
 
 
-def test_a_trial_that_was_broken_off_has_that_reason_only() -> None:
+def test_a_trial_that_was_broken_off_has_that_reason_and_nothing_that_needs_the_whole_of_it() -> None:
     assert _faults(_result(latency_ms=None), broken_off="too slow", blamed=ENGINE) == [(ENGINE, "too slow")]
+
+
+def test_of_a_trial_that_was_broken_off_what_speaks_against_the_measurement_decides() -> None:
+    found = _faults(
+        _result(latency_ms=None), broken_off="too slow", blamed=ENGINE, invalid=["Redis was the bottleneck"]
+    )
+    assert found == [(HARNESS, "Redis was the bottleneck"), (ENGINE, "too slow")]
+
+
+def _with_p99(p99_ms: float) -> TrialResult:
+    latency = _result().latency_ms
+    assert latency is not None
+    return _result(latency_ms=latency.model_copy(update={"p99": p99_ms}))
+
+
+@pytest.mark.parametrize(
+    ("sink_ms", "input_ms", "blamed"),
+    [
+        (900.0, 0.0, ENGINE),
+        (1100.0, 0.0, HARNESS),
+        (0.0, 900.0, ENGINE),
+        (0.0, 1100.0, HARNESS),
+        (600.0, 600.0, HARNESS),
+    ],
+)
+def test_a_latency_that_others_delays_may_explain_is_not_blamed_on_the_engine(
+    sink_ms: float, input_ms: float, blamed: str
+) -> None:
+    ((who, said),) = _faults(_with_p99(3000), sink_ms=lambda _: sink_ms, input_ms=input_ms)
+    assert who == blamed and "latency p99 3,000 ms" in said
+    assert ("up to" in said) == (blamed == HARNESS)
+
+
+def test_a_lag_that_grows_with_the_redis_writer_only_is_not_blamed_on_the_engine() -> None:
+    grows = _result(lag_growth=500)
+    ((blamed, said),) = _faults(grows, sink_ms=lambda t_s: 50 * t_s)
+    assert blamed == HARNESS and "did not grow before the Redis writer" in said
+    ((blamed, _),) = _faults(grows, sink_ms=lambda t_s: 20 * t_s)
+    assert blamed == ENGINE, "by 500 records/s, of which the writer explains 200"
+
+
+def test_a_drain_that_the_redis_writer_delayed_is_not_blamed_on_the_engine() -> None:
+    slow = _result(drain_s=2.5)
+    assert [who for who, _ in _faults(slow, sink_ms=lambda t_s: 800 * (t_s > DURATION_S))] == [HARNESS]
+    assert [who for who, _ in _faults(slow, sink_ms=lambda t_s: 800 * (t_s < DURATION_S))] == [ENGINE]
+
+
+def test_what_the_engine_did_whatever_others_did_decides() -> None:
+    slow = _with_p99(3000).model_copy(update={"drain_s": 9.0})
+    assert [who for who, _ in _faults(slow, sink_ms=lambda _: 1500.0)] == [ENGINE, HARNESS]
+
+
+def test_a_rate_whose_lag_was_read_too_seldom_to_tell_growth_is_not_sustained() -> None:
+    short = _result()
+    short.series = [sample for sample in short.series if sample.t_s < MIN_SLOTS - 1]
+    ((blamed, said),) = _faults(short)
+    assert blamed == HARNESS and "fewer than 10 readings" in said
 
 
 # Breaking off
 
 
-def _view(t_s: float, sent: float, visible: float) -> View:
-    return View(t_s=t_s, sent_records=int(sent), acked_records=int(sent), visible_records=int(visible), pids={})
+def _view(t_s: float, sent: float, visible: float, sink_delay_ms: float = 0.0) -> View:
+    return View(
+        t_s=t_s,
+        sent_records=int(sent),
+        acked_records=int(sent),
+        visible_records=int(visible),
+        pids={},
+        sink_delay_ms=sink_delay_ms,
+    )
 
 
 def _looks(*views: View) -> tuple[str, str]:
@@ -139,3 +224,28 @@ def test_a_generator_that_cannot_send_is_blamed_on_the_harness() -> None:
     out = [_view(at / 4, _due(at / 4) - 3.1 * RATE, _due(at / 4) - 3.1 * RATE) for at in range(READINGS_OUT_OF_BOUND)]
     reason, blamed = _looks(*out)
     assert blamed == HARNESS and "what the generator could not send" in reason
+
+
+@pytest.mark.parametrize("lag_s", [3.1, 6.0])
+def test_a_lag_that_is_with_the_redis_writer_is_not_blamed_on_the_engine(lag_s: float) -> None:
+    looks = [at / 4 for at in range(READINGS_OUT_OF_BOUND)]
+    out = [_view(t_s, _due(t_s), _due(t_s) - lag_s * RATE, sink_delay_ms=3050) for t_s in looks]
+    reason, blamed = _looks(*out)
+    assert blamed == HARNESS and "what the Redis writer had not taken to Redis was 30,500 records" in reason
+
+
+def test_a_lag_beyond_the_bound_by_the_engine_and_the_redis_writer_together_does_not_break_off() -> None:
+    out = [_view(at / 4, _due(at / 4), _due(at / 4) - 4 * RATE, sink_delay_ms=2000) for at in range(40)]
+    assert _looks(*out) == ("", "")
+
+
+def test_a_redis_writer_that_tells_nothing_is_late_meanwhile() -> None:
+    def seen(delay_ms: float, silent_ms: float) -> float:
+        told = SimpleNamespace(fields={"delay_ms": delay_ms}, at_ms=time.time_ns() / 1e6 - silent_ms)
+        runner = TrialRunner.__new__(TrialRunner)
+        runner._children = {"redis_writer": SimpleNamespace(last=lambda _kind: told)}  # type: ignore[dict-item]
+        return runner._sink_delay_ms()
+
+    hour_ms = 3.6e6
+    assert seen(delay_ms=2 * hour_ms, silent_ms=hour_ms) == 2 * hour_ms
+    assert hour_ms <= seen(delay_ms=5.0, silent_ms=hour_ms) < 2 * hour_ms
