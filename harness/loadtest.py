@@ -48,7 +48,7 @@ from workloads.workload import Workload
 PREFIX = "load-"
 #: What an engine is called in the trials in which users watch.
 LOADED = "loaded"
-SEARCH_S = 420
+SEARCH_S = 600
 TELL_S = 5.0
 POLL_S = 0.25
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: A confirmed rate must hold this often at the most: each failure takes one more step down.
+#: A confirmed rate must hold at so many rates at the most: each that fails takes one more step down.
 MAX_CONFIRMATIONS = 4
+#: A rate that failed is tried again: it counts as failed if so many of so many tries fail.
+FAILURES, TRIES = 2, 3
 
 
 class Kind(StrEnum):
@@ -19,13 +21,25 @@ class Kind(StrEnum):
     CONFIRM = "confirm"
 
 
+class Outcome(StrEnum):
+    """What the tries of a rate come to: it held, it failed, or something else than what is searched was the limit."""
+
+    HELD = "held"
+    FAILED = "failed"
+    LIMITED = "limited"
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """A rate in records per second that was tried, and whether it was sustained."""
+    """A rate in records per second that was tried, and whether it was sustained.
+
+    `is_own` says of a failure that it was the searched system's. Others, such as the harness's, say nothing of it.
+    """
 
     kind: Kind
     rate: int
     sustained: bool
+    is_own: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,30 @@ class Answer:
 
     Attributes:
         rate: the highest confirmed rate in records per second; None if none was sustained or confirmed.
-        failed_rate: the lowest rate that was not sustained; None if none failed, so that the true limit is higher.
+        failed_rate: the lowest rate at which the searched system failed; None if none, so that its limit is not known.
+        limited_rate: the lowest rate that was not held because of something else; None if there is none.
     """
 
     rate: int | None
     failed_rate: int | None
+    limited_rate: int | None = None
+
+
+def outcome(tries: Sequence[Attempt]) -> Outcome | None:
+    """What the tries of one rate and kind, in their order, come to; None if it takes another one to say.
+
+    A rate that holds at once has held. One that fails is tried again, until `FAILURES` of `TRIES` have failed or cannot
+    any more. It failed by its own doing only if so many of these failures are its own.
+    """
+    failures = [each for each in tries if not each.sustained]
+    own = sum(each.is_own for each in failures)
+    if 2 * (len(tries) - len(failures)) > len(tries):
+        return Outcome.HELD
+    if own >= FAILURES:
+        return Outcome.FAILED
+    if len(failures) >= FAILURES and own + TRIES - len(tries) < FAILURES:
+        return Outcome.LIMITED
+    return None
 
 
 def next_step(attempts: Sequence[Attempt], plan: Plan) -> Next | Answer:
@@ -70,16 +103,20 @@ def next_step(attempts: Sequence[Attempt], plan: Plan) -> Next | Answer:
     A rate counts as failed from the lowest failure on, a lucky success above it or not: sustainable is what is
     sustained every time.
     """
-    failed = min((each.rate for each in attempts if not each.sustained), default=None)
-    held = max(
-        (each.rate for each in attempts if each.sustained and (failed is None or each.rate < failed)), default=None
-    )
-    confirmed = max((each.rate for each in attempts if each.sustained and each.kind is Kind.CONFIRM), default=0)
-    confirmations = sum(each.kind is Kind.CONFIRM for each in attempts)
+    outcomes = _outcomes(attempts)
+    if undecided := next((step for step, found in outcomes.items() if found is None), None):
+        return undecided
+    failed = min((step.rate for step, found in outcomes.items() if found is not Outcome.HELD), default=None)
+    sustained = [step for step, found in outcomes.items() if found is Outcome.HELD]
+    held = max((step.rate for step in sustained if failed is None or step.rate < failed), default=None)
+    confirmed = max((step.rate for step in sustained if step.kind is Kind.CONFIRM), default=0)
+    confirmations = sum(step.kind is Kind.CONFIRM for step in outcomes)
+    if held is None and failed is not None and failed <= plan.lowest:
+        return _answer(None, outcomes)
     if held is None:
-        return _downwards(failed, plan)
+        return Next(Kind.PROBE, plan.start if failed is None else max(failed // 2, plan.lowest))
     if held == confirmed or confirmations >= MAX_CONFIRMATIONS:
-        return Answer(held if held == confirmed else None, failed)
+        return _answer(held if held == confirmed else None, outcomes)
     if confirmations:
         # A confirmation has failed. The probes below it are far apart: one step down, and no search anew.
         assert failed is not None
@@ -91,13 +128,19 @@ def next_step(attempts: Sequence[Attempt], plan: Plan) -> Next | Answer:
     return Next(Kind.CONFIRM, held)
 
 
-def _downwards(failed: int | None, plan: Plan) -> Next | Answer:
-    """No rate has held yet."""
-    if failed is None:
-        return Next(Kind.PROBE, plan.start)
-    if failed <= plan.lowest:
-        return Answer(None, failed)
-    return Next(Kind.PROBE, max(failed // 2, plan.lowest))
+def _outcomes(attempts: Sequence[Attempt]) -> dict[Next, Outcome | None]:
+    """What each rate that was tried came to, in the order of the first tries."""
+    tries: dict[Next, list[Attempt]] = {}
+    for each in attempts:
+        tries.setdefault(Next(each.kind, each.rate), []).append(each)
+    return {step: outcome(own) for step, own in tries.items()}
+
+
+def _answer(rate: int | None, outcomes: dict[Next, Outcome | None]) -> Answer:
+    def lowest(wanted: Outcome) -> int | None:
+        return min((step.rate for step, found in outcomes.items() if found is wanted), default=None)
+
+    return Answer(rate, lowest(Outcome.FAILED), lowest(Outcome.LIMITED))
 
 
 def _rounded(rate: float) -> int:

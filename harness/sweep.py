@@ -1,22 +1,25 @@
-"""Finds each engine's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer."""
+"""Finds each engine's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer.
+
+A rate that failed is tried again, and the answer is the bracket of the rate that held and the rate that failed.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.attempt import attempt, find_unfinished, key_of
+from harness.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.engines import check_route
 from harness.errors import UsageError
 from harness.headline import BASELINE
 from harness.placement import check_cores
-from harness.result import TrialResult
 from harness.scenario import Scenario
 from harness.search import Answer, Attempt, Kind, Next, Plan, next_step
 from harness.session import Session, SessionOptions, new_run_id, open_session
-from harness.statistics import knee
-from harness.sustainable import HARNESS, faults, growth
+from harness.statistics import MIN_SLOTS, knee
+from harness.sustainable import ENGINE, OthersDelays, faults, growth
 from harness.sweep_result import (
     LagGrowth,
+    RateRatio,
     Sweep,
     SweepAnswer,
     SweepAttempt,
@@ -58,7 +61,8 @@ def sweep(
     Returns: the sweep, and its directory.
 
     Raises:
-        UsageError: the rates make no sense, or the scenario has surges, a profile or faults.
+        UsageError: the rates make no sense, the measured time is too short to tell whether the lag grows, or the
+            scenario has surges, a profile or faults.
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: an attempt could not take place.
     """
@@ -74,6 +78,8 @@ def sweep(
         )
     scenario.refuse_varying_rate("a sweep looks for one constant rate")
     scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
+    _refuse_short("duration_s", "--duration", scenario.duration_s)
+    _refuse_short("confirm_duration_s", "--confirm-duration", search.confirm_duration_s)
     check_route(scenario.engines, scenario.route, options.engine_paths)
     key = key_of(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
@@ -94,14 +100,27 @@ def sweep(
     return found, directory
 
 
+def _refuse_short(key: str, option: str, duration_s: int) -> None:
+    if duration_s < MIN_SLOTS:
+        raise UsageError(
+            f"{key} is {duration_s}: whether the lag grows takes {MIN_SLOTS} s of measured time or more to tell",
+            fix=f"give {option} {MIN_SLOTS} or more",
+        )
+
+
 def _compare_with_baseline(engines: list[SweepEngine]) -> None:
-    """Note each other engine's sustained rate over the baseline's, where that says anything."""
-    answers = {each.name: each.answer for each in engines if each.answer and each.answer.rate_records_per_s}
+    """Note the bracket of each other engine's limit over the baseline's, where either end is known."""
+    answers = {each.name: each.answer for each in engines if each.answer}
     baseline = answers.pop(BASELINE, None)
     for engine in engines:
-        answer = answers.get(engine.name)
-        if baseline and answer and not (baseline.at_least and answer.at_least):
-            engine.rate_to_baseline = (answer.rate_records_per_s or 0) / (baseline.rate_records_per_s or 1)
+        if baseline and (answer := answers.get(engine.name)):
+            low = _ratio(answer.rate_records_per_s, baseline.above_records_per_s)
+            high = _ratio(answer.above_records_per_s, baseline.rate_records_per_s)
+            engine.rate_to_baseline = RateRatio(low=low, high=high) if low or high else None
+
+
+def _ratio(rate: int | None, other: int | None) -> float | None:
+    return rate / other if rate and other else None
 
 
 def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions) -> Sweep:
@@ -139,7 +158,10 @@ def _search(
 
 
 def _attempts(engine: SweepEngine) -> list[Attempt]:
-    return [Attempt(each.kind, each.rate_records_per_s, each.sustained) for each in engine.attempts]
+    return [
+        Attempt(each.kind, each.rate_records_per_s, each.sustained, is_own=each.limited_by == ENGINE)
+        for each in engine.attempts
+    ]
 
 
 def _attempt(
@@ -149,13 +171,15 @@ def _attempt(
     warmup_rate = min(scenario.warmup_rate_records_per_s, step.rate)
     rates = {"rate_records_per_s": step.rate, "warmup_rate_records_per_s": warmup_rate}
     scenario = scenario.model_copy(update=rates | {"duration_s": duration_s})
-    session.watcher.note(f"{engine.name}: {step.kind.value} at {step.rate:,} records/s for {duration_s} s")
+    again = ", again" * any((each.kind, each.rate_records_per_s) == (step.kind, step.rate) for each in engine.attempts)
+    session.watcher.note(f"{engine.name}: {step.kind.value} at {step.rate:,} records/s for {duration_s} s{again}")
     made = attempt(session, scenario, engine.name, len(engine.attempts) + 1, search.p99_bound_ms)
-    reasons = list(faults(made.trial, made.result, made.invalid, step.rate, search.p99_bound_ms, made.overload))
-    return _saved(step, made.result, reasons), made.trial
+    reasons = faults(made.trial, made.result, made.invalid, step.rate, search.p99_bound_ms, made.overload)
+    return _saved(step, made, reasons), made.trial
 
 
-def _saved(step: Next, result: TrialResult, reasons: list[tuple[str, str]]) -> SweepAttempt:
+def _saved(step: Next, made: Attempted, reasons: list[tuple[str, str]]) -> SweepAttempt:
+    result, delays = made.result, OthersDelays.of(made.trial, made.overload.workload)
     lag = growth(result)
     throughput = result.throughput_records_per_s
     return SweepAttempt(
@@ -171,17 +195,20 @@ def _saved(step: Next, result: TrialResult, reasons: list[tuple[str, str]]) -> S
         drain_s=result.drain_s,
         cost=result.cost,
         generator=result.generator,
+        host=result.host,
+        input_delay_ms_max=delays.input.greatest_ms(0),
+        sink_delay_ms_max=delays.sink.greatest_ms(0),
     )
 
 
 def _answer(engine: SweepEngine, answer: Answer) -> SweepAnswer:
-    failed = [each for each in engine.attempts if each.rate_records_per_s == answer.failed_rate and not each.sustained]
     curve = latency_curve(engine)
     bend = knee([rate for rate, _ in curve], [p99_ms for _, p99_ms in curve])
     return SweepAnswer(
         rate_records_per_s=answer.rate,
         failed_records_per_s=answer.failed_rate,
-        at_least=not failed or any(each.limited_by == HARNESS for each in failed),
+        limited_records_per_s=answer.limited_rate,
+        at_least=answer.failed_rate is None,
         knee_records_per_s=None if bend is None else curve[bend][0],
     )
 

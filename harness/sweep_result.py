@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from harness.result import Cost, Environment, Generator, Latency, Verdict, save_whole
+from harness.result import Cost, Environment, Generator, Host, Latency, Verdict, save_whole
 from harness.result_part import ResultPart
 from harness.search import Kind
 
-SCHEMA_VERSION = 1
+#: 2: a rate is tried up to three times, answers and ratios are brackets. Sweeps of version 1 are read.
+SCHEMA_VERSION = 2
 
 
 class LagGrowth(ResultPart):
@@ -29,7 +30,10 @@ class SweepAttempt(ResultPart):
     rate_records_per_s: int
     sustained: bool
     reasons: list[str] = Field(description="why it was not sustained; empty if it was")
-    limited_by: str | None = Field(description="`engine` or `harness`: whose fault it was; null if it was sustained")
+    limited_by: str | None = Field(
+        description="`engine` or `harness` (generator, broker, Redis writer, Redis or the host): whose fault it was; "
+        "null if it was sustained"
+    )
     verdict: Verdict
     latency_ms: Latency | None
     lag_growth_records_per_s: LagGrowth | None
@@ -37,15 +41,41 @@ class SweepAttempt(ResultPart):
     drain_s: float | None
     cost: Cost | None
     generator: Generator | None
+    host: Host | None = Field(None, description="what others had of the machine; null if it was not measured")
+    input_delay_ms_max: float | None = Field(
+        None, description="how late the broker had the records, by generator and broker; null if it was not measured"
+    )
+    sink_delay_ms_max: float | None = Field(
+        None, description="how late Redis had the engine's updates, by writer and Redis; null if it was not measured"
+    )
 
 
 class SweepAnswer(ResultPart):
-    """What the search has found for an engine."""
+    """What the search has found for an engine: its limit is between the rate that held and the one that failed."""
 
     rate_records_per_s: int | None = Field(description="the highest rate that a longer run confirmed; null if none was")
-    failed_records_per_s: int | None = Field(description="the lowest rate that was not sustained; null if none failed")
-    at_least: bool = Field(description="the limit found is the harness's or the search's own; the engine's is higher")
+    failed_records_per_s: int | None = Field(
+        description="the lowest rate at which the engine failed; null if it failed at none (in version 1: the lowest "
+        "rate that was not sustained, whoever was to blame)"
+    )
+    limited_records_per_s: int | None = Field(
+        None,
+        description="the lowest rate that was not sustained because of the harness or the host; null if there is none",
+    )
+    at_least: bool = Field(description="no rate is known at which the engine fails: its limit may be any higher")
     knee_records_per_s: int | None = Field(description="the knee of p99 against load (Kneedle); null if there is none")
+
+    @property
+    def above_records_per_s(self) -> int | None:
+        """Below which rate the engine's limit is; None if that is not known."""
+        return None if self.at_least else self.failed_records_per_s
+
+
+class RateRatio(ResultPart):
+    """The ratio of two engines' limits: from the one's rate that held over the other's that failed, to the reverse."""
+
+    low: float | None = Field(description="null if it may be any lower")
+    high: float | None = Field(description="null if it may be any higher")
 
 
 class SweepEngine(ResultPart):
@@ -55,11 +85,16 @@ class SweepEngine(ResultPart):
     version: str | None
     attempts: list[SweepAttempt]
     answer: SweepAnswer | None = Field(description="null until the search has ended")
-    rate_to_baseline: float | None = Field(
+    rate_to_baseline: RateRatio | None = Field(
         None,
-        description="its sustained rate over the baseline's, once the sweep has ended: at most, if the baseline's is "
-        "`at_least`, and at least, if its own is; null if both are, or without either rate",
+        description="its limit over the baseline's, once the sweep has ended; null if it may be anything (in version "
+        "1: a bare number, which is not read)",
     )
+
+    @field_validator("rate_to_baseline", mode="before")
+    @classmethod
+    def _bracketed(cls, found: object) -> object:
+        return None if isinstance(found, int | float) else found
 
 
 class Sweep(ResultPart):

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.headline import BASELINE
-from harness.sweep_result import Sweep, SweepAnswer, SweepAttempt, SweepEngine
+from harness.sweep_result import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine
 from reports.figures import (
     MUTED,
     STYLE,
@@ -28,10 +28,19 @@ from reports.figures import (
 from reports.render import escape_markdown
 from reports.summary import HOW_TO_HAVE_A_BASELINE, NOT_MEASURED, decimal, milliseconds
 
-NO_RATIO = "no ratio to the baseline: that takes a confirmed rate of each, and not both by an 'at least'"
+NO_RATIO = "no ratio to the baseline: that takes a rate that one of them held, and one at which the other failed"
 HEADINGS = ("kind", "records/s", "sustained", "p50, ms", "p99, ms", "CPU-s per million")
+DELAY_HEADINGS = ("input, ms", "sink, ms")
 BOUND_NOTE = "Sustained: no growing lag, p99 within {bound:,.0f} ms, drained as soon, every count right, on schedule."
-AT_LEAST_NOTE = "At least: what failed above this rate was the harness or the search's own limit, not the engine."
+TRIES_NOTE = "A rate that was not sustained was tried again: it counts as failed if two of three attempts were not."
+AT_LEAST_NOTE = (
+    "At least: the engine failed at no rate. What failed above the one that held was the harness or the host "
+    "(generator, broker, Redis writer, Redis, other programs), or no higher rate was tried."
+)
+DELAYS_NOTE = (
+    "Input and sink: how late the broker was with records, and Redis with the engine's updates, at the most. Neither "
+    "is the engine's doing, and the engine is to blame only for what would be out of bound without them."
+)
 
 
 def sweep_table(sweep: Sweep) -> Group:
@@ -44,7 +53,7 @@ def sweep_table(sweep: Sweep) -> Group:
         for attempt in _by_rate(engine):
             table.add_row(*_cells(attempt), style="" if attempt.sustained else "dim")
         parts.append(table)
-    notes = [*baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms)]
+    notes = [*baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms), TRIES_NOTE]
     notes += [AT_LEAST_NOTE] * any(engine.answer is not None and engine.answer.at_least for engine in sweep.engines)
     return Group(*parts, *(Text(note, style="dim") for note in notes))
 
@@ -53,32 +62,48 @@ def answer_text(answer: SweepAnswer | None) -> str:
     """The answer in one line."""
     if answer is None:
         return "the search has not ended"
-    if answer.rate_records_per_s is None:
-        return "no rate was confirmed"
-    least = "at least " if answer.at_least else ""
-    failed = "" if answer.failed_records_per_s is None else f", not {answer.failed_records_per_s:,}"
+    failed = "" if answer.above_records_per_s is None else f", {answer.above_records_per_s:,} failed"
     knee = "" if answer.knee_records_per_s is None else f"; knee of p99 at {answer.knee_records_per_s:,}"
-    return f"{least}{answer.rate_records_per_s:,} records/s sustained{failed}{knee}"
+    if answer.rate_records_per_s is None:
+        return f"no rate was confirmed{failed}{_limited_text(answer)}{knee}"
+    least = "at least " if answer.at_least else ""
+    return f"{least}{answer.rate_records_per_s:,} records/s held{failed}{_limited_text(answer)}{knee}"
+
+
+def _limited_text(answer: SweepAnswer) -> str:
+    """At which rate others than the engine were the limit, if that was below the rate at which the engine failed."""
+    # In version 1, the lowest rate that was not sustained stood for both.
+    limited = answer.limited_records_per_s or (answer.failed_records_per_s if answer.at_least else None)
+    if limited is None or (answer.above_records_per_s or limited) < limited:
+        return ""
+    return f"; at {limited:,}, the harness or the host was the limit"
 
 
 def baseline_notes(sweep: Sweep) -> list[str]:
-    """Each engine's sustained rate against the baseline's, or how to have one."""
+    """The bracket of each engine's limit over the baseline's, or how to have one."""
     baseline = next((engine for engine in sweep.engines if engine.name == BASELINE), None)
     if baseline is None:
         return [HOW_TO_HAVE_A_BASELINE]
     others = [engine for engine in sweep.engines if engine is not baseline]
-    return [f"{engine.name}: {_ratio_text(engine, baseline)}" for engine in others] if sweep.finished else []
+    return (
+        [f"{each.name}: {_ratio_text(each.name, each.rate_to_baseline)}" for each in others] if sweep.finished else []
+    )
 
 
-def _ratio_text(engine: SweepEngine, baseline: SweepEngine) -> str:
-    if engine.rate_to_baseline is None:
+def _ratio_text(name: str, ratio: RateRatio | None) -> str:
+    if ratio is None:
         return NO_RATIO
-    bound = "at most " if _is_least(baseline) else "at least " if _is_least(engine) else ""
-    return f"{bound}{decimal(engine.rate_to_baseline)} x the baseline's sustained rate, that of one thread (COST)"
+    ends = (("at least", ratio.low), ("at most", ratio.high))
+    said = [f"{bound} {decimal(end)}" for bound, end in ends if end is not None]
+    return f"{', '.join(said)} x the baseline's limit, that of one thread (COST): {_winner_text(name, ratio)}"
 
 
-def _is_least(engine: SweepEngine) -> bool:
-    return engine.answer is not None and engine.answer.at_least
+def _winner_text(name: str, ratio: RateRatio) -> str:
+    if ratio.low is not None and ratio.low >= 1:
+        return f"{name} sustains more"
+    if ratio.high is not None and ratio.high <= 1:
+        return f"{BASELINE} sustains more"
+    return "the brackets overlap, so that neither is shown to sustain more"
 
 
 def _by_rate(engine: SweepEngine) -> list[SweepAttempt]:
@@ -97,6 +122,11 @@ def _cells(attempt: SweepAttempt) -> tuple[str, ...]:
     )
 
 
+def _delay_cells(attempt: SweepAttempt) -> list[str]:
+    delays_ms = (attempt.input_delay_ms_max, attempt.sink_delay_ms_max)
+    return [NOT_MEASURED if each is None else milliseconds(each) for each in delays_ms]
+
+
 def write_sweep(sweep: Sweep, directory: Path) -> list[Path]:
     """Write ``sweep.md`` and ``latency-against-load.png`` in `directory`. Returns the paths written."""
     picture = draw_sweep(sweep)
@@ -112,7 +142,9 @@ def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
     lines += [
         "",
         *(f"{escape_markdown(note)}\n" for note in baseline_notes(sweep)),
+        TRIES_NOTE,
         AT_LEAST_NOTE,
+        DELAYS_NOTE,
         "",
         f"![{escape_markdown(picture.alt)}]({picture.name}.png)",
         "",
@@ -120,9 +152,10 @@ def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
     ]
     for engine in sweep.engines:
         lines += ["", f"## {escape_markdown(engine.name)} {escape_markdown(engine.version or '')}", ""]
-        lines += [f"| {' | '.join((*HEADINGS, 'why not'))} |", "|---|---:|---|---:|---:|---:|---|"]
+        headings = (*HEADINGS, *DELAY_HEADINGS, "why not")
+        lines += [f"| {' | '.join(headings)} |", "|---|---:|---|---:|---:|---:|---:|---:|---|"]
         for attempt in _by_rate(engine):
-            cells = (*_cells(attempt), "; ".join(attempt.reasons))
+            cells = (*_cells(attempt), *_delay_cells(attempt), "; ".join(attempt.reasons))
             lines.append(f"| {' | '.join(map(escape_markdown, cells))} |")
     return "\n".join([*lines, "", "To repeat it:", "", "```", shlex.join(sweep.command), "```", ""])
 
@@ -151,8 +184,9 @@ def draw_sweep(sweep: Sweep) -> Picture:
         "latency-against-load",
         "Latency against load",
         f"Latency against offered rate, one curve for each engine. {said}.",
-        "p99 solid, p50 dotted. Full dots were sustained, hollow ones not; a vertical line marks the confirmed rate. "
-        "Attempts that were broken off have no point.",
+        "p99 solid, p50 dotted. Full dots were sustained, hollow ones not; a vertical line marks the confirmed rate, "
+        "and the stripe beside it reaches to the lowest rate at which the engine failed. Attempts that were broken off "
+        "have no point.",
         figure,
     )
 
@@ -168,5 +202,7 @@ def _draw_engine(axes: Axes, engine: SweepEngine, colour: str) -> None:
         p99_ms = attempt.latency_ms.p99 if attempt.latency_ms else np.nan
         filling = colour if attempt.sustained else "white"
         axes.plot(attempt.rate_records_per_s, p99_ms, "o", color=colour, markerfacecolor=filling)
-    if engine.answer and engine.answer.rate_records_per_s:
-        axes.axvline(engine.answer.rate_records_per_s, color=colour, linewidth=0.8, alpha=0.6)
+    if engine.answer and (held := engine.answer.rate_records_per_s):
+        axes.axvline(held, color=colour, linewidth=0.8, alpha=0.6)
+        if failed := engine.answer.above_records_per_s:
+            axes.axvspan(held, failed, color=colour, alpha=0.12, linewidth=0)

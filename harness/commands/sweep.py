@@ -37,7 +37,7 @@ def sweep(
         float, typer.Option(min=1.01, max=2.0, help="Stop when the failed rate is at most this many times the other.")
     ] = 1.2,
     warmup: Annotated[int | None, typer.Option(help="Warm-up of each attempt in seconds.")] = None,
-    duration: Annotated[int | None, typer.Option(help="Measured time of each attempt in seconds.")] = None,
+    duration: Annotated[int | None, typer.Option(help="Measured time of each attempt in seconds; 10 or more.")] = None,
     confirm_duration: Annotated[int, typer.Option(min=10, help="Measured time of the confirming run.")] = 40,
     fresh: Annotated[bool, typer.Option(help="Begin anew, even if an unfinished sweep could go on.")] = False,
     tuning: Tuning = None,
@@ -48,7 +48,10 @@ def sweep(
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
-    """Find each engine's highest sustainable rate, and draw latency against load."""
+    """Find each engine's highest sustainable rate, and draw latency against load.
+
+    A rate that fails is tried again: two of three decide. The answer is a bracket: the rate that held, and that failed.
+    """
     from harness.sweep import SweepOptions
     from harness.sweep import sweep as run_sweep
     from harness.watch import ConsoleWatcher
