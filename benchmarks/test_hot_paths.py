@@ -38,7 +38,7 @@ def upserts(workload: Workload) -> dict[bytes, bytes]:
 
 
 def test_schedule_and_columns(ratio: Ratio, workload: Workload) -> None:
-    ratio(lambda: (workload.due_before(10**9), workload.columns(0, RECORDS), workload.partitions(0, RECORDS)))
+    ratio(lambda: (workload.due_before(10**9), workload.partitions_of(workload.columns(0, RECORDS))))
 
 
 def test_encoding(ratio: Ratio, workload: Workload) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from workloads.lines import Lines
 
+#: So many messages and more are sorted by partition before they are queued; of fewer, it is not worth the while.
+_SORTED_MESSAGES = 100
 _PARTITION_PER_MESSAGE = 0x8  # RD_KAFKA_MSG_F_PARTITION
 _COPY = 0x2  # RD_KAFKA_MSG_F_COPY
 _QUEUE_FULL = -184  # RD_KAFKA_RESP_ERR__QUEUE_FULL
@@ -134,6 +136,7 @@ class BulkProducer:
         if stamp_ms:
             self._send_stamped(messages.array[first:last], stamp_ms)
             return
+        messages.sort_by_partition(first, last)
         while first < last:
             wanted = last - first
             address = messages.array.ctypes.data + first * _MESSAGE.itemsize
@@ -204,6 +207,15 @@ class Messages:
         for number, line in lines.others.items():
             self.array[address][number] = ctypes.cast(ctypes.c_char_p(line), ctypes.c_void_p).value
             self.array[length][number] = len(line)
+
+    def sort_by_partition(self, first: int, last: int) -> None:
+        """Put the messages `first` to `last` - 1 in the order of their partitions; those of each keep theirs.
+
+        librdkafka locks a partition's queue for each message, and its thread takes from the others meanwhile.
+        """
+        own = self.array[first:last]
+        if last - first >= _SORTED_MESSAGES and (np.diff(own["partition"]) < 0).any():
+            self.array[first:last] = own[np.argsort(own["partition"], kind="stable")]
 
     def keep_refused(self, first: int, last: int) -> int:
         """Move those of the messages `first` to `last` - 1 that were refused to the end, in their order.

@@ -23,6 +23,7 @@ from harness.result import EngineResult, Result, Verdict
 from harness.result_part import ResultPart
 from harness.scenario import Scenario
 from harness.statistics import MIN_TRIALS, POWER
+from workloads.partitioning import ROUND_ROBIN
 
 MAX_REGRESSION_PERCENT = 5.0
 CONFIDENCE = 0.95
@@ -37,8 +38,10 @@ ALLOW_DIFFERENT_HOST = "--allow-different-host"
 
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
 _NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits"}
-# A run from before there was a key was driven as the key's default says.
-_DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()}
+# A run from before there was a key was driven as the key's default says, but for this one.
+_DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()} | {
+    "partitioning": ROUND_ROBIN
+}
 _HOST = ("host", "cpu_model", "cpu_count")
 _SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
 # A new kernel keeps another part of the same memory for itself.

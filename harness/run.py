@@ -172,6 +172,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     kept = {
         "rate_records_per_s",
         "partitions",
+        "partitioning",
         "generators",
         "parallelism",
         "route",

@@ -14,13 +14,14 @@ from harness.placement import check_cores
 from harness.result import Throughput, Verdict
 from harness.run import rehearse
 from harness.scale_fits import controls, fits
-from harness.scale_plan import Levels, Planned, base_point, plan
+from harness.scale_plan import Levels, Planned, base_point, plan, points
 from harness.scale_result import Dimension, Scale, ScaleEngine, ScalePoint, ScaleTrial, load_scale, save_scale
 from harness.scenario import Scenario
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.sustainable import ENGINE, HARNESS, OthersDelays
 from harness.watch import ConsoleWatcher
 from workloads.locations import locations_of
+from workloads.partitioning import ROUND_ROBIN
 
 PREFIX = "scale-"
 #: What became visible within the measured time, of what was due: with less, an engine is not up to the load.
@@ -85,6 +86,7 @@ def scale(
             "the scenario has a `hot_partition`, which needs others, and --partitions has 1",
             fix="leave `hot_partition` or the 1 out",
         )
+    _refuse_uneven(scenario, options)
     key = key_of(scenario, options)
     unfinished = (
         None if options.fresh else find_unfinished(session_options.runs_dir, f"{PREFIX}*/scale.json", key, load_scale)
@@ -110,15 +112,35 @@ def exit_code(found: Scale) -> int:
     return 1 if wrong or counted != {each.name for each in found.engines} else 0
 
 
-def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) -> Scale:
+def _refuse_uneven(scenario: Scenario, options: ScaleOptions) -> None:
+    """Make sure that partitions are even at every point, if a record's cell decides on its own.
+
+    Raises:
+        UsageError: they are not, at one of them.
+    """
     levels = options.levels()
-    usual = ScalePoint(
+    base = base_point(levels, _usual(scenario))
+    for point in [base, *points(levels, base, full=options.full)]:
+        load = scenario.model_copy(update={"partitions": point.partitions, "locations": point.keys})
+        if why := load.why_uneven():
+            raise UsageError(
+                f"--partitions {point.partitions}: {why}",
+                fix=f"leave so many out, or set the scenario's `partitioning` to {ROUND_ROBIN}",
+            )
+
+
+def _usual(scenario: Scenario) -> ScalePoint:
+    return ScalePoint(
         rate_records_per_s=scenario.rate_records_per_s,
         partitions=scenario.partitions,
         keys=scenario.locations,
         parallelism=scenario.parallelism,
     )
-    base = base_point(levels, usual)
+
+
+def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) -> Scale:
+    levels = options.levels()
+    base = base_point(levels, _usual(scenario))
     return Scale(
         scale_id=session.run_id,
         key=key,

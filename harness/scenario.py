@@ -34,6 +34,7 @@ from harness.sections import (
 from workloads.california import COUNTIES
 from workloads.disorder import MAX_DUPLICATES_PER_MILLION
 from workloads.malformed import KINDS
+from workloads.partitioning import CELL, ROUND_ROBIN, why_uneven
 from workloads.surges import Surge
 from workloads.workload import SUBSCRIBERS_PER_AREA_CODE, WorkloadSpecification
 
@@ -141,6 +142,7 @@ class Scenario(Section):
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     county_skew: CountySkewSection | None = None
     hot_partition: HotPartitionSection | None = None
+    partitioning: Literal["cell", "round-robin"] = Field(CELL, description="what decides on a record's partition")
     subscribers: int = Field(SUBSCRIBERS_PER_AREA_CODE, ge=1, le=SUBSCRIBERS_PER_AREA_CODE, description="per area code")
     malformed_per_million: int = Field(0, ge=0, le=1_000_000)
     malformed_kinds: list[str] = Field(list(KINDS), min_length=1, description="ways in which lines are malformed")
@@ -206,6 +208,18 @@ class Scenario(Section):
         if section and info.data.get("partitions") == 1:
             raise ValueError("a hot partition needs others: set `partitions` to 2 or more")
         return section
+
+    @model_validator(mode="after")
+    def _partitions_are_even(self) -> Scenario:
+        if why := self.why_uneven():
+            raise PydanticCustomError("uneven", "partitions are uneven", {"why": why})
+        return self
+
+    def why_uneven(self) -> str:
+        """Why a record's cell cannot decide on its partition; empty if it can, or does not."""
+        if self.partitioning == ROUND_ROBIN:
+            return ""
+        return why_uneven(self.locations, self.partitions, self.hot_partition.share if self.hot_partition else None)
 
     @field_validator("query")
     @classmethod
@@ -323,6 +337,7 @@ class Scenario(Section):
             surges=tuple(surge for section in self.surges for surge in _surges(section)),
             locations=self.locations,
             zipf_exponent=self.county_skew.zipf if self.county_skew else None,
+            partitioning=self.partitioning,
             hot_share=self.hot_partition.share if self.hot_partition else None,
             subscribers=self.subscribers,
             malformed_per_million=self.malformed_per_million,
@@ -533,6 +548,9 @@ def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
             f"{origin.where(found, (key,))}: cannot stand beside `input`, whose data says what is sent and when"
             for key in problem["ctx"]["keys"]
         )
+    if problem["type"] == "uneven":
+        fix = f"have fewer partitions, give other `locations`, or say `partitioning: {ROUND_ROBIN}`"
+        return f"{origin.where(found, ('partitions',))}: {problem['ctx']['why']}; {fix}"
     *parents, key = problem["loc"]
     where = origin.where(found, problem["loc"])
     if problem["type"] == "misplaced":

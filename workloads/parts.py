@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.partitioning import ROUND_ROBIN
 from workloads.workload import Columns, Workload, WorkloadSpecification, joined
 
 Integers = NDArray[np.int64]
@@ -20,7 +21,7 @@ class Part:
     """What the generator `shard` of `shards`, from 0, sends of a workload.
 
     Attributes:
-        share: of the workload's records, over a long time.
+        share: of the workload's records, over a long time, if locations have their usual shares.
     """
 
     def __init__(self, workload: Workload, shard: int, shards: int) -> None:
@@ -29,9 +30,18 @@ class Part:
 
     def records(self, first: int, last: int) -> tuple[Integers, Columns, Integers]:
         """Its own of the records `first` to `last` - 1: their indexes, the records, and their partitions."""
-        partitions = self._workload.partitions(first, last)
+        # Where partitions take turns, a record's does not depend on what is in it.
+        if self._shards > 1 and self._workload.specification.partitioning == ROUND_ROBIN:
+            return self._of_turns(first, last)
+        columns = self._workload.columns(first, last)
+        partitions = self._workload.partitions_of(columns)
         if self._shards == 1:
-            return np.arange(first, last), self._workload.columns(first, last), partitions
+            return np.arange(first, last), columns, partitions
+        own = partitions % self._shards == self._shard
+        return first + np.flatnonzero(own), columns.only(own), partitions[own]
+
+    def _of_turns(self, first: int, last: int) -> tuple[Integers, Columns, Integers]:
+        partitions = self._workload.partitions(first, last)
         own = partitions % self._shards == self._shard
         indexes = first + np.flatnonzero(own)
         return indexes, self._columns(first, last, own, indexes), partitions[own]

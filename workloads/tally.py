@@ -54,5 +54,5 @@ def _count(workload: Workload, first: int, last: int) -> tuple[NDArray[np.int64]
     locations = len(workload.locations.codes)
     pairs = np.bincount(columns.cells // len(TYPES), minlength=locations * len(OPERATORS))
     by_both = pairs.reshape(locations, len(OPERATORS))
-    partitions = np.bincount(workload.partitions(first, last), minlength=workload.specification.partitions)
+    partitions = np.bincount(workload.partitions_of(columns), minlength=workload.specification.partitions)
     return by_both.sum(axis=1), by_both.sum(axis=0), partitions, np.array([columns.malformed.sum()])

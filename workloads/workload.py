@@ -9,7 +9,7 @@ promises to keep its bit generators' streams, but not its distributions', from v
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from statistics import NormalDist
 from typing import Any
@@ -28,17 +28,20 @@ from workloads.disorder import MAX_COPY_DISTANCE, Disorder, Shifts, originals
 from workloads.lines import Lines, encode
 from workloads.locations import locations_of
 from workloads.malformed import KINDS, Spoiler
+from workloads.partitioning import CELL, ROUND_ROBIN, cell_partitions
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate, Pieces, join
 from workloads.shapes import Shape, profile_factors, shape_from_json
 from workloads.surges import Surge, county_weights, usual_weights
 
 CALL = TYPES.index("call")
 
-#: A partition's turn: so long a run of records goes to one partition before the next has its turn, as with the sticky
+#: Where partitions take turns, so long a run of records goes to one partition before the next, as with the sticky
 #: partitioner of Kafka's own producer (KIP-480). A request carries one partition's records: more runs, more requests.
 TURN_MS = 2
 
 _MILLION = 1_000_000
+#: So many records are made at once to know their cells.
+_CHUNK_RECORDS = 1 << 18
 _WORDS_PER_RECORD = 4
 #: Philox's key has 128 bits. The seed is the lower half; what chooses disorder has a key, far from the profile's.
 _DISORDER_KEY = 1 << 127
@@ -55,6 +58,7 @@ class WorkloadSpecification:
         rate_records_per_s: the rate that the profile's shapes multiply.
         warmup_s, duration_s: length of the warm-up and of the measured time after it; both whole seconds.
         partitions: of the input topic.
+        partitioning: `workloads.partitioning.CELL`, if a record's partition is that of its cell, or ``ROUND_ROBIN``.
         profile: shapes of the rate over the measured time, which multiply each other; none for a constant rate.
         warmup_rate_records_per_s: the rate in the first two thirds of the warm-up; 0 for no other rate.
         surges: of counties, in the measured time; those of one county do not overlap. While there are any, the rate
@@ -62,7 +66,8 @@ class WorkloadSpecification:
         locations: the set, in `engines.contract.record.LOCATIONS`, that records come from. Surges are of California's
             counties only.
         zipf_exponent: of the locations' usual shares by rank; None for shares by population, or by the set's own law.
-        hot_share: share of the records that go to partition 0, in whole millionths; None for equal shares.
+        hot_share: share of the records that go to partition 0, in whole millionths of turns, or as near as cells'
+            shares come to it; None for equal shares.
         subscribers: how many telephone numbers there are to each area code; fewer, and callers come again and again.
         malformed_per_million: how many lines in a million are malformed, on average.
         malformed_kinds: names in `workloads.malformed.KINDS`: the ways in which they are.
@@ -89,6 +94,7 @@ class WorkloadSpecification:
     surges: tuple[Surge, ...] = ()
     locations: str = CALIFORNIA
     zipf_exponent: float | None = None
+    partitioning: str = CELL
     hot_share: float | None = None
     subscribers: int = SUBSCRIBERS_PER_AREA_CODE
     malformed_per_million: int = 0
@@ -98,6 +104,11 @@ class WorkloadSpecification:
     allowed_lateness_ms: int = 10_000
     epoch_s: int = 1_767_225_600  # 2026-01-01T00:00:00Z
     replayed: str = ""
+
+    @property
+    def keeps_cells_together(self) -> bool:
+        """Whether all records of a cell are in one partition, and so in order."""
+        return self.partitioning == CELL or self.partitions == 1
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "WorkloadSpecification":
@@ -192,10 +203,31 @@ class Workload:
         return [self.specification.epoch_s + offset_s]
 
     def partitions(self, first: int, last: int) -> NDArray[np.int64]:
-        """Input partitions of the records `first` to `last` - 1, shape (last - first,).
+        """Input partitions of the records `first` to `last` - 1, shape (last - first,)."""
+        if self.specification.partitioning == ROUND_ROBIN:
+            return self._turns(first, last)
+        found = np.empty(last - first, dtype=np.int64)
+        for start in range(first, last, _CHUNK_RECORDS):
+            end = min(start + _CHUNK_RECORDS, last)
+            found[start - first : end - first] = self.partitions_of(self.columns(start, end))
+        return found
 
-        They take turns of `TURN_MS` at the specification's rate; with a `hot_share`, partition 0 has its share of the
-        turns, spread evenly, and the others take turns at the rest.
+    def partitions_of(self, columns: Columns) -> NDArray[np.int64]:
+        """`partitions` of a whole range of records that has been made already."""
+        if self.specification.partitioning == ROUND_ROBIN:
+            return self._turns(columns.first, columns.first + len(columns.cells))
+        return self._cell_partitions[columns.cells]
+
+    @cached_property
+    def _cell_partitions(self) -> NDArray[np.int64]:
+        spec = self.specification
+        return cell_partitions(spec.locations, spec.partitions, spec.hot_share)
+
+    def _turns(self, first: int, last: int) -> NDArray[np.int64]:
+        """Partitions that take turns of `TURN_MS` at the specification's rate.
+
+        With a `hot_share`, partition 0 has its share of the turns, spread evenly, and the others take turns at the
+        rest.
         """
         turn_records = max(1, self.specification.rate_records_per_s * TURN_MS // 1000)
         turn = np.arange(first, last, dtype=np.int64) // turn_records

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
@@ -47,7 +48,7 @@ class Archiver:
         self._indexes = waterfall_records(self._workload)
         self._appended_ms = np.full(len(self._indexes), NEVER, dtype=np.int64)
         self._second = 0
-        self._wanted = self._records_in(0)
+        self._sent, self._wanted = self._records_in(0)
         self._s3 = s3_client(job.endpoint, None, timeout_s=PUT_TIMEOUT_S)
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
@@ -88,10 +89,10 @@ class Archiver:
             self._lines[partition].append(message.value() or b"")
             self._times_ms[partition].append(message.timestamp()[1])
 
-    def _records_in(self, second: int) -> list[int]:
-        """How many records each partition receives in a second of the workload."""
+    def _records_in(self, second: int) -> tuple[NDArray[np.int64], list[int]]:
+        """The partitions of the records of a second of the workload, and how many records each partition receives."""
         sent = self._workload.partitions(*self._workload.second(second))
-        return [int(count) for count in np.bincount(sent, minlength=len(self._partitions))]
+        return sent, [int(count) for count in np.bincount(sent, minlength=len(self._partitions))]
 
     def _is_complete(self) -> bool:
         return all(len(lines) >= wanted for lines, wanted in zip(self._lines, self._wanted, strict=True))
@@ -112,15 +113,14 @@ class Archiver:
         self._put(pa.table([partitions, offsets, lines], schema=SCHEMA))
         self._second += 1
         if self._second < self._workload.total_s:
-            self._wanted = self._records_in(self._second)
+            self._sent, self._wanted = self._records_in(self._second)
 
     def _keep_times(self) -> None:
         """Note when the broker took the records of this second: within a partition, they come in order of index."""
-        first, last = self._workload.second(self._second)
+        first, _ = self._workload.second(self._second)
         place = int(np.searchsorted(self._indexes, first))
-        partitions = self._workload.partitions(first, last)
         for each in self._partitions:
-            chosen = place + np.flatnonzero(partitions == each)
+            chosen = place + np.flatnonzero(self._sent == each)
             self._appended_ms[chosen] = self._times_ms[each][: len(chosen)]
 
     def _put(self, table: pa.Table) -> None:

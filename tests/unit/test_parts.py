@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 
 from workloads.disorder import Disorder
+from workloads.partitioning import CELL, ROUND_ROBIN
 from workloads.parts import Part, partitions_of
 from workloads.replay import ARRAYS, Replay
 from workloads.workload import Workload, WorkloadSpecification
 
 SLOW = WorkloadSpecification(
-    seed=7, rate_records_per_s=3000, warmup_s=1, duration_s=2, partitions=6, malformed_per_million=20_000
+    seed=7,
+    rate_records_per_s=3000,
+    warmup_s=1,
+    duration_s=2,
+    partitions=6,
+    partitioning=ROUND_ROBIN,
+    malformed_per_million=20_000,
 )
 #: Fast enough that each turn of a partition is a range to make by itself.
 FAST = replace(SLOW, rate_records_per_s=450_000, warmup_s=0, duration_s=1, partitions=5)
@@ -24,6 +31,8 @@ SPECIFICATIONS = {
     "fast": FAST,
     "hot": replace(FAST, hot_share=0.5),
     "dirty": DIRTY,
+    "by cell": replace(FAST, partitioning=CELL),
+    "dirty by cell": replace(DIRTY, partitioning=CELL),
     "varying": replace(FAST, warmup_s=3, warmup_rate_records_per_s=20_000, rate_records_per_s=200_000),
 }
 

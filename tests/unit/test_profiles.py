@@ -22,6 +22,7 @@ from harness.watch import ConsoleWatcher
 from harness.workers.jobs import GeneratorJob, load_job, save_job
 from workloads.california import COUNTIES
 from workloads.locations import locations_of
+from workloads.partitioning import CELL, ROUND_ROBIN
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.shapes import Bursts, Diurnal, Ramp, Shape, Spike, Step, profile_factors
 from workloads.surges import Surge, usual_weights
@@ -30,7 +31,14 @@ from workloads.workload import Workload, WorkloadSpecification
 
 RATE, WARMUP_S, DURATION_S = 1000, 3, 30
 TURN_RECORDS = 2  # at that rate
-USUAL = WorkloadSpecification(seed=7, rate_records_per_s=RATE, warmup_s=WARMUP_S, duration_s=DURATION_S, partitions=4)
+USUAL = WorkloadSpecification(
+    seed=7,
+    rate_records_per_s=RATE,
+    warmup_s=WARMUP_S,
+    duration_s=DURATION_S,
+    partitions=4,
+    partitioning=ROUND_ROBIN,
+)
 #: Deviations that a test on chance allows: one in two million, and seeds are fixed.
 DEVIATIONS = 5
 SEEDS = range(1, 6)
@@ -248,6 +256,7 @@ SPECIFICATIONS = st.builds(
     warmup_s=st.integers(1, 4),
     duration_s=st.integers(5, 15),
     partitions=st.integers(2, 5),
+    partitioning=st.sampled_from([CELL, ROUND_ROBIN]),
     profile=st.lists(SHAPES, max_size=3).map(tuple),
     warmup_rate_records_per_s=st.sampled_from([0, 50]),
     surges=st.sampled_from([(), (Surge("Kern", 2, 3, 5.0), Surge("Napa", 3, 1, 0.5))]),

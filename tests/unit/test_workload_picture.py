@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.scenario import load_scenario
 from reports.workload_figure import draw_workload, totals
 from workloads.california import COUNTIES
+from workloads.partitioning import ROUND_ROBIN
 from workloads.shapes import Bursts, Diurnal
 from workloads.surges import Surge
 from workloads.tally import tally
@@ -29,6 +30,7 @@ SPECIFICATION = WorkloadSpecification(
     profile=(Diurnal(10), Bursts(3.0, 2.0)),
     surges=(Surge("Fresno", 5, 5, 20.0),),
     zipf_exponent=1.0,
+    partitioning=ROUND_ROBIN,
     hot_share=0.5,
     malformed_per_million=10_000,
 )
