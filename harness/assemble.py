@@ -270,6 +270,7 @@ def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Late
         never_visible_count=due - hidden - ambiguous - total.count,
         ambiguous_count=ambiguous,
         histogram=encode(histogram),
+        quantile_bounds_ms=trial.quantile_bounds_ms,
     )
 
 

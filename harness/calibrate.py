@@ -38,10 +38,12 @@ from harness.environment import save_calibration
 from harness.histogram import Durations, encode
 from harness.result import Latency, TrialResult
 from harness.scenario import Limits, Scenario
+from harness.sections import HotPartitionSection
 from harness.session import Session, SessionOptions, new_run_id, open_session
 from harness.trial import JOURNAL, Trial, TrialOptions, View
 from harness.truth import truth_from_seed
 from harness.watch import ConsoleWatcher
+from workloads.partitioning import ROUND_ROBIN
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import Workload
@@ -50,6 +52,7 @@ ENGINE = "synthetic"
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 #: First-in-first-out matching within a cell can be off by the length of a window.
 MATCHING_BOUND_MS = 1000.0
+PARTITIONS = 4
 WARMUP_S = 3
 STALL_S = 2.0
 #: Latencies at which a stall is looked for in the reported distribution, in milliseconds.
@@ -65,7 +68,9 @@ class Case:
     Attributes:
         name, description: for people.
         settings: the synthetic engine's.
-        exact_quantiles: whether first-in-first-out matching can be held to the quantiles; if not, to the mean only.
+        scenario: keys of the calibration's scenario that are others here.
+        exact_quantiles: whether first-in-first-out matching can be held to the quantiles; if not, the bounds of the
+            quantiles are, where there are any, and the mean.
         faults: names of the account's faults, and of the `Correctness` fields that must report the same number.
         stall: the process group to stop (SIGSTOP) for `STALL_S`.
         invalid: a part of the reason for which the trial must be found invalid; empty if it must be valid.
@@ -74,10 +79,47 @@ class Case:
     name: str
     description: str
     settings: dict[str, Any] = field(default_factory=dict)
+    scenario: dict[str, Any] = field(default_factory=dict)
     exact_quantiles: bool = True
     faults: tuple[tuple[str, str], ...] = ()
     stall: str = ""
     invalid: str = ""
+
+
+def _uneven_cases() -> list[Case]:
+    """What makes partitions' records visible at different times, by cell and by turns.
+
+    By cell, those of a cell keep their order all the same, so that matching is exact. With turns they do not.
+    """
+    uneven = (
+        Case(
+            name="slow-partition",
+            description="10 ms, or 110 ms for the records of one partition of four",
+            settings={"delay": "constant", "delay_ms": 10.0, "slow_partition": 2, "slow_partition_ms": 100.0},
+        ),
+        Case(
+            name="hot-partition",
+            description="10 ms, or 810 ms for the 40 % of the records that one partition has",
+            settings={"delay": "constant", "delay_ms": 10.0, "slow_partition": 0, "slow_partition_ms": 800.0},
+            scenario={"hot_partition": HotPartitionSection(share=0.4)},
+        ),
+        Case(
+            name="task-stall",
+            description="10 ms, and one of two tasks stands still for 200 ms every 5 s",
+            settings={"delay": "constant", "delay_ms": 10.0, "task_stall_every_s": 5.0, "task_stall_s": 0.2},
+        ),
+    )
+    by_turns = (
+        replace(
+            case,
+            name=f"{case.name}-{ROUND_ROBIN}",
+            description=f"the same with `partitioning: {ROUND_ROBIN}`: {case.description}",
+            scenario=case.scenario | {"partitioning": ROUND_ROBIN},
+            exact_quantiles=False,
+        )
+        for case in uneven
+    )
+    return [*uneven, *by_turns]
 
 
 CASES = (
@@ -106,6 +148,7 @@ CASES = (
         settings={"delay": "uniform", "delay_ms": 500.0, "overtaking": True},
         exact_quantiles=False,
     ),
+    *_uneven_cases(),
     Case(
         name="loss",
         description="every 1,000th record is not counted",
@@ -232,9 +275,7 @@ def _scenario(rate_records_per_s: int, duration_s: int) -> Scenario:
         rate_records_per_s=rate_records_per_s,
         warmup_s=WARMUP_S,
         duration_s=duration_s,
-        # One, so that records reach the engine in the order of their intended times: what first-in-first-out matching
-        # makes of another order is a case of its own.
-        partitions=1,
+        partitions=PARTITIONS,
         malformed_per_million=1000,
         engines=[ENGINE],
         # The truth is known however late a record was sent; only a stall must show as the fault that it is.
@@ -243,7 +284,9 @@ def _scenario(rate_records_per_s: int, duration_s: int) -> Scenario:
     )
 
 
-def _run_case(session: Session, case: Case, scenario: Scenario, expected: ExpectedCounts) -> CaseResult:
+def _run_case(session: Session, case: Case, usual: Scenario, expected: ExpectedCounts) -> CaseResult:
+    # Partitions do not change what is counted.
+    scenario = usual.model_copy(update=case.scenario)
     account = session.work / f"{case.name}.account.json"
     stall = Stall(case.stall, scenario.duration_s / 3, STALL_S) if case.stall else None
     options = TrialOptions(
@@ -333,6 +376,7 @@ def judge_case(
 
 def _percentiles(case: Case, true: TrueLatencies, reported: Latency) -> list[PercentileRow]:
     found = {"p50": reported.p50, "p90": reported.p90, "p99": reported.p99, "p99.9": reported.p999, "max": reported.max}
+    bounds = reported.quantile_bounds_ms
     rows = []
     for name, percent in PERCENTILES.items():
         # The least value that so many per cent do not exceed, as an HdrHistogram has it, and no interpolation.
@@ -340,20 +384,33 @@ def _percentiles(case: Case, true: TrueLatencies, reported: Latency) -> list[Per
             float(np.percentile(each, percent, method="inverted_cdf")) / 1e6
             for each in (true.injected_ns, true.after_ns, true.by_ns)
         )
-        allowed = allowed_ms(by) if case.exact_quantiles else MATCHING_BOUND_MS
-        rows.append(_row(name, injected, after, by, found[name], allowed))
+        allowed = allowed_ms(by) if case.exact_quantiles or bounds else MATCHING_BOUND_MS
+        within = getattr(bounds, name.replace(".", "")) if bounds else None
+        rows.append(_row(name, injected, after, by, found[name], allowed, within))
     injected, after, by = (float(each.mean()) / 1e6 for each in (true.injected_ns, true.after_ns, true.by_ns))
     return [*rows, _row("mean", injected, after, by, reported.mean, allowed_ms(by))]
 
 
-def _row(name: str, injected: float, after: float, by: float, reported: float, allowed: float) -> PercentileRow:
-    error = reported - min(max(reported, after), by)
+def _row(
+    name: str,
+    injected: float,
+    after: float,
+    by: float,
+    reported: float,
+    allowed: float,
+    within: tuple[float, float] | None = None,
+) -> PercentileRow:
+    """A row; `within` are the bounds that are reported of it, which must hold what is true."""
+    low, high = within or (reported, reported)
+    error = max(0.0, low - by) or min(0.0, high - after)
     return PercentileRow(
         percentile=name,
         injected_ms=injected,
         after_ms=after,
         by_ms=by,
         reported_ms=reported,
+        low_ms=within[0] if within else None,
+        high_ms=within[1] if within else None,
         error_ms=error,
         allowed_ms=allowed,
         passed=abs(error) <= allowed,

@@ -24,7 +24,11 @@ class PercentileRow(ResultPart):
     after_ms: float = Field(description="the same with each record's own floor added: visible after this")
     by_ms: float = Field(description="and visible by this")
     reported_ms: float = Field(description="what the harness reports")
-    error_ms: float = Field(description="by how much the reported percentile is outside what is possible")
+    low_ms: float | None = Field(None, description="where it reports bounds, the lower one")
+    high_ms: float | None = Field(None, description="and the upper one")
+    error_ms: float = Field(
+        description="by how much the reported percentile, or the reported bounds, are outside what is possible"
+    )
     allowed_ms: float
     passed: bool
 

@@ -10,8 +10,10 @@ from itertools import combinations
 from harness.bands import why_not_the_engines
 from harness.disturbance import disturbance_text, disturbed_share
 from harness.headline import (
+    BOUNDED,
     CLOCK_RESOLUTION_MS,
     CPU,
+    MEAN,
     Headline,
     cold_trials,
     cpu_with_pipeline,
@@ -31,16 +33,22 @@ INTERVAL_HOLDS_ONE = "the interval of the ratio holds 1"
 
 
 def compare_engines(
-    engines: list[EngineResult], confidence: float = CONFIDENCE, *, host_marked_share: float = math.inf
+    engines: list[EngineResult],
+    confidence: float = CONFIDENCE,
+    *,
+    host_marked_share: float = math.inf,
+    exact_quantiles: bool = True,
 ) -> Comparison:
     """Compare every engine with every other, by every ranked headline figure. All must have a trial in each block.
 
     `confidence` is that of each figure's interval by itself, and of all ratios together (Bonferroni): if no engine
     differs from another, the chance that any winner is named in the whole run is at most 1 - confidence. If others had
     more than `host_marked_share` of the machine, on average over two engines' trials, no winner of theirs is named.
+    Without `exact_quantiles`, because a cell's records are in several partitions, means of latency name winners, too,
+    and a quantile only one who wins by the bounds of the quantiles as well.
     """
     headlines = headlines_of(engines)
-    ranked = [each for each in headlines if each.ranked]
+    ranked = [each for each in headlines if each.ranked or (each.name == MEAN and not exact_quantiles)]
     pairs = list(combinations(engines, 2))
     each_confidence = adjusted(confidence, max(1, len(pairs) * len(ranked)))
     return Comparison(
@@ -51,7 +59,11 @@ def compare_engines(
             for of in headlines
             if (found := figures(_by_block(engine), of))
         ],
-        ratios=[_ratio(a, b, of, each_confidence, host_marked_share) for of in ranked for a, b in pairs],
+        ratios=[
+            _ratio(a, b, of, each_confidence, host_marked_share, exact=exact_quantiles or of.name not in BOUNDED)
+            for of in ranked
+            for a, b in pairs
+        ],
         drifts=[trend for of in ranked if (trend := _drift(engines, of))],
         to_baseline=ratios_to_baseline(engines),
     )
@@ -67,12 +79,16 @@ def _model(interval: Interval | None) -> Confidence | None:
     return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
 
 
-def _ratio(a: EngineResult, b: EngineResult, of: Headline, confidence: float, host_marked_share: float) -> Ratio:
+def _ratio(
+    a: EngineResult, b: EngineResult, of: Headline, confidence: float, host_marked_share: float, *, exact: bool
+) -> Ratio:
     mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
     why_not = _why_no_winner(a, b, of, ratio) or _disturbed(a, b, host_marked_share)
     if not why_not and ratio and of.name == CPU:
         why_not = _dearer_elsewhere(a, b, ratio, confidence)
+    if not why_not and ratio and not exact:
+        why_not = _by_estimate_only(*((a, b) if ratio.high < 1 else (b, a)), of, confidence)
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
     winner = None if why_not or ratio is None else a if (ratio.high < 1) is of.lower_is_better else b
     return Ratio(
@@ -127,6 +143,34 @@ def _dearer_elsewhere(a: EngineResult, b: EngineResult, ratio: Interval, confide
         return ""
     what = f"{together.estimate:.2f} ({together.low:.2f} to {together.high:.2f})" if together else "not known"
     return f"with broker, Redis writer and Redis, the ratio is {what}"
+
+
+def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: Headline, confidence: float) -> str:
+    """Whether `winner` would not have the lower quantile by every matching of counts with records; empty if it would.
+
+    By the least favourable ones, it has the greatest value that its quantile can have, and the other one the least.
+    """
+    own, others = _bounds(winner, of), _bounds(loser, of)
+    if own is None or others is None:
+        return "with round-robin partitioning, quantiles are estimates, and their bounds were not measured"
+    worst = paired_ratio([high for _, high in own], [low for low, _ in others], confidence)
+    if worst and worst.high < 1:
+        return ""
+    (low, high), (other_low, other_high) = _hull(own), _hull(others)
+    return (
+        f"with round-robin partitioning, quantiles are known within bounds only: {winner.name} has {low:,.1f} to "
+        f"{high:,.1f} {of.unit}, {loser.name} {other_low:,.1f} to {other_high:,.1f}"
+    )
+
+
+def _bounds(engine: EngineResult, of: Headline) -> list[tuple[float, float]] | None:
+    """Of each trial in the order of blocks; None if those of one are not known."""
+    found = [trial.latency_ms.quantile_bounds_ms if trial.latency_ms else None for trial in _by_block(engine)]
+    return None if None in found else [getattr(each, BOUNDED[of.name]) for each in found]
+
+
+def _hull(bounds: list[tuple[float, float]]) -> tuple[float, float]:
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
 def _stepped(a: EngineResult, b: EngineResult) -> str:

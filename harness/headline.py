@@ -7,6 +7,10 @@ from harness.result import BaselineRatio, EngineResult, TrialResult, Verdict
 
 #: The engine that others have to justify themselves against: one thread.
 BASELINE = "baseline"
+#: The name of the figure that is exact in whatever order records came, and names winners where quantiles are not.
+MEAN = "latency_ms_mean"
+#: Figures by the fields of `harness.result.QuantileBounds`.
+BOUNDED = {"latency_ms_p50": "p50", "latency_ms_p99": "p99", "latency_ms_p999": "p999"}
 #: The name of the figure that tells what an engine costs.
 CPU = "cpu_s_per_million_records"
 #: The resolution of the clock that latencies are taken by.
@@ -62,7 +66,7 @@ _OF_COUNTS = (
     Headline("latency_ms_p50", "latency p50", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p50")),
     Headline("latency_ms_p99", "latency p99", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p99")),
     Headline("latency_ms_p999", "latency p99.9", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("p999")),
-    Headline("latency_ms_mean", "latency mean", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("mean")),
+    Headline(MEAN, "latency mean", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("mean")),
     Headline(
         "throughput_records_per_s_sustained",
         "sustained throughput",

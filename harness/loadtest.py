@@ -365,7 +365,11 @@ def _assemble(setting: _Setting, done: list[_Done], search: UserSearch | None) -
         setting.scenario,
         engines,
         reasons,
-        comparison=compare_engines(engines, host_marked_share=setting.scenario.limits.host_marked_share)
+        comparison=compare_engines(
+            engines,
+            host_marked_share=setting.scenario.limits.host_marked_share,
+            exact_quantiles=setting.scenario.workload().keeps_cells_together,
+        )
         if len(engines) > 1 and not reasons
         else None,
         dashboard=_outcome(setting, engines, [each.load for each in done if each.load], search),

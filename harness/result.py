@@ -136,10 +136,26 @@ class Emission(ResultPart):
     revised: int = Field(description="answers whose values changed after they were first visible")
 
 
+class QuantileBounds(ResultPart):
+    """Between which values each quantile lies, in milliseconds, whichever record of a cell each count showed.
+
+    Over every matching by which no record is visible before the broker had it, or before it was due where that is not
+    known.
+    """
+
+    records: int = Field(description="of the measured time, or of every k-th second of a long one")
+    p50: tuple[float, float]
+    p90: tuple[float, float]
+    p99: tuple[float, float]
+    p999: tuple[float, float]
+    max: tuple[float, float]
+
+
 class Latency(ResultPart):
     """Latency from the intended send time to visibility in Redis, of the records of the measured time.
 
-    The mean is exact; the quantiles are those of first-in-first-out matching within each cell.
+    The mean is exact; the quantiles are those of first-in-first-out matching within each cell. They are exact where the
+    records of a cell stay in order, as the input does with `partitioning` cell; else they are estimates within bounds.
     """
 
     p50: float
@@ -155,6 +171,9 @@ class Latency(ResultPart):
         0, description="records of the measured time in cells with late records of either kind: left out"
     )
     histogram: str = Field(description="HdrHistogram V2, compressed, base64, in microseconds; mergeable")
+    quantile_bounds_ms: QuantileBounds | None = Field(
+        None, description="of one trial, where a cell's records are in several partitions; null where they are in one"
+    )
 
 
 class Throughput(ResultPart):

@@ -253,7 +253,11 @@ def _assemble(
         reasons,
         interrupted=taken.interrupted,
         truth=_truth(truths, expected),
-        comparison=compare_engines(engines, host_marked_share=scenario.limits.host_marked_share)
+        comparison=compare_engines(
+            engines,
+            host_marked_share=scenario.limits.host_marked_share,
+            exact_quantiles=scenario.workload().keeps_cells_together,
+        )
         if len(engines) > 1 and not reasons
         else None,
         resilience=resilience,

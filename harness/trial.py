@@ -32,10 +32,11 @@ from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.host import HostWatch
 from harness.pace import Pace
+from harness.matching import quantile_bounds
 from harness.path import Delays
 from harness.profiling import Profiling
 from harness.recording import SUFFIX
-from harness.result import Pauses, TopicBytes, Waterfall
+from harness.result import Pauses, QuantileBounds, TopicBytes, Waterfall
 from harness.scenario import Scenario
 from harness.services.cluster import Cluster
 from harness.services.ports import HOST
@@ -207,6 +208,7 @@ class Trial:
     answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None
+    quantile_bounds_ms: QuantileBounds | None = None  # where a cell's records are in several partitions
     pauses: list[Pauses] = field(default_factory=list)
     kafka_bytes: TopicBytes | None = None
     clock_step_ms: float | None = None
@@ -822,6 +824,8 @@ class TrialRunner:
         # When the broker took a message is known only if the broker stamped it.
         if counts and self._options.archive and trial.is_complete and not self._options.producers_stamps:
             trial.waterfall = self._waterfall()
+        if counts and trial.is_complete and not self._workload.keeps_cells_together:
+            trial.quantile_bounds_ms = self._quantile_bounds()
 
     def _collect_what_there_is(self) -> None:
         """Of a trial that was broken off: what was measured until then; its counts mean nothing."""
@@ -861,6 +865,13 @@ class TrialRunner:
             visible_ms=self._saved("probe", "visible_ms"),
         )
         return waterfall(found)
+
+    def _quantile_bounds(self) -> QuantileBounds | None:
+        known = self._options.archive and not self._options.producers_stamps
+        appended_ms = self._saved("archiver", "appended_ms") if known else None
+        return quantile_bounds(
+            open_workload(self._workload), self._trial.anchor_ns, appended_ms, self._saved("probe", "visible_ms")
+        )
 
     def _saved(self, worker: str, name: str) -> NDArray[np.int64]:
         with np.load(self._output(f"{worker}.npz")) as arrays:

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.calibration import Calibration, CaseResult
+from harness.calibration import Calibration, CaseResult, PercentileRow
 from reports.figures import (
     INK,
     MUTED,
@@ -51,11 +51,18 @@ def _percentiles(case: CaseResult) -> Table:
         numbers = (
             milliseconds(row.injected_ms),
             f"{milliseconds(row.after_ms)} .. {milliseconds(row.by_ms)}",
-            milliseconds(row.reported_ms),
+            _reported(row),
         )
         error = Text(f"{row.error_ms:+.2f}", style="" if row.passed else "bold red")
         table.add_row(row.percentile, *numbers, error, f"{row.allowed_ms:.1f}")
     return table
+
+
+def _reported(row: PercentileRow) -> str:
+    """What is held against the truth: a value, or the bounds of one that is not known better."""
+    if row.low_ms is None or row.high_ms is None:
+        return milliseconds(row.reported_ms)
+    return f"{milliseconds(row.low_ms)} .. {milliseconds(row.high_ms)}"
 
 
 def _numbers(case: CaseResult) -> Table:

@@ -33,6 +33,7 @@ from harness.result import (
 from harness.statistics import MIN_TRIALS
 from harness.steady import change_text, interval_of, why_unsettled
 from reports.winner import compared, short_note, winner_sentences
+from workloads.partitioning import ROUND_ROBIN
 
 NOT_MEASURED = "not measured"
 WITHHELD = "withheld"
@@ -55,6 +56,10 @@ NO_TOPIC = "no topic"
 QUANTILES_NOTE = (
     "Latency runs from a record's intended send time to its visibility in Redis. The quantiles are those of "
     "first-in-first-out matching within a cell; the mean is exact."
+)
+ESTIMATES_NOTE = (
+    "A cell's records are in several partitions, so that quantiles are estimates: which of them a count shows is not "
+    "known. They lie within `quantile_bounds_ms` of each trial."
 )
 CLOCK_NOTE = (
     "The moment of visibility is the ID of a Redis stream entry: the Redis server's own clock, of 1 ms resolution."
@@ -189,7 +194,15 @@ def query_text(result: Result) -> str:
 
 def measure_notes(result: Result) -> list[str]:
     """What the times of a report are, and by which clock."""
-    return [QUANTILES_NOTE if asks_for_counts(result) else EMISSION_NOTE, CLOCK_NOTE]
+    if not asks_for_counts(result):
+        return [EMISSION_NOTE, CLOCK_NOTE]
+    return [QUANTILES_NOTE, *([] if has_exact_quantiles(result) else [ESTIMATES_NOTE]), CLOCK_NOTE]
+
+
+def has_exact_quantiles(result: Result) -> bool:
+    """Whether a cell's records were in one partition, and so in order. In runs that do not say, they were not."""
+    partitioning = result.scenario.get("partitioning", ROUND_ROBIN)
+    return partitioning != ROUND_ROBIN or result.scenario.get("partitions") == 1
 
 
 def route_text(result: Result) -> str:

@@ -21,6 +21,14 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "longest_ms": 5000.0,
     # All records of a cell have the same delay, and keep their order; or each has its own, and they overtake.
     "overtaking": False,
+    # The records of this partition are held back for so much longer: a task that reads it lags. -1: of none.
+    "slow_partition": -1,
+    "slow_partition_ms": 0.0,
+    # So many tasks share the partitions in turn, and the last of them stands still for so long, whenever event time has
+    # gone on by so much: what comes to it meanwhile leaves at the end. 0: never.
+    "tasks": 2,
+    "task_stall_every_s": 0.0,
+    "task_stall_s": 0.0,
     # Everything stands still once, for so long, when a record this long after the first one by event time arrives.
     "stall_after_s": 0.0,
     "stall_s": 0.0,
@@ -82,6 +90,7 @@ class Injection:
         self._settings = settings
         self._delays_ns: dict[Cell, int] = {}
         self._well_formed = self._calls = 0
+        self._task_until_ns = 0  # when the task that stands still goes on
         self._first_ms = math.inf
         self.faults = Faults()
 
@@ -92,6 +101,27 @@ class Injection:
         if cell not in self._delays_ns:
             self._delays_ns[cell] = int(delay_ms(self._settings, draw(encode_key(cell))) * 1e6)
         return self._delays_ns[cell]
+
+    def due_ns(self, now_ns: int, partition: int, cell: Cell, record: Record, line: bytes) -> int:
+        """When a record that came from `partition` at `now_ns` is to leave; times are in ns since the Unix epoch.
+
+        Records of a cell that come from one partition keep their order, unless they overtake.
+        """
+        due_ns = now_ns + self.delay_ns(cell, line)
+        if partition == self._settings["slow_partition"]:
+            due_ns += int(self._settings["slow_partition_ms"] * 1e6)
+        return max(due_ns, self._task_goes_on_ns(now_ns, partition, record))
+
+    def _task_goes_on_ns(self, now_ns: int, partition: int, record: Record) -> int:
+        """When the task that reads `partition` works again; 0 if it does."""
+        every_ms, stall_ms = (int(self._settings[each] * 1000) for each in ("task_stall_every_s", "task_stall_s"))
+        tasks: int = self._settings["tasks"]
+        if not every_ms or partition % tasks != tasks - 1:
+            return 0
+        left_ms = stall_ms - record.event_time_ms % every_ms
+        if left_ms > 0 and now_ns >= self._task_until_ns:
+            self._task_until_ns = now_ns + left_ms * 1_000_000
+        return self._task_until_ns
 
     def take_stall_s(self, record: Record) -> float:
         """How long to stand still on seeing `record`, in seconds: the stall, once, else 0."""

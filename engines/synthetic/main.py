@@ -79,13 +79,15 @@ class Engine:
         """Take what has come, and let go of what is due."""
         for message in self._consumer.consume(BATCH_MESSAGES, timeout=WAIT_S):
             if (error := message.error()) is None:
-                self._take(message.value() or b"")
+                partition = message.partition()
+                assert partition is not None
+                self._take(partition, message.value() or b"")
             elif error.fatal() or error.code() not in TRANSIENT_ERRORS:
                 raise KafkaException(error)
         self._release(time.time_ns())
         self._producer.poll(0)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, partition: int, line: bytes) -> None:
         self._records_in += 1
         record = parse(line, self._job.locations)
         if record is None:
@@ -96,7 +98,7 @@ class Engine:
             self._stop.wait(stall_s)
         cell, times = self._injection.count(record)
         if times:
-            due_ns = time.time_ns() + self._injection.delay_ns(cell, line)
+            due_ns = self._injection.due_ns(time.time_ns(), partition, cell, record, line)
             heapq.heappush(self._held, (due_ns, self._records_in, cell, times, record.event_time_ms))
 
     def _release(self, now_ns: int) -> None:

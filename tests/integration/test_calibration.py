@@ -13,8 +13,9 @@ from tests.integration.ringbench import Ringbench
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
-#: One case of each kind: the harness's own floor, delays, wrong counts, an invalid run, and a stall that is none.
-SOME = ("floor", "bimodal", "loss", "generator-stall", "broker-stall")
+#: One case of each kind: the harness's own floor, delays, a partition that lags, wrong counts, an invalid run, and a
+#: stall that is none.
+SOME = ("floor", "bimodal", "slow-partition", "loss", "generator-stall", "broker-stall")
 OTHERS = [case.name for case in CASES if case.name not in SOME]
 RATE_RECORDS_PER_S = 2000
 

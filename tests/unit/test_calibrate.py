@@ -1,6 +1,7 @@
 """A calibration knows the truth record by record, and finds a harness out that reports anything else."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from harness.accounting import Readings, Usage
 from harness.assemble import trial_result
 from harness.calibrate import CASES, Case, Stall, judge_case, true_latencies, wrong_validity
 from harness.calibration import FLOOR, Calibration, CaseResult, summarise
+from harness.changes import CellCodes, changes_of
 from harness.histogram import Durations
+from harness.matching import quantile_bounds
 from harness.scenario import Scenario
+from harness.trajectory import NEVER, Trajectories
 from harness.trial import JOURNAL, Trial, View
 from harness.truth import truth_from_seed
 from tests.unit.results import make_environment
 from workloads.cells import cell_of
+from workloads.sample import waterfall_records
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
@@ -31,12 +36,12 @@ SENT_NS, ANSWERED_NS = 3_000_000, 4_000_000  # after the engine let go
 CONSTANT = next(case for case in CASES if case.name == "constant")
 
 
-def _pipeline(directory: Path, delays_ms: Any) -> tuple[dict[str, Any], np.ndarray]:
+def _pipeline(directory: Path, delays_ms: Any, workload: Workload = WORKLOAD) -> tuple[dict[str, Any], np.ndarray]:
     """What an engine with these delays, one for each record, leaves as an account, and the writer as a journal.
 
     Returns the account, and the true latencies (to Redis's answer) of the measured time in nanoseconds.
     """
-    columns = WORKLOAD.columns(0, WORKLOAD.total_records)
+    columns = workload.columns(0, workload.total_records)
     indexes = np.flatnonzero(~columns.malformed)
     left_ns = ANCHOR_NS + columns.offsets_ns[indexes] + (np.broadcast_to(delays_ms, len(indexes)) * 1e6).astype(int)
     counts: dict[bytes, int] = {}
@@ -49,7 +54,7 @@ def _pipeline(directory: Path, delays_ms: Any) -> tuple[dict[str, Any], np.ndarr
         journal.append(line)
     directory.joinpath(JOURNAL).write_bytes(b"\n".join(journal))
     latencies_ns = left_ns + ANSWERED_NS - ANCHOR_NS - columns.offsets_ns[indexes]
-    measured = columns.offsets_ns[indexes] >= SCENARIO.warmup_s * 10**9
+    measured = columns.offsets_ns[indexes] >= workload.specification.warmup_s * 10**9
     return {"faults": {"lost": 0, "doubled": 0, "miscounted": 0}, "left": account}, latencies_ns[measured]
 
 
@@ -80,9 +85,11 @@ def _trial(directory: Path, reported_ns: np.ndarray) -> Trial:
     )
 
 
-def _judge(case: Case, trial: Trial, account: dict[str, Any], stall: Stall | None = None) -> CaseResult:
-    result = trial_result(trial, 1, 1, truth_from_seed(EXPECTED), SCENARIO, EXPECTED)
-    return judge_case(case, trial, result, account, stall, SCENARIO, [])
+def _judge(
+    case: Case, trial: Trial, account: dict[str, Any], stall: Stall | None = None, scenario: Scenario = SCENARIO
+) -> CaseResult:
+    result = trial_result(trial, 1, 1, truth_from_seed(EXPECTED), scenario, EXPECTED)
+    return judge_case(case, trial, result, account, stall, scenario, [])
 
 
 # The truth
@@ -97,6 +104,79 @@ def test_true_latencies_are_found_without_matching_even_if_records_overtake(tmp_
     assert (found.by_ns - found.injected_ns == ANSWERED_NS).all()
     assert (found.after_ns - found.injected_ns == SENT_NS).all()
     assert found.floor_ms(50) == 4
+
+
+# What a probe says of partitions that lag
+
+
+def _lagging(directory: Path, case: Case) -> tuple[Workload, Trial, dict[str, Any], Scenario]:
+    """A pipeline of which a case's partition lags, and what the harness's own matching reports of it.
+
+    Returns: the workload, the trial, the engine's account and the scenario.
+    """
+    # With fewer records to a cell, hardly one would overtake another.
+    busy = {"partitions": 4, "rate_records_per_s": 4000, "warmup_s": 1, "duration_s": 3}
+    scenario = SCENARIO.model_copy(update=busy | case.scenario)
+    workload = Workload(scenario.workload())
+    well_formed = ~workload.columns(0, workload.total_records).malformed
+    partitions = workload.partitions(0, workload.total_records)[well_formed]
+    settings = case.settings
+    delays_ms = settings["delay_ms"] + settings["slow_partition_ms"] * (partitions == settings["slow_partition"])
+    account, _ = _pipeline(directory, delays_ms, workload)
+    followed, codes = Trajectories(workload), CellCodes(workload.locations)
+    told = [line.split(b" ") for line in directory.joinpath(JOURNAL).read_bytes().splitlines()]
+    followed.update(changes_of([(int(answered_ns) // 1_000_000, update) for _, answered_ns, update in told], codes))
+    (indexes, seen_ms) = (
+        np.concatenate(each) for each in zip(*((w.indexes, w.seen_ms) for w in followed.take_rest()), strict=True)
+    )
+    visible_ms = np.full(workload.total_records, NEVER)
+    visible_ms[indexes] = seen_ms
+    measured = waterfall_records(workload)
+    seen = measured[visible_ms[measured] != NEVER]
+    offsets_ns = workload.offsets_ns(0, workload.total_records)
+    trial = _trial(directory, visible_ms[seen] * 1_000_000 - ANCHOR_NS - offsets_ns[seen])
+    if not scenario.workload().keeps_cells_together:
+        trial.quantile_bounds_ms = quantile_bounds(workload, ANCHOR_NS, None, visible_ms[measured])
+    return workload, trial, account, scenario
+
+
+LAGGING = [case for case in CASES if case.settings.get("slow_partition_ms")]
+BY_TURNS = [case for case in LAGGING if case.scenario.get("partitioning")]
+
+
+def _without_bounds(trial: Trial) -> Trial:
+    trial.quantile_bounds_ms = None
+    return trial
+
+
+@pytest.mark.parametrize("case", LAGGING, ids=lambda case: case.name)
+def test_quantiles_are_exact_by_cell_and_within_their_bounds_by_turns(tmp_path: Path, case: Case) -> None:
+    _, trial, account, scenario = _lagging(tmp_path, case)
+    assert (trial.quantile_bounds_ms is None) is scenario.workload().keeps_cells_together
+    found = _judge(case, trial, account, scenario=scenario)
+    assert found.passed, (found.reasons, found.percentiles)
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in LAGGING if each.scenario.get("partitioning")], ids=lambda case: case.name
+)
+def test_matching_alone_does_not_find_the_quantiles_of_turns(tmp_path: Path, case: Case) -> None:
+    """As it was done before: first in, first out, with a cell's records in all partitions."""
+    _, trial, account, scenario = _lagging(tmp_path, case)
+    found = _judge(replace(case, exact_quantiles=True), _without_bounds(trial), account, scenario=scenario)
+    assert not found.passed
+    wrong = {row.percentile for row in found.percentiles if not row.passed}
+    assert "p50" in wrong and "mean" not in wrong
+
+
+def test_bounds_that_leave_the_truth_out_are_found_out(tmp_path: Path) -> None:
+    case = BY_TURNS[0]
+    _, trial, account, scenario = _lagging(tmp_path, case)
+    assert trial.quantile_bounds_ms
+    low, high = trial.quantile_bounds_ms.p90
+    trial.quantile_bounds_ms.p90 = (high + 50, high + 60)
+    found = _judge(case, trial, account, scenario=scenario)
+    assert [row.percentile for row in found.percentiles if not row.passed] == ["p90"] and low < high
 
 
 # Finding a harness out

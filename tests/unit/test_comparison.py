@@ -11,7 +11,17 @@ from harness.comparison import INTERVAL_HOLDS_ONE, TOO_FEW_TRIALS, compare_engin
 from harness.headline import HEADLINES, figures
 from harness.hops import BANDS
 from harness.pool import pool
-from harness.result import Cost, EngineResult, ProcessCost, Ratio, TrialResult, Verdict, Waterfall, WaterfallBand
+from harness.result import (
+    Cost,
+    EngineResult,
+    ProcessCost,
+    QuantileBounds,
+    Ratio,
+    TrialResult,
+    Verdict,
+    Waterfall,
+    WaterfallBand,
+)
 from harness.run import plan
 from reports.winner import _sentence
 from tests.unit.results import make_engine, make_latency, make_steady, make_waterfall
@@ -33,6 +43,8 @@ TEMPLATE = TrialResult(
     waterfall=make_waterfall([20.0 + at / 100 for at in range(500)]),
     **NOTHING,
 )
+
+_ROUND_ROBIN = "with round-robin partitioning, quantiles are"
 
 Noise = Callable[[str, int], float]
 
@@ -311,3 +323,45 @@ def test_every_ranked_figure_of_latency_has_a_band_that_waterfalls_have() -> Non
     ranked = {of.name for of in HEADLINES if of.ranked and of.name.startswith("latency")}
     assert ranked <= BAND_OF.keys()
     assert set(BAND_OF.values()) <= {name for name, _, _ in BANDS}
+
+
+# Where a cell's records are in several partitions
+
+
+def _with_bounds(engines: list[EngineResult], widths: dict[str, float]) -> list[EngineResult]:
+    """The same, each quantile between itself divided and multiplied by its engine's width."""
+    for engine in engines:
+        for trial in engine.trials:
+            assert trial.latency_ms
+            latency, width = trial.latency_ms, widths[engine.name]
+            names = (name for name in QuantileBounds.model_fields if name != "records")
+            around = {name: (getattr(latency, name) / width, getattr(latency, name) * width) for name in names}
+            bounds = QuantileBounds(records=1000, **around)
+            trial.latency_ms = latency.model_copy(update={"quantile_bounds_ms": bounds, "mean": latency.p50})
+    return engines
+
+
+def test_an_estimate_of_a_quantile_names_no_winner_and_the_mean_does() -> None:
+    engines = _run(["a", "b"], 6, {"b": 1.5}, _noise(1))
+    for engine in engines:
+        for trial in engine.trials:
+            assert trial.latency_ms
+            trial.latency_ms = trial.latency_ms.model_copy(update={"mean": trial.latency_ms.p50})
+    assert "latency_ms_mean" not in {ratio.figure for ratio in compare_engines(engines).ratios}
+    ratios = {ratio.figure: ratio for ratio in compare_engines(engines, exact_quantiles=False).ratios}
+    for figure in ("latency_ms_p50", "latency_ms_p99"):
+        assert (ratios[figure].winner, ratios[figure].why_not[: len(_ROUND_ROBIN)]) == (None, _ROUND_ROBIN)
+    assert ratios["latency_ms_mean"].winner == ratios["cpu_s_per_million_records"].winner == "a"
+
+
+@pytest.mark.parametrize(
+    ("widths", "winner"), [({"a": 1.1, "b": 1.1}, "a"), ({"a": 1.3, "b": 1.3}, None), ({"a": 1.6, "b": 1.0}, None)]
+)
+def test_a_quantile_names_a_winner_only_if_the_bounds_do_not_meet(widths: dict[str, float], winner: str | None) -> None:
+    for names in (["a", "b"], ["b", "a"]):
+        engines = _with_bounds(_run(names, 6, {"b": 1.5}, _noise(1)), widths)
+        ratios = {ratio.figure: ratio for ratio in compare_engines(engines, exact_quantiles=False).ratios}
+        assert ratios["latency_ms_p50"].winner == ratios["latency_ms_p99"].winner == winner
+        if winner is None:
+            assert re.search(r"within bounds only: a has [\d.]+ to [\d.]+ ms, b ", ratios["latency_ms_p99"].why_not)
+        assert compare_engines(engines).ratios[0].winner == "a", "if they are exact, bounds do not matter"

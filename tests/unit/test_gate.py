@@ -561,6 +561,12 @@ def test_a_run_from_before_there_was_a_key_had_its_default() -> None:
         check_comparable(OLD_RUN, with_scenario(run(seed=2), surges=surges))
 
 
+def test_a_run_that_does_not_say_how_its_partitions_were_chosen_had_them_take_turns() -> None:
+    assert check_comparable(OLD_RUN, with_scenario(run(seed=2), partitioning="round-robin")) == []
+    with pytest.raises(UsageError, match="partitioning: round-robin in OLD, cell in NEW"):
+        check_comparable(OLD_RUN, with_scenario(run(seed=2), partitioning="cell"))
+
+
 def test_all_that_differs_is_named_at_once() -> None:
     other = with_scenario(with_environment(run(seed=2), host="ffff", cpu_count=3), seed=43, parallelism=4)
     with pytest.raises(UsageError) as caught:

@@ -55,6 +55,30 @@ def test_records_of_a_cell_share_a_delay_unless_they_are_to_overtake(injection: 
     assert len({overtaking.delay_ns(cell, line) for line in lines}) > 45
 
 
+def test_a_slow_partition_and_a_task_that_stands_still_hold_back_their_own_and_keep_their_order(
+    injection: ModuleType,
+) -> None:
+    settings = {"slow_partition": 2, "slow_partition_ms": 100.0, "task_stall_every_s": 5.0, "task_stall_s": 0.2}
+    injected = injection.Injection(injection.DEFAULT_SETTINGS | settings)
+    held_ms: dict[int, list[float]] = {partition: [] for partition in range(4)}
+    dues_ns: dict[int, list[int]] = {partition: [] for partition in range(4)}
+    for at_ms in range(0, 12_000, 5):
+        record = Record(at_ms // 1000, at_ms, "06037", "Verizon", "text")
+        cell = Cell(record.window_s, *record[2:])
+        # What arrived together, and records that came with a delay of their own, are no reason to overtake.
+        now_ns = (at_ms + at_ms % 7) * 1_000_000
+        for partition in range(4):
+            dues_ns[partition].append(injected.due_ns(now_ns, partition, cell, record, b""))
+            held_ms[partition].append((dues_ns[partition][-1] - now_ns) / 1e6)
+    assert set(held_ms[0]) == {0} and set(held_ms[2]) == {100}
+    for partition in (1, 3):
+        stalled = np.array(held_ms[partition]) > 0
+        assert np.mean(stalled) == pytest.approx(3 * 0.2 / 12, rel=0.1)
+        assert max(held_ms[partition]) == 200
+        in_stall = [due for due, held in zip(dues_ns[partition], stalled, strict=True) if held]
+        assert in_stall == sorted(in_stall)
+
+
 def test_faults_are_done_as_often_as_they_are_counted(injection: ModuleType) -> None:
     settings = injection.DEFAULT_SETTINGS | {"lose_every": 10, "double_every": 15, "miscount_every": 7}
     injected = injection.Injection(settings)

@@ -326,6 +326,23 @@ def test_a_valid_run_names_no_winner_for_want_of_an_interval() -> None:
         assert "1 ms" in text
 
 
+@pytest.mark.parametrize(
+    ("of", "exact"),
+    [
+        ({"partitioning": "cell"}, True),
+        ({"partitioning": "round-robin"}, False),
+        ({}, False),
+        ({"partitions": 1}, True),
+    ],
+)
+def test_quantiles_are_called_estimates_where_a_cells_records_are_in_several_partitions(
+    of: dict[str, object], exact: bool
+) -> None:
+    result = valid()
+    notes = summary.measure_notes(result.model_copy(update={"scenario": result.scenario | of}))
+    assert (summary.ESTIMATES_NOTE not in notes) is exact
+
+
 def test_an_invalid_run_says_so_and_names_no_winner() -> None:
     for text in (html_of(troubled).text, markdown_of(troubled), " ".join(terminal_of(troubled()).split())):
         assert "Invalid run: its numbers must not be used" in text
