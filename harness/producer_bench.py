@@ -35,6 +35,7 @@ from harness.session import new_run_id
 from harness.watch import ConsoleWatcher
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import GeneratorJob
+from workloads.partitioning import ROUND_ROBIN
 from workloads.workload import Workload, WorkloadSpecification
 
 PREFIX = "bench-producer-"
@@ -147,7 +148,8 @@ def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
         tool = provide_tools(watcher.note)
         kafka = start_kafka(work, progress=watcher.note)
         stack.callback(kafka.stop)
-        everything = flat_out(chosen.records)
+        # As the tool has it, whose records have no keys.
+        everything = flat_out(chosen.records, partitioning=ROUND_ROBIN)
         lines = work / "lines.txt"
         workload = Workload(everything)
         sample = workload.lines(workload.columns(0, SAMPLE_LINES))

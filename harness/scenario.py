@@ -34,7 +34,7 @@ from harness.sections import (
 from workloads.california import COUNTIES
 from workloads.disorder import MAX_DUPLICATES_PER_MILLION
 from workloads.malformed import KINDS
-from workloads.partitioning import CELL, ROUND_ROBIN, why_uneven
+from workloads.partitioning import ROUND_ROBIN, why_uneven
 from workloads.surges import Surge
 from workloads.workload import SUBSCRIBERS_PER_AREA_CODE, WorkloadSpecification
 
@@ -142,7 +142,7 @@ class Scenario(Section):
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
     county_skew: CountySkewSection | None = None
     hot_partition: HotPartitionSection | None = None
-    partitioning: Literal["cell", "round-robin"] = Field(CELL, description="what decides on a record's partition")
+    partitioning: Literal["cell", "round-robin"] = Field("cell", description="what decides on a record's partition")
     subscribers: int = Field(SUBSCRIBERS_PER_AREA_CODE, ge=1, le=SUBSCRIBERS_PER_AREA_CODE, description="per area code")
     malformed_per_million: int = Field(0, ge=0, le=1_000_000)
     malformed_kinds: list[str] = Field(list(KINDS), min_length=1, description="ways in which lines are malformed")

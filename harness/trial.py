@@ -31,8 +31,8 @@ from harness.faults import BY_NAME, CALM_BEFORE_S, GENERATOR, KAFKA_PROXY, REDIS
 from harness.garbage import logging_option, read_pauses
 from harness.hops import emitted_ms, moments, waterfall
 from harness.host import HostWatch
-from harness.pace import Pace
 from harness.matching import quantile_bounds
+from harness.pace import Pace
 from harness.path import Delays
 from harness.profiling import Profiling
 from harness.recording import SUFFIX

@@ -52,7 +52,7 @@ def cell_partitions(locations: str, partitions: int, hot_share: float | None = N
 def shares_of(locations: str, partitions: int, hot_share: float | None = None) -> NDArray[np.float64]:
     """The share of the records that each partition gets by `cell_partitions`, shape (partitions,)."""
     found = cell_partitions(locations, partitions, hot_share)
-    return np.bincount(found, _cell_shares(locations), minlength=partitions)
+    return np.bincount(found, _cell_shares(locations), minlength=partitions).astype(np.float64)
 
 
 def why_uneven(locations: str, partitions: int, hot_share: float | None = None) -> str:
@@ -89,5 +89,6 @@ def _cell_shares(locations: str) -> NDArray[np.float64]:
     """
     weights = np.array(locations_of(locations).weights, dtype=np.float64)
     types = np.array([CALL_SHARE, 1 - CALL_SHARE])
-    found: NDArray[np.float64] = np.multiply.outer(np.multiply.outer(weights, OPERATOR_SHARES), types).ravel()
-    return found / weights.sum()
+    products: NDArray[np.float64] = np.multiply.outer(np.multiply.outer(weights, OPERATOR_SHARES), types).ravel()
+    found: NDArray[np.float64] = products / weights.sum()
+    return found

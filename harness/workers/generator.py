@@ -18,11 +18,12 @@ from harness.histogram import Durations, encode, quantiles_ms
 from harness.topics import replicas
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders, EndOrders
+from workloads.partitioning import CELL
 from workloads.parts import Part
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, waterfall_records
-from workloads.workload import Columns, Workload
+from workloads.workload import Columns, Workload, WorkloadSpecification
 
 #: Lines are made this long before they are due, a slice at a time, so that making them delays none.
 LOOKAHEAD_S = 1.0
@@ -55,6 +56,10 @@ PRODUCER_PROPERTIES: dict[str, str | int | bool] = {
 #: Of a partition, an idempotent producer has one request on its way at a time, and while the next one is overdue,
 #: librdkafka spins. Several brokers take longer to acknowledge than the linger above: at 2,000 records/s, half a core.
 REPLICATED_LINGER_MS = 50
+
+#: Where a moment's records are of all partitions, requests are many and small. At rates from this on, they would cost
+#: more than the records do.
+SPREAD_FROM_RECORDS_PER_S, SPREAD_LINGER_MS = 100_000, 10
 
 
 @dataclass
@@ -130,7 +135,7 @@ class Generator:
         self._end = LoadEnd(job.end, self._workload)
         self._first_measured = self._workload.due_before(job.workload.warmup_s * NANOSECONDS_PER_S)
         access = librdkafka_properties(job.bootstrap_servers, job.kafka_properties)
-        self._properties = producer_properties(replicas(access, job.topic))
+        self._properties = producer_properties(replicas(access, job.topic), job.workload)
         self._producer = BulkProducer(self._properties | access, job.topic)
         self._part = Part(self._workload, job.shard, job.shards)
         own_rate_records_per_s = int(job.workload.rate_records_per_s * self._part.share)
@@ -269,9 +274,14 @@ class Generator:
         }
 
 
-def producer_properties(brokers: int) -> dict[str, str | int | bool]:
-    """The producer's, where so many brokers hold each record."""
-    return PRODUCER_PROPERTIES | ({"linger.ms": REPLICATED_LINGER_MS} if brokers > 1 else {})
+def producer_properties(brokers: int, workload: WorkloadSpecification) -> dict[str, str | int | bool]:
+    """The producer's, where so many brokers hold each record of `workload`."""
+    if brokers > 1:
+        return PRODUCER_PROPERTIES | {"linger.ms": REPLICATED_LINGER_MS}
+    is_spread = workload.partitioning == CELL and workload.partitions > 1
+    if is_spread and workload.rate_records_per_s >= SPREAD_FROM_RECORDS_PER_S:
+        return PRODUCER_PROPERTIES | {"linger.ms": SPREAD_LINGER_MS}
+    return dict(PRODUCER_PROPERTIES)
 
 
 def schedule_errors(errors: HdrHistogram, max_ms: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from harness.errors import ConfigurationError, UsageError
 from harness.scale import ScaleOptions, scale
 from harness.scenario import Scenario, load_scenario
 from harness.session import SessionOptions
+from harness.workers.generator import producer_properties
 from workloads.disorder import Disorder
 from workloads.partitioning import CELL, EVEN_WITHIN, ROUND_ROBIN, cell_partitions, shares_of, why_uneven
 from workloads.parts import Part
@@ -144,6 +145,16 @@ def test_a_generators_part_is_whole_cells(name: str) -> None:
     for found, columns, partitions in own:
         assert np.array_equal(columns.offsets_ns, whole.offsets_ns[found])
         assert np.array_equal(partitions, workload.partitions(0, 6000)[found])
+
+
+def test_records_wait_longer_for_others_only_where_they_are_many_and_of_all_partitions() -> None:
+    def linger_ms(brokers: int = 1, **changes: Any) -> object:
+        return producer_properties(brokers, replace(SPECIFICATION, **changes))["linger.ms"]
+
+    assert linger_ms() == linger_ms(rate_records_per_s=10**6, partitioning=ROUND_ROBIN) == 2
+    assert linger_ms(rate_records_per_s=10**6, partitions=1) == 2
+    assert linger_ms(rate_records_per_s=10**6) == 10
+    assert linger_ms(3, rate_records_per_s=10**6) == linger_ms(3) == 50
 
 
 def _load(tmp_path: Path, text: str) -> Scenario:
