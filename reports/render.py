@@ -20,6 +20,7 @@ from reports.figures import Picture, engine_colours, save_png, svg_text
 from reports.flame_graphs import flame_graphs_section
 from reports.input import input_section
 from reports.pictures import draw_all
+from reports.promises import promises_section
 from reports.resilience import resilience_section
 from reports.soak import soak_section
 from reports.trials import trials_section
@@ -34,6 +35,7 @@ SECTIONS = (
     dashboard_section,
     waterfall_section,
     trials_section,
+    promises_section,
     flame_graphs_section,
 )
 

@@ -21,6 +21,7 @@ from sink import RedisSink
 
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
+from engines.contract.promises import Promises
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # A batch ends after so many messages or milliseconds: the wait bounds the latency of a quiet topic, and joins the
@@ -202,7 +203,16 @@ class _Loop:
             "partitions": len(self._offsets),
             "checkpoint_interval_ms": self._job.checkpoint_interval_ms,
             "resumed": self._resumed,
+            **self._promises().as_config(),
         }
+
+    def _promises(self) -> Promises:
+        return Promises(
+            delivery="records exactly once, upserts at least once",
+            checkpoints=f"every {self._job.checkpoint_interval_ms} ms, to a file, while it waits for the disk",
+            state_kept=f"{self._job.allowed_lateness_ms} ms of event time",
+            upserts_joined=f"{self._settings['batch_wait_ms']} ms",
+        )
 
 
 def _raise_failure(error: KafkaError | None, _message: Message) -> None:

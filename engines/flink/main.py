@@ -22,6 +22,7 @@ from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.kafka import OAUTH_URL
 from engines.contract.process import JVM_OPTIONS, run_engine
+from engines.contract.promises import Promises
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # The sink joins a cell's upserts of so many milliseconds, or rows, into one.
@@ -92,7 +93,8 @@ def work(
     wait_until_ready(client, rest, stop, on_cluster=on_cluster)
     act_on_sigusr1(kill_task)
     if not stop.is_set():
-        events.send("ready", version=flink_version(), config=effective_configuration(environment, rest))
+        configuration = effective_configuration(environment, rest) | promises(job, settings).as_config()
+        events.send("ready", version=flink_version(), config=configuration)
     while not stop.wait(PROGRESS_INTERVAL_S):
         raise_if_dead(client)
         if on_cluster:
@@ -323,6 +325,18 @@ def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[s
         "java.version": java.getProperty("java.version"),
         "resumed_from": config.get("execution.state-recovery.path", "") or None,
     }
+
+
+def promises(job: JobSpecification, settings: dict[str, Any]) -> Promises:
+    """What this engine promises."""
+    interval_ms = settings["checkpoint_interval_ms"] or job.checkpoint_interval_ms
+    return Promises(
+        delivery="records exactly once, upserts at least once",
+        checkpoints=f"every {interval_ms} ms, to files",
+        state_kept=f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms by the clock",
+        upserts_joined=f"{settings['flush_interval_ms']} ms",
+        heap=settings["heap"],
+    )
 
 
 def flink_version() -> str:

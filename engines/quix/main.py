@@ -18,6 +18,7 @@ from engines.contract.aggregate import encode_count
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
 from engines.contract.process import run_engine
+from engines.contract.promises import Promises
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # How long the producer waits for more to send together: records on their way to where they are counted, upserts.
@@ -61,7 +62,7 @@ def work(
 ) -> dict[str, int | None]:
     """Run `job` until `stop` is set; return the totals."""
     sorter = Sorter(job.allowed_lateness_ms, job.locations, os.getpid())
-    turns = Turns(sorter, events, stop)
+    turns = Turns(sorter, promises(job, settings), events, stop)
     engine = Engine(turns.take, **options(job, settings))
     define(engine, job, settings, sorter)
     engine.run()
@@ -72,8 +73,8 @@ def work(
 class Turns:
     """What is to be done between records: tell of readiness and progress, and stop."""
 
-    def __init__(self, sorter: Sorter, events: EventWriter, stop: threading.Event) -> None:
-        self._sorter, self._events, self._stop = sorter, events, stop
+    def __init__(self, sorter: Sorter, promised: Promises, events: EventWriter, stop: threading.Event) -> None:
+        self._sorter, self._promised, self._events, self._stop = sorter, promised, events, stop
         self._is_ready = False
         self._due_s = 0.0
         self._stop_s = 0.0
@@ -87,7 +88,8 @@ class Turns:
                 engine.stop()
         if not self._is_ready and (partitions := engine.partitions()):
             self._is_ready = True
-            self._events.send("ready", version=quixstreams.__version__, config=effective(engine, partitions))
+            configuration = effective(engine, partitions) | self._promised.as_config()
+            self._events.send("ready", version=quixstreams.__version__, config=configuration)
         if time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + PROGRESS_INTERVAL_S
             self._events.send("progress", **self._sorter.totals())
@@ -189,6 +191,16 @@ def effective(engine: Engine, partitions: int) -> dict[str, Any]:
         **config.consumer_extra_config,
         **config.producer_extra_config,
     }
+
+
+def promises(job: JobSpecification, settings: dict[str, Any]) -> Promises:
+    """What this engine promises."""
+    return Promises(
+        delivery="records exactly once, upserts at least once",
+        checkpoints=f"every {job.checkpoint_interval_ms} ms, to topics of its own",
+        state_kept=f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms by Kafka's times of records",
+        upserts_joined="none are",
+    )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tasks import TaskKiller
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.process import JVM_OPTIONS, run_engine
+from engines.contract.promises import Promises
 from engines.contract.queries import COUNTS
 
 DEFAULT_SETTINGS: dict[str, Any] = {
@@ -237,7 +238,19 @@ def effective_configuration(spark: SparkSession, job: JobSpecification, settings
         "checkpoints": "every micro-batch",
         "allowed_lateness_ms": job.allowed_lateness_ms,
         "java.version": java.getProperty("java.version"),
+        **promises(job, settings).as_config(),
     }
+
+
+def promises(job: JobSpecification, settings: dict[str, Any]) -> Promises:
+    """What this engine promises."""
+    return Promises(
+        delivery="records exactly once, upserts at least once",
+        checkpoints="with every micro-batch, to files",
+        state_kept=f"{job.allowed_lateness_ms} ms of event time",
+        upserts_joined="a micro-batch",
+        heap=settings["driver_memory"],
+    )
 
 
 if __name__ == "__main__":

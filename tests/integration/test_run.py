@@ -4,12 +4,14 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import redis
 from jsonschema import Draft202012Validator
 
+from engines.contract.promises import Promises
 from harness.histogram import decode
 from harness.processes import wait_until
 from harness.scenario import load_scenario
@@ -91,7 +93,7 @@ def test_every_record_of_the_measured_time_has_a_latency(main_run: Outcome, name
     assert engine["cost"]["records"] == served and engine["cost"]["cpu_user_s"] > 0 if served else not engine["cost"]
     assert trial["kafka_bytes"]["input"] > trial["kafka_bytes"]["dead_letter"] > 0
     assert trial["series"][-1]["visible_records"] == main_run.result["truth"]["records"]
-    assert engine["config"]
+    assert engine["config"]["promises"].keys() == {each.name for each in fields(Promises)}
 
 
 def test_pauses_of_the_jvms_are_told(main_run: Outcome) -> None:

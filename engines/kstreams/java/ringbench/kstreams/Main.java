@@ -135,7 +135,19 @@ public final class Main {
         "application.id", config.getString(StreamsConfig.APPLICATION_ID_CONFIG),
         "settings", job.get("settings"),
         "java.version", System.getProperty("java.version"),
-        "restored_updates", restored.updates.get());
+        "restored_updates", restored.updates.get(),
+        "promises", promises());
+  }
+
+  /** What this engine promises: see engines/contract/promises.py. */
+  private Map<String, String> promises() {
+    JsonNode settings = job.get("settings");
+    return Map.of(
+        "delivery", "records exactly once, upserts at least once",
+        "checkpoints", "every " + job.get("checkpoint_interval_ms").asLong() + " ms, to topics of its own",
+        "state_kept", settings.get("state_ttl_ms").asLong() + " ms by the clock",
+        "upserts_joined", settings.get("flush_interval_ms").asLong() + " ms",
+        "heap", settings.get("heap").asText());
   }
 
   /** Counts what is read from changelogs before the job goes on; 0 at its first start. */
