@@ -49,7 +49,7 @@ def trial_result(
     Of one that was broken off on purpose, what needs the whole measured time is not measured: throughput and cost.
     """
     correctness, answers = _correctness(trial, truth, expected), _answers(trial, truth, scenario, expected)
-    troubles = [*trial.engine_troubles, *_lowered_counts(trial)]
+    troubles = [*trial.engine_troubles, *_lowered_counts(trial), *_counted_ahead(trial)]
     verdict, reasons = judge_answers(answers, troubles) if expected.answers else judge(correctness, troubles)
     workload = open_workload(scenario.workload())
     series = list(_series(trial, workload, expected)) if _has_series(trial, expected) else []
@@ -92,6 +92,19 @@ def _lowered_counts(trial: Trial) -> Iterator[str]:
         yield (
             f"{trial.measured['count_regressions']:,} upserts lowered a count, without a restart: "
             + "; ".join(trial.measured["lowered"])
+        )
+
+
+def _counted_ahead(trial: Trial) -> Iterator[str]:
+    """A count that rises before the broker has what it counts is a guess, even if it comes true.
+
+    After a restart, or if the clock moved, it need not be one.
+    """
+    is_certain = not trial.injected and not trial.restarts and (trial.clock_step_ms or 0.0) <= CLOCK_RESOLUTION_MS
+    if trial.counted_ahead and is_certain:
+        yield (
+            f"{trial.counted_ahead.records:,} records were counted before the broker had them: "
+            + "; ".join(trial.counted_ahead.examples)
         )
 
 
@@ -139,7 +152,7 @@ def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, 
     found = _correctness(trial, truth, expected)
     # One record counted twice shows the next too early.
     counts_are_right = not truth or (found is not None and not found.lost_records and not found.surplus_records)
-    if negative and counts_are_right:
+    if negative and counts_are_right and not trial.counted_ahead:
         reasons.append(f"{negative:,} records were visible before they were due: clocks disagree")
     if truth:
         reasons += truth.differences(expected)

@@ -28,12 +28,15 @@ from confluent_kafka import Message
 from numpy.typing import NDArray
 
 from harness.changes import NO_CELL, CellCodes, Changes, as_counts
+from harness.headline import CLOCK_RESOLUTION_MS
 from harness.result import Hop, Waterfall, WaterfallBand
 from harness.trajectory import NEVER, Trajectories
 from workloads.sample import places, waterfall_records, waterfall_seconds
 from workloads.workload import Workload
 
 _BATCH_MESSAGES = 100_000
+#: So many records that were counted ahead are named.
+EXAMPLES = 3
 
 HOPS = ("send", "append", "engine", "sink")
 #: Bands of records by their latency: a name and two quantiles.
@@ -136,6 +139,42 @@ def moments(
         emitted=None if emitted_ms is None else after_start(emitted_ms),
         visible=after_start(visible_ms),
     )
+
+
+@dataclass(frozen=True)
+class CountedAhead:
+    """How many records an engine told of before the broker had them, and the first of them, in words."""
+
+    records: int
+    examples: list[str]
+
+
+def counted_ahead(
+    workload: Workload, appended_ms: NDArray[np.int64], shown_ms: NDArray[np.int64]
+) -> CountedAhead | None:
+    """The records that counts told of before the broker had them: by an engine that guesses. None if there are none.
+
+    Where a cell's records are in one partition, they stay in order there, and the count that shows the k-th of them is
+    right from when the broker has it. Both times have to be by clocks of one host.
+
+    Args:
+        workload: what was sent; one that keeps cells together.
+        appended_ms: when the broker had each of the workload's `waterfall_records`, since the Unix epoch, or NEVER.
+        shown_ms: when a count first showed each, or NEVER.
+    """
+    early = (appended_ms != NEVER) & (shown_ms != NEVER) & (shown_ms < appended_ms - CLOCK_RESOLUTION_MS)
+    if not early.any():
+        return None
+    first = np.flatnonzero(early)[:EXAMPLES].tolist()
+    indexes = waterfall_records(workload)
+    examples = [_ahead(workload, int(indexes[at]), int(appended_ms[at] - shown_ms[at])) for at in first]
+    return CountedAhead(int(early.sum()), examples)
+
+
+def _ahead(workload: Workload, index: int, by_ms: int) -> str:
+    columns = workload.columns(index, index + 1)
+    cell = workload.locations.cell(int(workload.locations.key(columns.windows_s, columns.cells)[0]))
+    return f"second {cell.window_s}, {cell.location}|{cell.operator}|{cell.type}: {by_ms} ms too early"
 
 
 def waterfall(found: Moments) -> Waterfall | None:

@@ -29,7 +29,7 @@ from harness.engines import PreparedEngine
 from harness.errors import ServiceError
 from harness.faults import BY_NAME, CALM_BEFORE_S, GENERATOR, KAFKA_PROXY, REDIS_PROXY, Planned, Stage, put_off
 from harness.garbage import logging_option, read_pauses
-from harness.hops import emitted_ms, moments, waterfall
+from harness.hops import CountedAhead, counted_ahead, emitted_ms, moments, waterfall
 from harness.host import HostWatch
 from harness.matching import quantile_bounds
 from harness.pace import Pace
@@ -208,6 +208,7 @@ class Trial:
     answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None
+    counted_ahead: CountedAhead | None = None
     quantile_bounds_ms: QuantileBounds | None = None  # where a cell's records are in several partitions
     pauses: list[Pauses] = field(default_factory=list)
     kafka_bytes: TopicBytes | None = None
@@ -823,7 +824,7 @@ class TrialRunner:
         trial.is_complete = not trial.invalid_reasons
         # When the broker took a message is known only if the broker stamped it.
         if counts and self._options.archive and trial.is_complete and not self._options.producers_stamps:
-            trial.waterfall = self._waterfall()
+            self._take_apart()
         if counts and trial.is_complete and not self._workload.keeps_cells_together:
             trial.quantile_bounds_ms = self._quantile_bounds()
 
@@ -854,17 +855,24 @@ class TrialRunner:
             found for name, directory in logs.items() if (found := read_pauses(directory, name, start_ms, end_ms))
         ]
 
-    def _waterfall(self) -> Waterfall | None:
+    def _take_apart(self) -> None:
+        """Take latencies apart into hops, and see whether counts came before what they count."""
         workload, aggregates = open_workload(self._workload), self._topics.aggregates
+        appended_ms, visible_ms = self._saved("archiver", "appended_ms"), self._saved("probe", "visible_ms")
+        emitted = emitted_ms(workload, read_topic(self._backing.kafka_client, aggregates)) if aggregates else None
         found = moments(
             workload,
             self._trial.anchor_ns,
             errors_ns=self._saved("generator", "errors_ns"),
-            appended_ms=self._saved("archiver", "appended_ms"),
-            emitted_ms=emitted_ms(workload, read_topic(self._backing.kafka_client, aggregates)) if aggregates else None,
-            visible_ms=self._saved("probe", "visible_ms"),
+            appended_ms=appended_ms,
+            emitted_ms=emitted,
+            visible_ms=visible_ms,
         )
-        return waterfall(found)
+        self._trial.waterfall = waterfall(found)
+        # Services of the user's own may be on several hosts, whose clocks differ.
+        if self._workload.keeps_cells_together and {"kafka", "redis"} <= self._backing.pids.keys():
+            shown_ms = visible_ms if emitted is None else emitted
+            self._trial.counted_ahead = counted_ahead(workload, appended_ms, shown_ms)
 
     def _quantile_bounds(self) -> QuantileBounds | None:
         known = self._options.archive and not self._options.producers_stamps

@@ -11,6 +11,7 @@ from harness.accounting import Readings, Usage
 from harness.assemble import disturbances, invalid_reasons, trial_result
 from harness.faults import Planned
 from harness.histogram import Durations
+from harness.hops import CountedAhead
 from harness.path import Delays
 from harness.result import TrialResult, Verdict
 from harness.scenario import Limits, Scenario, SurgeSection
@@ -114,6 +115,19 @@ def test_a_lowered_count_is_never_a_pass_but_after_a_restart() -> None:
     restarted = _trial(restarts=[Restart("engine", "it died", 1.0)])
     restarted.measured |= lowered
     assert _result(restarted, TRUTH).verdict is Verdict.PASS
+
+
+def test_counts_ahead_of_the_broker_are_never_a_pass_and_no_fault_of_the_clocks() -> None:
+    ahead = CountedAhead(7, ["second 7, 06001|AT&T|call: 250 ms too early"])
+    trial = _trial(counted_ahead=ahead)
+    trial.measured["latencies"] = _latencies(380, each_ms=-250.0)
+    result = _result(trial, TRUTH)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reasons == [
+        "7 records were counted before the broker had them: second 7, 06001|AT&T|call: 250 ms too early"
+    ]
+    assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
+    assert _result(_trial(counted_ahead=ahead, restarts=[Restart("engine", "it died", 1.0)]), TRUTH).reasons == []
 
 
 @pytest.mark.parametrize(

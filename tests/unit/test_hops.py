@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.contract.aggregate import encode_key
-from harness.hops import BANDS, HOPS, emitted_ms, moments, waterfall
+from harness.hops import BANDS, HOPS, counted_ahead, emitted_ms, moments, waterfall
 from harness.trajectory import NEVER
 from workloads.cells import cell_of
 from workloads.sample import slot_length_s, waterfall_records, waterfall_seconds
@@ -84,6 +84,29 @@ def test_messages_that_are_none_are_passed_over() -> None:
     key = encode_key(cell_of(EPOCH_S + 2, 5))
     bad = [(None, b"1"), (key, None), (key, b"x"), (b"a|b", b"1"), (b"|06037|AT&T|call", b"1"), (b"9|9|9|9", b"1")]
     assert (emitted_ms(WORKLOAD, [Message(*each, 7) for each in bad]) == NEVER).all()  # type: ignore[misc]
+
+
+def test_counts_that_come_before_the_broker_has_what_they_count_are_found_and_named() -> None:
+    appended_ms = np.round(ANCHOR_MS + OFFSETS_MS).astype(np.int64)
+    shown_ms = np.where(_well_formed(), appended_ms + 20, NEVER)
+    early = np.flatnonzero(_well_formed())[[3, 50, 51, 90]]
+    assert counted_ahead(WORKLOAD, appended_ms, shown_ms) is None
+    shown_ms[early] -= [120, 30, 22, 21]  # the last is within what the clock resolves
+    found = counted_ahead(WORKLOAD, appended_ms, shown_ms)
+    assert found and found.records == 3
+    columns = WORKLOAD.columns(int(INDEXES[early[0]]), int(INDEXES[early[0]]) + 1)
+    cell = cell_of(int(columns.windows_s[0]), int(columns.cells[0]))
+    assert found.examples[0] == (
+        f"second {cell.window_s}, {cell.location}|{cell.operator}|{cell.type}: 100 ms too early"
+    )
+    assert [each.rpartition(": ")[2] for each in found.examples] == [f"{by} ms too early" for by in (100, 10, 2)]
+
+
+def test_what_the_broker_never_had_or_no_count_showed_is_not_ahead() -> None:
+    never = np.full(len(INDEXES), NEVER, dtype=np.int64)
+    times_ms = np.round(ANCHOR_MS + OFFSETS_MS).astype(np.int64)
+    assert counted_ahead(WORKLOAD, never, times_ms) is None
+    assert counted_ahead(WORKLOAD, times_ms, never) is None
 
 
 def _waterfall(send_ms: float, append_ms: float, engine_ms: float, sink_ms: float, *, is_direct: bool = False) -> Any:
