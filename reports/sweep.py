@@ -53,7 +53,7 @@ def sweep_table(sweep: Sweep) -> Group:
         for attempt in _by_rate(engine):
             table.add_row(*_cells(attempt), style="" if attempt.sustained else "dim")
         parts.append(table)
-    notes = [*baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms), TRIES_NOTE]
+    notes = [*per_core_notes(sweep), *baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms), TRIES_NOTE]
     notes += [AT_LEAST_NOTE] * any(engine.answer is not None and engine.answer.at_least for engine in sweep.engines)
     return Group(*parts, *(Text(note, style="dim") for note in notes))
 
@@ -88,6 +88,19 @@ def baseline_notes(sweep: Sweep) -> list[str]:
     return (
         [f"{each.name}: {_ratio_text(each.name, each.rate_to_baseline)}" for each in others] if sweep.finished else []
     )
+
+
+def per_core_notes(sweep: Sweep) -> list[str]:
+    """The rate that held by core of the engine's own, which others publish; nothing where all cores were shared."""
+    cores = sweep.scenario.get("engine_cpus", 0)
+    if not cores:
+        return []
+    held = [(each.name, each.answer.rate_records_per_s) for each in sweep.engines if each.answer]
+    return [
+        f"{name}: {rate / cores:,.0f} records/s and core held, on {cores} core{'s' * (cores > 1)} of its own."
+        for name, rate in held
+        if rate
+    ]
 
 
 def _ratio_text(name: str, ratio: RateRatio | None) -> str:
@@ -141,7 +154,7 @@ def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
     lines += [f"- {escape_markdown(each.name)}: **{answer_text(each.answer)}**" for each in sweep.engines]
     lines += [
         "",
-        *(f"{escape_markdown(note)}\n" for note in baseline_notes(sweep)),
+        *(f"{escape_markdown(note)}\n" for note in (*per_core_notes(sweep), *baseline_notes(sweep))),
         TRIES_NOTE,
         AT_LEAST_NOTE,
         DELAYS_NOTE,

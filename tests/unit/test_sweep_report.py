@@ -16,7 +16,15 @@ from harness.sweep import SweepOptions, _answer, _attempts, _compare_with_baseli
 from harness.sweep_result import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine, load_sweep, save_sweep
 from harness.watch import ConsoleWatcher
 from reports.summary import HOW_TO_HAVE_A_BASELINE
-from reports.sweep import NO_RATIO, answer_text, baseline_notes, draw_sweep, sweep_markdown, write_sweep
+from reports.sweep import (
+    NO_RATIO,
+    answer_text,
+    baseline_notes,
+    draw_sweep,
+    per_core_notes,
+    sweep_markdown,
+    write_sweep,
+)
 from tests.unit.results import make_environment
 
 
@@ -183,6 +191,15 @@ def test_attempts_too_short_to_tell_whether_the_lag_grows_are_refused(
     with pytest.raises(UsageError, match="whether the lag grows") as refused:
         sweep(scenario, SweepOptions(confirm_duration_s=confirm_s), options, ConsoleWatcher(Console()))
     assert option in str(refused.value.fix)
+
+
+def test_a_rate_is_told_by_core_where_the_engine_had_cores_of_its_own_and_nowhere_else() -> None:
+    sweep = make_sweep(make_engine("flink", 90_000, 120_000), make_engine("spark", None, 120))
+    assert per_core_notes(sweep) == []
+    own = sweep.model_copy(update={"scenario": sweep.scenario | {"engine_cpus": 3}})
+    (note,) = per_core_notes(own)
+    assert note == "flink: 30,000 records/s and core held, on 3 cores of its own."
+    assert note in sweep_markdown(own, draw_sweep(own)).replace("\\", "")
 
 
 def test_without_a_baseline_it_says_how_to_have_one() -> None:
