@@ -32,7 +32,11 @@ from harness.commands import (
 )
 from harness.commands.common import console
 from harness.errors import RingbenchError
+from harness.interrupt import INTERRUPTED
 from harness.redaction import redact
+
+#: The exit code after SIGTERM.
+TERMINATED = 143
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,6 +99,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         app()
+    except SystemExit as end:
+        if end.code in (INTERRUPTED, TERMINATED):
+            from harness.processes import end_children
+
+            end_children()
+        raise
     except RingbenchError as error:
         if _Settings.debug:
             raise
@@ -113,7 +123,7 @@ def _escape(text: str) -> str:
 def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     """End as by Ctrl-C, so that everything that was started is ended; 143 tells that it was SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(143)
+    sys.exit(TERMINATED)
 
 
 if __name__ == "__main__":

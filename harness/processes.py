@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self, TypeVar
@@ -133,6 +134,20 @@ def start_process(
             start_new_session=True,
         )
     return Process(name, popen, log_path)
+
+
+def end_children(timeout_s: float = 10.0) -> None:
+    """End what this process has started and is still there, killing it after `timeout_s`.
+
+    For the end of an interrupted command: the interruption may have come while a process was being started, before
+    anybody was there to stop it.
+    """
+    left = psutil.Process().children()
+    for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGQUIT, _KILL_TIMEOUT_S)):
+        for guard in left:
+            with suppress(psutil.NoSuchProcess):
+                guard.send_signal(number)
+        _, left = psutil.wait_procs(left, patience_s)
 
 
 def wait_until(

@@ -1,5 +1,7 @@
 """Starting programs, and waiting for what they are to bring about."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,3 +76,23 @@ def test_wait_until_gives_up(tmp_path: Path) -> None:
     ):
         wait_until(lambda: False, deadline_s=0.2, what="it works", process=process)
     assert time.monotonic() - begun < DEADLINE_S
+
+
+LEFT = """
+import sys, psutil
+from pathlib import Path
+from harness.processes import end_children, start_process
+program = "import signal, time; " + sys.argv[2] + "print('there', flush=True); time.sleep(600)"
+left = start_process("left", [sys.executable, "-c", program], log_path=Path(sys.argv[1]), stdout="pipe")
+left.stdout.readline()
+pids = [each.pid for each in psutil.Process().children(recursive=True)]
+end_children(timeout_s=float(sys.argv[3]))
+print(len(pids), [pid for pid in pids if psutil.pid_exists(pid)])
+"""
+
+
+@pytest.mark.parametrize(("deaf", "timeout_s"), [("", DEADLINE_S), ("signal.signal(15, signal.SIG_IGN); ", 0.1)])
+def test_what_nobody_stopped_is_ended_one_that_is_deaf_too(deaf: str, timeout_s: float, tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", LEFT, str(tmp_path / "log"), deaf, str(timeout_s)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    assert done.stdout == "2 []\n", "the guard and its program"
