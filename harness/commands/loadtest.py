@@ -48,6 +48,9 @@ def loadtest(
         str, typer.Option(help="With --url and --headless: constant, ramp, step, spike, or search for the most users.")
     ] = "constant",
     max_push_ms: Annotated[float, typer.Option(min=1, help="A greater p99 of push latency is not held.")] = 250.0,
+    max_lag_ms: Annotated[
+        float, typer.Option(min=1, help="A load generator whose timer is later (p99) makes the load test invalid.")
+    ] = 100.0,
     max_users: Annotated[int, typer.Option(min=1, max=20_000, help="The search tries no more.")] = 5000,
     ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Locust's web UI; 0 for a free one.")] = 8089,
     engine: Annotated[str, typer.Option(help="Without --url: the engine that works meanwhile.")] = "flink",
@@ -80,7 +83,7 @@ def loadtest(
         spawn_rate_users_per_s=spawn_rate,
         duration_s=duration or (60 if headless else 600),
         shape=shape if headless else "",
-        bounds=Bounds(push_ms_p99=max_push_ms),
+        bounds=Bounds(push_ms_p99=max_push_ms, lag_ms_p99=max_lag_ms),
         max_users=max(max_users, users),
     )
     port = None if headless else ui_port

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 UI = r"Locust's web UI is at (http://127\.0\.0\.1:\d+)/"
 TOKEN = "a-secret-token"  # noqa: S105
 #: So generous that a busy machine does not decide a test.
-BOUND = ("--max-push-ms", "20000")
+BOUND = ("--max-push-ms", "20000", "--max-lag-ms", "20000")
 
 
 class Feed:
@@ -146,7 +146,7 @@ def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(redis_por
     with (
         Feed(url),
         Viewer(tmp_path / "viewer", redis_url=url, token=TOKEN) as viewer,
-        Ringbench(tmp_path, "loadtest", "--url", viewer.url, "--ui-port", "0") as run,
+        Ringbench(tmp_path, "loadtest", "--url", viewer.url, "--ui-port", "0", *BOUND) as run,
     ):
         ui = run.wait_for_text(UI)[1]
         with urlopen(f"{ui}/", timeout=DEADLINE_S) as page:  # noqa: S310 - loopback
