@@ -3,6 +3,7 @@
 The rule looks at the compilers alone, and never at latency: a rule that waits for latency to be low forgives stalls.
 """
 
+import math
 import os
 from collections.abc import Collection
 from contextlib import suppress
@@ -23,6 +24,8 @@ SHORTEST_WARMUP_S = 20
 TOLERATED = 1.5
 #: Compilers change little within less, and a JVM has hundreds of threads.
 READ_EVERY_S = 1.0
+#: Listing processes costs far more than reading them, and few come or go once an engine works.
+_READINGS_PER_LISTING = 10
 #: Of HotSpot's "C1 CompilerThread0" and its like, as much as the kernel keeps of a thread's name.
 _COMPILERS = ("C1 CompilerThre", "C2 CompilerThre")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -69,12 +72,20 @@ class CompilerWatch:
     meter: CompilerMeter = field(default_factory=CompilerMeter)
     t_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
+    _due_s: float = -math.inf
+    _readings: int = 0
+    _guards: list[int] = field(default_factory=list)
+    _pids: list[int] = field(default_factory=list)
 
     def look(self, t_s: float, guard_pids: Collection[int]) -> None:
         """Read the compilers of all that runs under the guards now, unless that was done a moment ago."""
-        if self.t_s and t_s - self.t_s[-1] < READ_EVERY_S:
+        if t_s < self._due_s:
             return
-        found = self.meter.read(_descendants(guard_pids))
+        self._due_s = t_s + READ_EVERY_S
+        if self._readings % _READINGS_PER_LISTING == 0 or self._guards != list(guard_pids):
+            self._guards, self._pids = list(guard_pids), _descendants(guard_pids)
+        self._readings += 1
+        found = self.meter.read(self._pids)
         if found is not None:
             self.t_s.append(t_s)
             self.cpu_s.append(found)
