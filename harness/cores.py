@@ -10,6 +10,7 @@ import psutil
 
 from harness.errors import ConfigurationError
 from harness.guard import CPUS
+from harness.processes import guarded_tree
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,10 @@ def cores_for(engine_cpus: int) -> Cores:
 def cores_in_use(guard_pids: Collection[int]) -> list[int]:
     """The cores that the programs under the guards, and all that they have started, may run on, as the system says."""
     found: set[int] = set()
-    for pid in guard_pids:
-        with suppress(psutil.Error):
-            for process in psutil.Process(pid).children(recursive=True):
-                for thread in _threads(process.pid):
-                    with suppress(OSError):
-                        found |= os.sched_getaffinity(thread)
+    for process in [each for pid in guard_pids for each in guarded_tree(pid)]:
+        for thread in _threads(process.pid):
+            with suppress(OSError):
+                found |= os.sched_getaffinity(thread)
     return sorted(found)
 
 
@@ -91,7 +90,7 @@ def _pin(pids: Collection[int], cores: Collection[int]) -> None:
 
 def _descendants(pid: int) -> list[psutil.Process]:
     """Those of a guard; of this process none, since each of its children has a guard."""
-    return [] if pid == os.getpid() else psutil.Process(pid).children(recursive=True)
+    return [] if pid == os.getpid() else guarded_tree(pid)
 
 
 def _threads(pid: int) -> list[int]:

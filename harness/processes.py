@@ -54,10 +54,7 @@ class Process:
 
     def child_tree(self) -> list[psutil.Process]:
         """The program and all its descendants now, the program first; empty once they have ended."""
-        try:
-            return psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+        return guarded_tree(self.pid)
 
     def poll(self) -> int | None:
         """The program's exit code (128 + N if it died of signal N), or None while it or a descendant runs."""
@@ -134,6 +131,14 @@ def start_process(
             start_new_session=True,
         )
     return Process(name, popen, log_path)
+
+
+def guarded_tree(guard_pid: int) -> list[psutil.Process]:
+    """The program under a guard and all its descendants now, the program first; empty once they have ended."""
+    try:
+        return psutil.Process(guard_pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def end_children(timeout_s: float = 10.0) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
 
+from harness.processes import guarded_tree
 from harness.result import Warmth
 
 #: So long before the measured time, compilers are to be quiet.
@@ -83,7 +83,8 @@ class CompilerWatch:
             return
         self._due_s = t_s + READ_EVERY_S
         if self._readings % _READINGS_PER_LISTING == 0 or self._guards != list(guard_pids):
-            self._guards, self._pids = list(guard_pids), _descendants(guard_pids)
+            self._guards = list(guard_pids)
+            self._pids = [process.pid for guard in guard_pids for process in guarded_tree(guard)]
         self._readings += 1
         found = self.meter.read(self._pids)
         if found is not None:
@@ -119,11 +120,3 @@ def warmth_of(watch: CompilerWatch, warmup_s: int, duration_s: int, limit_cores:
         compiler_cores_later=later_cores,
         compiler_cpu_s=during_s,
     )
-
-
-def _descendants(guard_pids: Collection[int]) -> list[int]:
-    found: list[int] = []
-    for pid in guard_pids:
-        with suppress(psutil.NoSuchProcess):
-            found += [each.pid for each in psutil.Process(pid).children(recursive=True)]
-    return found
