@@ -12,6 +12,7 @@ import psutil
 
 from harness.backing import Backing
 from harness.errors import UsageError
+from harness.processes import guarded_tree
 from harness.services.cluster import Cluster, Node
 from harness.supervisor import Supervisor
 from harness.workers.orders import ClockOrders
@@ -54,9 +55,7 @@ class Stage:
 
     def processes(self, group: str) -> list[psutil.Process]:
         """The processes below the guard of a group; the guard itself must go on to watch."""
-        with suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.pid_of(group)).children(recursive=True)
-        return []
+        return guarded_tree(self.pid_of(group))
 
     def signal(self, group: str, number: signal.Signals) -> None:
         """Send a signal to every process of a group."""
