@@ -8,13 +8,13 @@ from benchmarks.conftest import Ratio
 from engines.contract.aggregate import encode_count, encode_key
 from engines.contract.keys import encode_updates
 from engines.contract.record import CALIFORNIA, parse
-from harness.bulk_producer import BulkProducer, Messages
-from harness.changes import CellCodes, changes_of
-from harness.histogram import Durations
-from harness.scenario import load_scenario
+from harness.clients.kafka_producer import BulkProducer, Messages
+from harness.evaluation.counts import compare
+from harness.measurement.changes import CellCodes, changes_of
+from harness.measurement.trajectory import Trajectories
+from harness.numerics.durations import Durations
+from harness.scenarios.loading import load_scenario
 from harness.services.redis import start_redis
-from harness.trajectory import Trajectories
-from harness.verifier import compare
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import RedisWriterJob
 from harness.workers.redis_writer import RedisWriter

@@ -31,9 +31,9 @@ from harness.commands import (
     workload,
 )
 from harness.commands.common import console
+from harness.console.interrupt import INTERRUPTED
+from harness.console.redaction import redact
 from harness.errors import RingbenchError
-from harness.interrupt import INTERRUPTED
-from harness.redaction import redact
 
 #: The exit code after SIGTERM.
 TERMINATED = 143
@@ -101,7 +101,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code in (INTERRUPTED, TERMINATED):
-            from harness.processes import end_children
+            from harness.processes.process import end_children
 
             end_children()
         raise

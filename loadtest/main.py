@@ -6,9 +6,9 @@ The job is one JSON object:
 
 ``url``: of the viewer's page. ``output``: where to write what was measured. ``users``, ``spawn_rate_users_per_s``,
 ``duration_s``, ``shape`` (see `loadtest.shapes`; null for a person who starts it in the web UI); of a search,
-``max_users``, ``resolution``, ``hold_s`` and ``bounds`` (of `harness.dashboard.Bounds`). ``ui_port``: of Locust's web
-UI on loopback, 0 for a free one, null for none. ``anchor``: a file to wait for before the first user comes, empty for
-none. ``visit_s_mean``, ``check_every``: see `loadtest.users`.
+``max_users``, ``resolution``, ``hold_s`` and ``bounds`` (of `harness.live_map.user_experience.Bounds`).
+``ui_port``: of Locust's web UI on loopback, 0 for a free one, null for none. ``anchor``: a file to wait for before the
+first user comes, empty for none. ``visit_s_mean``, ``check_every``: see `loadtest.users`.
 
 It speaks the events of `engines.contract.events`: ``ready`` with `ui`, ``progress`` every second, ``failed`` or
 ``stopped``. SIGTERM ends it, and so does the end of the shape.
@@ -34,7 +34,7 @@ from flask import Response, request
 from locust.env import Environment
 
 from engines.contract.events import EventWriter
-from harness.dashboard import percentile, together
+from harness.live_map.user_experience import percentile, together
 from loadtest.converge import converge, max_rate_hz
 from loadtest.meter import Meter
 from loadtest.shapes import Shape, make_shape

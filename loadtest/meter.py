@@ -4,7 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from harness.dashboard import Second
+from harness.live_map.user_experience import Second
 
 MAX_REASONS = 50
 

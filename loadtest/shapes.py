@@ -7,8 +7,8 @@ from typing import Any
 
 from locust import LoadTestShape
 
-from harness.dashboard import Bounds, together, why_not_held
-from harness.search import Answer, Attempt, Next, Plan, next_step
+from harness.live_map.user_experience import Bounds, together, why_not_held
+from harness.numerics.search import Answer, Attempt, Next, Plan, next_step
 from loadtest.curves import CURVES
 from loadtest.meter import Meter
 
@@ -83,7 +83,7 @@ def curve(kind: str, users: int, duration_s: int) -> Callable[[Shape], Iterator[
 
 
 def search(plan: Plan, hold_s: int, bounds: Bounds, meter: Meter) -> Callable[[Shape], Iterator[int]]:
-    """The greatest number of users that are held: see `harness.search`, with users in place of rates."""
+    """The greatest number of users that are held: see `harness.numerics.search`, with users in place of rates."""
 
     def course(shape: Shape) -> Iterator[int]:
         while isinstance(step := next_step(shape.attempts, plan), Next):

@@ -8,7 +8,7 @@ import gevent
 import websocket
 from locust import FastHttpUser, task
 
-from harness.dashboard import Second
+from harness.live_map.user_experience import Second
 from loadtest.frames import Follower, Mirror
 from loadtest.meter import Meter
 from loadtest.site import Site

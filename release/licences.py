@@ -15,7 +15,7 @@ from jgo.maven import POM, MavenContext
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from harness.engines import load_engine
+from harness.engines.catalogue import load_engine
 from harness.errors import ProvisionError, RingbenchError
 from harness.provision.environments import ensure_environment, find_uv, run_uv
 from harness.provision.jars import maven

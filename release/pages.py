@@ -27,7 +27,7 @@ TOP_PAGES = {
 SCHEMA_PAGE = "result-schema.md"
 #: What others build on: all modules of packages, and single ones.
 API_PACKAGES = ("engines/contract", "workloads")
-API_MODULES = ("harness/result.py",)
+API_MODULES = ("harness/results/result.py",)
 #: The beginning of a link to a file at the top, from there or from docs/.
 _TOP_LINK = re.compile(rf"\]\((?:\.\./)?({'|'.join(map(re.escape, TOP_PAGES))})")
 _FETCHED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?(?:https?:)?//[^>]*>")

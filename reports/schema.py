@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.result import Result
+from harness.results.result import Result
 
 SCHEMA_PATH = Path(__file__).parents[1] / "docs" / "result.schema.json"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 #: Of modules that are imported by their full names.
 FOLDERS = ("engines", "harness", "loadtest", "release", "reports", "viewer", "workloads", "tests")
-UNIT = "tests/unit/test_*.py"
+UNIT = "tests/unit/**/test_*.py"
 
 
 def main(arguments: list[str]) -> None:

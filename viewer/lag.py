@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engines.contract.keys import decode_updates
-from harness.recording import Recording
+from harness.measurement.recording import Recording
 from viewer.cells import NUMBERS
 from viewer.state import GREATEST_COUNT
 from workloads.workload import WorkloadSpecification

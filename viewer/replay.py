@@ -1,4 +1,4 @@
-"""Shows recordings (`harness.recording`) instead of Redis: one, or two side by side on one clock.
+"""Shows recordings (`harness.measurement.recording`) instead of Redis: one, or two side by side on one clock.
 
 The clock is that of the load: position 0 is its start, for each side. So what an engine is late by is seen, even if it
 is late by the same time throughout. All clients see, and control, the same replay.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.contract.keys import decode_updates
-from harness.recording import Recording, read_recording
+from harness.measurement.recording import Recording, read_recording
 from viewer.lag import Lag
 from viewer.log import LOG, Seldom
 from viewer.side import Side
@@ -48,7 +48,7 @@ def load_recordings(settings: dict[str, Any]) -> Recordings:
             ``speed``, from 1 to 20, and ``lag``, true or false.
 
     Raises:
-        OSError: see `harness.recording.read_recording`.
+        OSError: see `harness.measurement.recording.read_recording`.
         ValueError: the same; or a setting makes no sense.
     """
     if unknown := sorted(set(settings) - {"recordings", "speed", "lag"}):

@@ -22,7 +22,8 @@ score is above the threshold, on one side, in `RUN_WINDOWS` windows in a row, an
 **Threshold.** P(abs(N(0, 1)) > threshold) = 1 / (counties * `FALSE_ALARM_S`): were scores normal and independent, one
 of all counties would be above it once in an hour. Scores of small counts have longer tails than the normal
 distribution, but have to be above it in several windows in a row. Both together make one or two false alarms in ten
-hours of Poisson counts, at 200 to 30,000 records per second; `tests/unit/test_zscore.py` counts them in shorter times.
+hours of Poisson counts, at 200 to 30,000 records per second; `tests/unit/viewer/test_zscore.py`
+counts them in shorter times.
 """
 
 from collections import deque

@@ -22,10 +22,10 @@ def bench_producer(
     json: Json = False,
 ) -> None:
     """Measure the generator against Kafka's own kafka-producer-perf-test, and find how fast it keeps a schedule."""
-    from harness.producer_bench import BenchOptions
-    from harness.producer_bench import bench_producer as measure
-    from harness.watch import ConsoleWatcher
-    from reports.producer import producer_tables
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.benches.producer import BenchOptions
+    from harness.experiments.benches.producer import bench_producer as measure
+    from reports.documents.producer import producer_tables
 
     with ConsoleWatcher(console) as watcher:
         found, directory = measure(BenchOptions(pairs, records, paces), runs_dir, this_command(), watcher)
@@ -51,10 +51,11 @@ def bench_path(
     json: Json = False,
 ) -> None:
     """Measure the path behind the engine: how many aggregate updates Redis writer, Redis and probe keep up with."""
-    from harness.path_bench import PathOptions, exit_code
-    from harness.path_bench import bench_path as measure
-    from harness.watch import ConsoleWatcher
-    from reports.path import path_tables
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.benches.delivery import bench_path as measure
+    from harness.experiments.benches.delivery import exit_code
+    from harness.experiments.benches.delivery_rig import PathOptions
+    from reports.documents.path import path_tables
 
     options = PathOptions(tuple(rate or ()), duration, capacity)
     with ConsoleWatcher(console) as watcher:

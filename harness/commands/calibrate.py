@@ -20,10 +20,10 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Prove the probe: inject known delays, losses, miscounts and stalls, and compare what is reported."""
-    from harness.calibrate import CASES
-    from harness.calibrate import calibrate as run_calibration
-    from harness.watch import ConsoleWatcher
-    from reports.calibration import calibration_table, write_calibration
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.calibration.cases import CASES
+    from harness.experiments.calibration.run import calibrate as run_calibration
+    from reports.documents.calibration import calibration_table, write_calibration
 
     names = [each.name for each in CASES]
     if unknown := [name for name in case or [] if name not in names]:

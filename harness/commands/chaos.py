@@ -46,10 +46,11 @@ def chaos(
     json: Json = False,
 ) -> None:
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
-    from harness.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
-    from harness.chaos import chaos as inject
-    from harness.faults import FAULTS, possible
-    from harness.watch import ConsoleWatcher
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
+    from harness.experiments.chaos import chaos as inject
+    from harness.faults.catalogue import FAULTS
+    from harness.faults.plan import possible
 
     if every and fault:
         raise UsageError("--all and --fault exclude each other", fix="give one of them")
@@ -62,7 +63,7 @@ def chaos(
     if plan:
         from pydantic import TypeAdapter
 
-        from harness.resilience_result import PlannedFault
+        from harness.results.resilience import PlannedFault
 
         found = plan_of(chosen, engines_of(load, options))
         print(TypeAdapter(list[PlannedFault]).dump_json(found, indent=2).decode())

@@ -11,10 +11,11 @@ from rich.console import Console
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.result import Result
-    from harness.scenario import InputOptions, Scenario
-    from harness.session import SessionOptions
-    from harness.watch import ConsoleWatcher
+    from harness.console.progress import ConsoleWatcher
+    from harness.results.result import Result
+    from harness.scenarios.loading import InputOptions
+    from harness.scenarios.scenario import Scenario
+    from harness.session.options import SessionOptions
 
 #: What people read goes to standard error, so that standard output can be piped.
 console = Console(stderr=True)
@@ -95,7 +96,7 @@ def session_options(
     runs_dir: Path, engine_path: list[Path] | None = None, *, keep_logs: bool, **further: Any
 ) -> "SessionOptions":
     """What this command says of its trials; `further` are other attributes of `SessionOptions`."""
-    from harness.session import SessionOptions
+    from harness.session.options import SessionOptions
 
     return SessionOptions(
         runs_dir=runs_dir, engine_paths=engine_path or [], command=this_command(), keep_logs=keep_logs, **further
@@ -106,16 +107,16 @@ def tuned_scenario(
     name: str, overrides: dict[str, Any], engine_paths: list[Path], *input_options: "InputOptions"
 ) -> "Scenario":
     """The scenario called so, with `overrides`, and with the settings that its engines publish for its tuning."""
-    from harness.scenario import load_scenario
-    from harness.tuning import tuned
+    from harness.engines.tuning import tuned
+    from harness.scenarios.loading import load_scenario
 
     return tuned(load_scenario(name, overrides, *input_options), engine_paths)
 
 
 def report(result: "Result", directory: Path, watcher: "ConsoleWatcher") -> list[Path]:
     """Write the reports of a run. Returns the files in `directory` that people may want to open."""
-    from harness.profiling import SUFFIX as FLAME_GRAPH
-    from reports.render import write_reports
+    from harness.measurement.flame_graphs import SUFFIX as FLAME_GRAPH
+    from reports.documents.run import write_reports
 
     watcher.phase("writing the report")
     reports = [each for each in write_reports(result, directory) if each.parent == directory]
@@ -124,10 +125,10 @@ def report(result: "Result", directory: Path, watcher: "ConsoleWatcher") -> list
 
 def show_result(result: "Result", paths: list[Path], *, json: bool) -> None:
     """Tell people what came of a run and where `paths` are, and programs the result."""
-    from reports.dashboard import dashboard_table
-    from reports.resilience import resilience_table
-    from reports.soak import soak_table
-    from reports.terminal import final_table
+    from reports.documents.dashboard import dashboard_table
+    from reports.documents.terminal import final_table
+    from reports.sections.resilience import resilience_table
+    from reports.sections.soak import soak_table
 
     console.print(final_table(result))
     if result.resilience:
@@ -149,7 +150,7 @@ def load_run(run: Path) -> "Result":
     """
     from pydantic import ValidationError
 
-    from harness.result import load_result
+    from harness.results.result import load_result
 
     fix = "give the directory of a run, runs/RUN_ID, made by this version"
     try:
@@ -164,7 +165,7 @@ def load_run(run: Path) -> "Result":
 
 def redis_address_of(redis: str | None, path: Path | None) -> str | None:
     """The Redis that `--redis` names, with what is needed to get into it."""
-    from harness.access import redis_address
+    from harness.clients.credentials import redis_address
 
     if redis is None:
         if path is not None:

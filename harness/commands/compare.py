@@ -57,9 +57,9 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two runs, and exit with 1 if the second is worse by more than allowed."""
-    from harness.gate import check_comparable
-    from harness.gate import gate as judged
-    from reports import gate as report
+    from harness.conclusions.comparable import check_comparable
+    from harness.conclusions.gate import gate as judged
+    from reports.documents import gate as report
 
     if format not in ("text", "md", "json"):
         raise UsageError(f"--format: {format!r} is no format", fix="give text, md or json")

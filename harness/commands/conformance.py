@@ -32,8 +32,8 @@ def conformance(
         raise UsageError("no engine is given", fix="give its name, or its folder; or --list")
 
     from harness.conformance.run import conform, engine_of, open_servers
-    from harness.watch import ConsoleWatcher
-    from reports.conformance import conformance_report
+    from harness.console.progress import ConsoleWatcher
+    from reports.documents.conformance import conformance_report
 
     found_engine = engine_of(engine, engine_path or [])
     with ConsoleWatcher(console) as watcher, open_servers(watcher) as servers:
@@ -52,7 +52,7 @@ def _print_list(as_json: bool) -> None:
     from rich.console import Console
 
     from harness.conformance.checks import CHECKS
-    from reports.conformance import list_table
+    from reports.documents.conformance import list_table
 
     if as_json:
         print(dumps([asdict(check) | {"docs": f"docs/{check.docs}"} for check in CHECKS], indent=2))

@@ -9,7 +9,7 @@ def doctor() -> None:
     """Print what was found, what is missing, and the fix. Downloads nothing."""
     from rich.console import Console
 
-    from harness.doctor import diagnose, print_doctor
+    from harness.session.doctor import diagnose, print_doctor
 
     checks = diagnose()
     print_doctor(Console(), checks)

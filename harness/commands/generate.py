@@ -47,13 +47,13 @@ def generate(
 
     All shards together send exactly what one generator would. `ringbench merge-shards` puts their results together.
     """
-    from harness.access import read_kafka_properties
-    from harness.generate import GenerateOptions, exit_code
-    from harness.generate import generate as send
-    from harness.scenario import load_scenario
-    from harness.shards import parse_shard, parse_start
-    from harness.watch import ConsoleWatcher
-    from reports.shards import shard_table
+    from harness.clients.credentials import read_kafka_properties
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.sharding.sending import GenerateOptions, exit_code
+    from harness.experiments.sharding.sending import generate as send
+    from harness.experiments.sharding.shard import parse_shard, parse_start
+    from harness.scenarios.loading import load_scenario
+    from reports.documents.shards import shard_table
 
     plan = load_scenario(scenario, given(seed=seed, rate_records_per_s=rate, duration_s=duration, warmup_s=warmup))
     part = parse_shard(shard, plan.generators)

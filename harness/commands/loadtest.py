@@ -22,9 +22,9 @@ from harness.commands.common import (
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.load import LoadOptions
-    from harness.scenario import Scenario
-    from harness.session import SessionOptions
+    from harness.live_map.load_process import LoadOptions
+    from harness.scenarios.scenario import Scenario
+    from harness.session.options import SessionOptions
 
 EPILOG = (
     "Examples: `ringbench loadtest --headless --users 500 --duration 60` | "
@@ -73,8 +73,8 @@ def loadtest(
     json: Json = False,
 ) -> None:
     """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
-    from harness.dashboard import Bounds
-    from harness.load import SETTLE_S, LoadOptions
+    from harness.live_map.load_process import SETTLE_S, LoadOptions
+    from harness.live_map.user_experience import Bounds
 
     if shape not in ("constant", "ramp", "step", "spike", "search"):
         raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
@@ -103,12 +103,13 @@ def _load_test_url(
     url: str, load: "LoadOptions", options: "SessionOptions", port: int | None, join: Path | None, *, as_json: bool
 ) -> int:
     """Load-test a viewer that is there. Returns the exit code."""
+    from harness.console.progress import ConsoleWatcher
     from harness.errors import InvalidRun
-    from harness.loadtest import attack, passed
-    from harness.result import save_result
-    from harness.watch import ConsoleWatcher
-    from reports.dashboard import dashboard_table, write_loadtest
-    from reports.render import write_reports
+    from harness.experiments.loadtest.given_viewer import attack
+    from harness.experiments.loadtest.outcome import passed
+    from harness.results.result import save_result
+    from reports.documents.dashboard import dashboard_table, write_loadtest
+    from reports.documents.run import write_reports
 
     joined = load_run(join) if join else None
     with ConsoleWatcher(console) as watcher:
@@ -140,9 +141,10 @@ def _load_test_own(
     as_json: bool,
 ) -> int:
     """Load-test a viewer of our own, with an engine at work. Returns the exit code."""
-    from harness.loadtest import by_hand, load_test, passed
-    from harness.run import exit_code
-    from harness.watch import ConsoleWatcher
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.loadtest.outcome import passed
+    from harness.experiments.loadtest.run import by_hand, load_test
+    from harness.experiments.run import exit_code
 
     with ConsoleWatcher(console) as watcher:
         if port is None:

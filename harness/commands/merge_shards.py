@@ -24,9 +24,9 @@ def merge_shards(
     json: Json = False,
 ) -> None:
     """Put the results of all shards of a stream together, and tell whether they were one stream on one schedule."""
-    from harness.shard_result import save_merged
-    from harness.shards import CLOCK_LIMIT_MS, load_shard, merge
-    from reports.shards import merged_table
+    from harness.experiments.sharding.shard import CLOCK_LIMIT_MS, load_shard, merge
+    from harness.results.shards import save_merged
+    from reports.documents.shards import merged_table
 
     if repeated := [path for number, path in enumerate(shards) if path in shards[:number]]:
         raise UsageError(f"{repeated[0]} is given twice", fix="give each file once")

@@ -34,10 +34,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Plan cores, machines, partitions, network and storage for a rate, from the costs that a run has measured."""
-    from harness.capacity import DAY_S, Assumptions, measured_costs, peak_factor
-    from harness.capacity import plan as plan_for
-    from harness.scenario import load_scenario
-    from reports.capacity import capacity_markdown, capacity_tables
+    from harness.conclusions.capacity import DAY_S, Assumptions, measured_costs, peak_factor
+    from harness.conclusions.capacity import plan as plan_for
+    from harness.scenarios.loading import load_scenario
+    from reports.documents.capacity import capacity_markdown, capacity_tables
     from workloads.shapes import profile_factors
 
     if (rate is None) == (per_day is None):

@@ -14,6 +14,6 @@ def report(
     run: Annotated[Path, typer.Argument(help="A run's directory.")],
 ) -> None:
     """Write a run's report.md and report.html anew from its result.json."""
-    from reports.render import write_reports
+    from reports.documents.run import write_reports
 
     show_paths(write_reports(load_run(run), run if run.is_dir() else run.parent))

@@ -114,12 +114,12 @@ def run(
     json: Json = False,
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
-    from harness.backing import External
-    from harness.placement import Placement, placed
-    from harness.run import exit_code
-    from harness.run import run as run_scenario
-    from harness.scenario import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
-    from harness.watch import ConsoleWatcher
+    from harness.console.progress import ConsoleWatcher
+    from harness.engines.placement import Placement, placed
+    from harness.experiments.run import exit_code
+    from harness.experiments.run import run as run_scenario
+    from harness.scenarios.loading import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
+    from harness.services.backing import External
 
     chosen = given(
         seed=seed,
@@ -159,7 +159,7 @@ def run(
 
 def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:
     """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
-    from harness.access import read_kafka_properties
+    from harness.clients.credentials import read_kafka_properties
 
     if path is None:
         return {}

@@ -51,10 +51,10 @@ def scale(
 ) -> None:
     """Measure how cost grows with rate, partitions, cells and parallelism, and fit exponents."""
     from engines.contract.record import LOCATIONS
-    from harness.scale import ScaleOptions, exit_code
-    from harness.scale import scale as run_scale
-    from harness.watch import ConsoleWatcher
-    from reports.scale import scale_table, write_scale
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.scale.run import ScaleOptions, exit_code
+    from harness.experiments.scale.run import scale as run_scale
+    from reports.documents.scale import scale_table, write_scale
 
     chosen = given(duration_s=duration, warmup_s=warmup, seed=seed, engines=engine, tuning=tuning)
     levels: dict[str, Any] = {

@@ -21,7 +21,7 @@ def services_up(
     ] = False,
 ) -> None:
     """Start Kafka, Redis and S3, print how to reach them, and keep them until Ctrl-C or `services down`."""
-    from harness.interactive import keep_up
+    from harness.session.standing_services import keep_up
 
     keep_up(console, cluster=cluster)
 
@@ -29,6 +29,6 @@ def services_up(
 @app.command("down")
 def services_down() -> None:
     """End the services that `ringbench services up` keeps."""
-    from harness.interactive import take_down
+    from harness.session.standing_services import take_down
 
     take_down(console)

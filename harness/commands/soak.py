@@ -48,9 +48,9 @@ def soak(
     json: Json = False,
 ) -> None:
     """Run engines for hours under random faults, watch all processes for leaks, and verify every count meanwhile."""
-    from harness.soak import SoakOptions, exit_code
-    from harness.soak import soak as run_soak
-    from harness.watch import ConsoleWatcher
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.soak.run import SoakOptions, exit_code
+    from harness.experiments.soak.run import soak as run_soak
 
     duration_s = _soak_duration_s(hours, minutes)
     overrides = given(duration_s=duration_s, seed=seed, rate_records_per_s=number(rate), engines=engine)

@@ -52,10 +52,10 @@ def sweep(
 
     A rate that fails is tried again: two of three decide. The answer is a bracket: the rate that held, and that failed.
     """
-    from harness.sweep import SweepOptions
-    from harness.sweep import sweep as run_sweep
-    from harness.watch import ConsoleWatcher
-    from reports.sweep import sweep_table, write_sweep
+    from harness.console.progress import ConsoleWatcher
+    from harness.experiments.sweep import SweepOptions
+    from harness.experiments.sweep import sweep as run_sweep
+    from reports.documents.sweep import sweep_table, write_sweep
 
     chosen = given(
         rate_records_per_s=start_rate,

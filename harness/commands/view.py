@@ -43,8 +43,8 @@ def view(
     max_rate: Annotated[float, typer.Option(min=1, max=60, help="Frames a second at the most.")] = 4.0,
 ) -> None:
     """Show California's counties in the browser until Ctrl-C: a Redis as a live map, or a finished run as a replay."""
-    from harness.replay import find_run
-    from harness.view import keep_viewing
+    from harness.live_map.replay_choice import find_run
+    from harness.live_map.viewer_process import keep_viewing
 
     def tell(url: str) -> None:
         console.print(f"  the {'replay' if run else 'live map'} is at {url}", highlight=False, soft_wrap=True)
@@ -87,7 +87,7 @@ def _check_view(given: set[str], redis: str | None) -> None:
 
 def _replay(directory: Path, engines: list[str], trial: int, speed: float) -> dict[str, Any]:
     """What a viewer is told of a run to replay."""
-    from harness.replay import choose
+    from harness.live_map.replay_choice import choose
 
     result = load_run(directory)
     chosen = choose(result, directory, engines, trial, speed)

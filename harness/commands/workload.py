@@ -27,9 +27,9 @@ def workload_plot(
     from json import dumps
 
     from harness.input.prepare import replayed
-    from harness.scenario import load_scenario
-    from reports.figures import write_png
-    from reports.workload_figure import draw_workload, totals
+    from harness.scenarios.loading import load_scenario
+    from reports.pictures.style import write_png
+    from reports.pictures.workload import draw_workload, totals
     from workloads.replay import open_workload
     from workloads.tally import tally
 
@@ -57,7 +57,7 @@ def workload_show(
 ) -> None:
     """Print the first lines that are sent, byte for byte, malformed ones too."""
     from harness.input.prepare import replayed
-    from harness.scenario import load_scenario
+    from harness.scenarios.loading import load_scenario
     from workloads.replay import open_workload
 
     with replayed(load_scenario(scenario, {}), console.print) as (plan, _):

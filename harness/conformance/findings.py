@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from harness.conformance.checks import CHECKS, Check
-from harness.conformance_result import CheckResult, Outcome
+from harness.results.conformance import CheckResult, Outcome
 
 #: What a check that was never come to is told of.
 NOT_REACHED = "not reached, because the engine did not get so far"
@@ -11,7 +11,7 @@ NOT_REACHED = "not reached, because the engine did not get so far"
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Why a check failed, in words for the engine's author: see `harness.conformance_result.CheckResult`."""
+    """Why a check failed, in words for the engine's author: see `harness.results.conformance.CheckResult`."""
 
     did: str
     expected: str

@@ -10,14 +10,14 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from engines.contract.job import DIRECT
 from engines.contract.keys import decode_updates, updates_key
 from engines.contract.record import CALIFORNIA
-from harness.conformance import judge
+from harness.clients.redis_contents import clear, read_counts
+from harness.conformance import judge_counts, judge_messages
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.ledger import Message, line
 from harness.conformance.rig import POLL_S, Bench, Rig, open_rig
 from harness.conformance.stream import end_job, not_ready
 from harness.errors import ServiceError
-from harness.processes import wait_until
-from harness.store import clear, read_counts
+from harness.processes.process import wait_until
 from workloads.hostile import EPOCH_MS, drawn_lines, without_late_ones
 from workloads.workload import Workload, WorkloadSpecification
 
@@ -32,7 +32,7 @@ _DRAWING = threading.Lock()
 def refuse_settings(bench: Bench, findings: Findings) -> list[Rig]:
     """A job with an unknown setting."""
     with open_rig(bench, "settings") as (rig, stack):
-        child = rig.start(stack, {judge.NO_SETTING: 1})
+        child = rig.start(stack, {judge_messages.NO_SETTING: 1})
         try:
             child.wait_for("ready", bench.patience.ready_s)
         except ServiceError:
@@ -41,7 +41,7 @@ def refuse_settings(bench: Bench, findings: Findings) -> list[Rig]:
                 time.sleep(POLL_S)
         code = child.process.poll()
         death = child.death() if code is not None else f"no event within {bench.patience.ready_s:g} s"
-        findings.hold("start.settings", judge.refused(child.events, death, code))
+        findings.hold("start.settings", judge_messages.refused(child.events, death, code))
         return [rig]
 
 
@@ -85,12 +85,12 @@ def _hostile_lines(draws: int) -> list[bytes]:
 def _judge_waiting(rig: Rig, findings: Findings) -> None:
     ledger, output = rig.ledger, rig.output
     findings.hold("input.beginning", None if output.history or output.dead_letters else _nothing_read(rig))
-    findings.hold("locations.us", judge.elsewhere(ledger, output, CALIFORNIA, US))
+    findings.hold("locations.us", judge_counts.elsewhere(ledger, output, CALIFORNIA, US))
     did = f"sent {len(ledger.lines):,} lines, most of them near the border of what is well formed"
-    problem = judge.dead_letters(ledger, output, exactly=True, did=did, tombstones=False)
+    problem = judge_counts.dead_letters(ledger, output, exactly=True, did=did, tombstones=False)
     findings.hold(
         "malformed.hostile",
-        problem or judge.counts(ledger, output, did),
+        problem or judge_counts.counts(ledger, output, did),
         f"{len(ledger.lines):,} lines, {ledger.dead_letters.total():,} of them malformed",
     )
 
@@ -135,7 +135,7 @@ def _judge_redis(rig: Rig) -> Problem | None:
     try:
         wait_until(is_there, deadline_s=rig.bench.patience.step_s, what="Redis holds every count", poll_s=POLL_S)
     except ServiceError:
-        return judge.counts(rig.ledger, output, "sent records to a job of the direct route, and read Redis")
+        return judge_counts.counts(rig.ledger, output, "sent records to a job of the direct route, and read Redis")
     streamed = _streamed(url, namespace)
     if streamed == output.latest():
         return None

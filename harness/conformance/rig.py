@@ -18,13 +18,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 
 from engines.contract.job import DIRECT, KAFKA, JobSpecification, RedisTarget
 from engines.contract.record import CALIFORNIA
-from harness.child import Child
+from harness.clients.kafka_topics import TIMEOUT_S, Topics, create_topics, delete_topics
 from harness.conformance.ledger import Ledger, Message
-from harness.engines import PreparedEngine
+from harness.engines.prepare import ENGINE_STOP_S, PreparedEngine
 from harness.errors import ServiceError
-from harness.scenario import Limits
-from harness.topics import TIMEOUT_S, Topics, create_topics, delete_topics
-from harness.trial import ENGINE_STOP_S
+from harness.processes.child import Child
+from harness.scenarios.scenario import Limits
 
 LATENESS_MS = 5000
 PARALLELISM = 2

@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engines.contract.job import DIRECT
-from harness.conformance import judge
+from harness.conformance import judge_life, judge_messages
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.jobs import read_waiting, refuse_settings, write_redis
 from harness.conformance.rig import QUICK, Bench, Patience, Rig, files_below
 from harness.conformance.stream import Stream
-from harness.conformance_result import Conformance, save_conformance
-from harness.engines import Engine, find_engines, load_engine, prepare
-from harness.environment import fingerprint
+from harness.conformance.wording import named
+from harness.console.progress import ConsoleWatcher
+from harness.engines.catalogue import Engine, find_engines, load_engine
+from harness.engines.prepare import prepare
 from harness.provision.java import ensure_java
+from harness.results.conformance import Conformance, save_conformance
 from harness.services.pair import start_pair
-from harness.session import engine_environment, new_run_id
-from harness.watch import ConsoleWatcher
+from harness.session.directory import engine_environment, new_run_id
+from harness.session.fingerprint import fingerprint
 
 PREFIX = "conformance-"
 
@@ -100,15 +102,15 @@ def conform(
 
 def _incomplete(engine: Engine) -> Problem | None:
     """What is missing of the engine's folder."""
-    named = {"entry": engine.entry, "requirements": engine.requirements, "jars": engine.jars}
-    named["java_sources"] = engine.java_sources or None
-    missing = [f"{key} = {name!r}" for key, name in named.items() if name and not (engine.directory / name).exists()]
+    parts = {"entry": engine.entry, "requirements": engine.requirements, "jars": engine.jars}
+    parts["java_sources"] = engine.java_sources or None
+    missing = [f"{key} = {name!r}" for key, name in parts.items() if name and not (engine.directory / name).exists()]
     if not missing:
         return None
     return Problem(
         did=f"read {engine.directory / 'engine.toml'}",
         expected="every file that it names, in the engine's folder",
-        seen=f"no such file: {judge.named(missing)}",
+        seen=f"no such file: {named(missing)}",
         likely="a name is misspelt, or the file was left out of the package",
     )
 
@@ -138,10 +140,10 @@ def _put_to_checks(bench: Bench, findings: Findings, amount: Amount, watcher: Co
 def _judge_all(rigs: list[Rig], findings: Findings, new_files: set[str]) -> None:
     """Judge what concerns every process."""
     children = [child for rig in rigs for child in rig.children]
-    findings.hold("events.stdout", judge.strays([each for child in children for each in child.strays]))
-    findings.hold("events.progress", judge.progress([child.events for child in children]))
+    findings.hold("events.stdout", judge_messages.strays([each for child in children for each in child.strays]))
+    findings.hold("events.progress", judge_messages.progress([child.events for child in children]))
     left = {name for rig in rigs for name in files_below(rig.cwd)}
-    findings.hold("files.private", judge.private({"the engine's folder": new_files, "the current folder": left}))
+    findings.hold("files.private", judge_life.private({"the engine's folder": new_files, "the current folder": left}))
 
 
 def _keep_logs(rigs: list[Rig], directory: Path) -> None:

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from itertools import cycle
 
 from engines.contract.record import OPERATORS, parse
-from harness.conformance import judge
+from harness.clients.kafka_topics import Client, Topics, create_topics, delete_topics, end_offset
+from harness.conformance import judge_counts, judge_life, judge_messages
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.ledger import Message, key_of, line
 from harness.conformance.rig import LATENESS_MS, Bench, Rig, open_rig
+from harness.conformance.wording import named
 from harness.errors import ServiceError
-from harness.topics import Client, Topics, create_topics, delete_topics, end_offset
 from workloads.california import COUNTIES
 from workloads.partitioning import ROUND_ROBIN
 from workloads.workload import Workload, WorkloadSpecification
@@ -78,7 +79,7 @@ class Stream:
             self._findings.hold("start.ready", not_ready(error, self._bench.patience.ready_s))
             return False
         seconds = (event.at_ms - child.started_ms) / 1000
-        problem = judge.ready(event, child.started_ms, time.time_ns() // 1_000_000)
+        problem = judge_messages.ready(event, child.started_ms, time.time_ns() // 1_000_000)
         self._findings.hold("start.ready", problem, f"after {seconds:.1f} s")
         return True
 
@@ -95,8 +96,8 @@ class Stream:
         rig.send(zip(cycle(range(PARTITIONS)), cells, strict=False))
         rig.settle(lambda: bool(rig.output.history), quiet_s=first_s)
         rig.settle(rig.is_right)
-        self._findings.hold("counts.fresh", judge.fresh(rig.output, first_s))
-        self._findings.hold("counts.idle-partition", judge.idle(came, first_s))
+        self._findings.hold("counts.fresh", judge_messages.fresh(rig.output, first_s))
+        self._findings.hold("counts.idle-partition", judge_messages.idle(came, first_s))
 
     def _seeded(self, rig: Rig) -> None:
         """A seeded stream with malformed lines, in all partitions but one; another topic holds other records."""
@@ -137,28 +138,30 @@ class Stream:
         findings.hold("input.own-topic", _foreign(rig, decoys, self._bench.kafka_client))
         self._written(rig)
         found = f"{len(ledger.counts):,} cells, {sum(ledger.counts.values()):,} records"
-        findings.hold("counts.cells", judge.counts(ledger, output, did, decoys), found)
-        problem = judge.dead_letters(ledger, output, exactly=True, did=f"{did}, malformed ones too", tombstones=False)
+        findings.hold("counts.cells", judge_counts.counts(ledger, output, did, decoys), found)
+        problem = judge_counts.dead_letters(
+            ledger, output, exactly=True, did=f"{did}, malformed ones too", tombstones=False
+        )
         findings.hold("malformed.dead-letters", problem, f"{ledger.dead_letters.total() - 1:,} lines")
-        problem = judge.dead_letters(
+        problem = judge_counts.dead_letters(
             ledger, output, exactly=True, did="sent a message without a value", tombstones=True
         )
         findings.hold("malformed.tombstone", problem)
-        findings.hold("events.totals", judge.totals(ledger, rig.child.last("progress")))
+        findings.hold("events.totals", judge_messages.totals(ledger, rig.child.last("progress")))
 
     def _written(self, rig: Rig) -> None:
         """Judge the form of what has been written so far."""
         output = rig.output
         found = f"{output.messages:,} upserts of {len(output.history):,} keys"
-        self._findings.hold("upserts.key", judge.keys(output), found)
-        self._findings.hold("upserts.value", judge.values(output))
-        self._findings.hold("upserts.partition", judge.partitions(output))
-        self._findings.hold("upserts.absolute", judge.absolute(rig.ledger, output))
+        self._findings.hold("upserts.key", judge_messages.keys(output), found)
+        self._findings.hold("upserts.value", judge_messages.values(output))
+        self._findings.hold("upserts.partition", judge_messages.partitions(output))
+        self._findings.hold("upserts.absolute", judge_messages.absolute(rig.ledger, output))
         rig.read()
         offsets = end_offset(self._bench.kafka_client, rig.topics.aggregates)
         while output.messages < offsets and rig.read():
             pass
-        self._findings.hold("upserts.plain", judge.plain(output.messages, offsets))
+        self._findings.hold("upserts.plain", judge_messages.plain(output.messages, offsets))
 
     # Late records
 
@@ -173,7 +176,9 @@ class Stream:
         keys = _keys(late)
         rig.send(zip((2, 0, 3), late, strict=True))
         rig.settle(lambda: rig.is_right(self._left_out))
-        self._findings.hold("late.counted", judge.late_counted(rig.ledger, rig.output, keys), f"{len(late)} records")
+        self._findings.hold(
+            "late.counted", judge_counts.late_counted(rig.ledger, rig.output, keys), f"{len(late)} records"
+        )
         if self._findings.has_failed("late.counted"):
             self._left_out |= set(keys)
         else:
@@ -193,14 +198,14 @@ class Stream:
         began_s = time.monotonic()
         unseen = [line(self._epoch_ms + 10_000, "06007"), line(border_ms - 1, "06007")]
         self._send_too_late(rig, [known, *unseen], "06009")
-        self._findings.hold("late.kept", judge.late_kept(rig.output, counted, before))
+        self._findings.hold("late.kept", judge_counts.late_kept(rig.output, counted, before))
         waited_s = 0.0
-        if judge.late_dropped(rig.output, _keys(unseen), waited_s):
+        if judge_counts.late_dropped(rig.output, _keys(unseen), waited_s):
             while (waited_s := time.monotonic() - began_s) < WATERMARK_S:
                 time.sleep(min(1.0, WATERMARK_S - waited_s))
             unseen = [line(self._epoch_ms + 11_000, "06011"), line(border_ms - 1, "06011")]
             self._send_too_late(rig, unseen, "06013")
-        problem = judge.late_dropped(rig.output, _keys(unseen), waited_s)
+        problem = judge_counts.late_dropped(rig.output, _keys(unseen), waited_s)
         self._findings.hold("late.dropped", problem, f"{len(unseen)} records")
 
     def _send_too_late(self, rig: Rig, lines: Sequence[bytes], county: str) -> None:
@@ -240,13 +245,13 @@ class Stream:
             return
         rig.settle(lambda: rig.is_right(self._left_out), reads=0)
         did = "killed it with SIGKILL while records came, sent more, and started it again with the same job"
-        problem = judge.restarted(rig.ledger, rig.output, did, self._left_out)
+        problem = judge_life.restarted(rig.ledger, rig.output, did, self._left_out)
         if problem is None and not self._findings.has_failed("malformed.dead-letters"):
-            problem = judge.dead_letters(rig.ledger, rig.output, exactly=False, did=did, tombstones=False)
+            problem = judge_counts.dead_letters(rig.ledger, rig.output, exactly=False, did=did, tombstones=False)
         self._findings.hold("restart.counts", problem, f"{sum(rig.ledger.counts.values()):,} records in all")
         records, sent = rig.steady_records_in(), len(rig.ledger.lines)
         seen = "" if records is None else f"read {records:,} of {sent:,} records after it"
-        self._findings.hold("restart.checkpoint", judge.resumed(records, sent), seen)
+        self._findings.hold("restart.checkpoint", judge_life.resumed(records, sent), seen)
 
     def _recent_records(self, part: int) -> list[Message]:
         """Records of the newest seconds, in the same cells for each `part`, and a malformed line."""
@@ -279,7 +284,7 @@ class Stream:
         end_job(rig, self._findings)
         while rig.read():
             pass
-        problem = judge.counts(
+        problem = judge_counts.counts(
             rig.ledger, rig.output, "sent SIGTERM right after the last record was read", self._left_out
         )
         self._findings.hold("stop.flushed", problem)
@@ -291,8 +296,8 @@ def end_job(rig: Rig, findings: Findings) -> None:
         rig.child.process.kill()
         return
     end = rig.stop()
-    findings.hold("stop.sigterm", judge.ending(end, rig.child.last("stopped")), f"after {end.took_s:.1f} s")
-    findings.hold("stop.none-left", judge.left_behind(end))
+    findings.hold("stop.sigterm", judge_life.ending(end, rig.child.last("stopped")), f"after {end.took_s:.1f} s")
+    findings.hold("stop.none-left", judge_life.left_behind(end))
 
 
 def not_ready(error: ServiceError, ready_s: float, did: str = "started it") -> Problem:
@@ -324,7 +329,7 @@ def _foreign(rig: Rig, decoys: set[bytes], client: Client) -> Problem | None:
     return Problem(
         did=f"sent records to a topic {rig.topics.input}-other, and looked at the end of the input topic",
         expected="counts of its own input topic only, and nothing written to that",
-        seen=f"counts of the other topic: {judge.named(foreign)}" if foreign else f"{written:,} messages in the input",
+        seen=f"counts of the other topic: {named(foreign)}" if foreign else f"{written:,} messages in the input",
         likely="it subscribes to a pattern instead of the name `input_topic`" if foreign else "it writes to its input",
     )
 

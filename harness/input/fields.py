@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
 from harness.input.problems import Check
-from harness.input.section import ColumnSection
+from harness.scenarios.input import ColumnSection
 from workloads.activity import (
     Words,
     counties_by_population,

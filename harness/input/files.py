@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from numpy.typing import NDArray
 
-from harness.archive import Bucket
+from harness.clients.s3_archive import Bucket
 from harness.errors import ConfigurationError, ServiceError
 from harness.input.problems import Problems
 

@@ -13,7 +13,7 @@ from harness.errors import ConfigurationError
 from harness.input import fields
 from harness.input.files import Batch
 from harness.input.problems import Check
-from harness.input.section import ActivityMap, ColumnSection, RecordsMap
+from harness.scenarios.input import ActivityMap, ColumnSection, RecordsMap
 from workloads.activity import (
     KINDS,
     Activity,

@@ -20,10 +20,10 @@ from harness.errors import ConfigurationError
 from harness.input.files import Source, find_sources, read_batches, sha256
 from harness.input.layouts import Arrays, Layout, layout_of
 from harness.input.problems import Check, Problems
-from harness.input.section import InputSection
 from harness.provision.cache import Progress
-from harness.result import Input, InputFile
-from harness.scenario import MAX_DURATION_S, Scenario
+from harness.results.result import Input, InputFile
+from harness.scenarios.input import InputSection
+from harness.scenarios.scenario import MAX_DURATION_S, Scenario
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate
 from workloads.replay import ARRAYS, lateness_needed_ms, offsets_at_speed_ns, resolution_ms
 

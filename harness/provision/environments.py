@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ProvisionError
-from harness.lifeline import guarded
+from harness.processes.lifeline import guarded
 from harness.provision.cache import Progress, cache_dir, only_one
 
 UV_VERSION = "0.13.9"

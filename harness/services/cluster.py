@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.processes import Process, start_process, wait_until
+from harness.processes.process import Process, start_process, wait_until
 
 #: Starting JVMs on a machine that is busy with others.
 START_DEADLINE_S = 90.0

@@ -15,8 +15,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from harness.errors import ConfigurationError, ServiceError
-from harness.garbage import logging_option
-from harness.processes import Process, start_process, wait_until
+from harness.measurement.jvm_pauses import logging_option
+from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.class_archive import ClassArchive, class_archive
 from harness.provision.jars import ensure_jars, read_lock

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ServiceError
-from harness.processes import start_process, wait_until
+from harness.processes.process import start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.jars import ensure_jars
 from harness.provision.java import ensure_java

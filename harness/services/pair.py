@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from harness.console.progress import ConsoleWatcher
 from harness.services.kafka import KafkaService, start_kafka
 from harness.services.redis import RedisService, start_redis
-from harness.watch import ConsoleWatcher
 
 
 @contextmanager

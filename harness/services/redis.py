@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from harness.errors import ServiceError
-from harness.processes import Process, start_process, wait_until
+from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.redis_server import ensure_redis_server
 from harness.services.ports import HOST, on_port

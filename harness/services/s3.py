@@ -8,33 +8,25 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.clients.s3_client import S3Credentials, s3_client, users_credentials
 from harness.errors import ServiceError
-from harness.processes import Process, start_process, wait_until
+from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.class_archive import class_archive
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
-from harness.redaction import conceal
 from harness.services.ports import HOST, on_port
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 JARS_LOCK = Path(__file__).parent / "s3proxy.jars.lock"
-
 _START_DEADLINE_S = 60.0
 _TIMEOUT_S = 5.0
 _PROBE_TIMEOUT_S = 2.0
 _POLL_S = 0.1
 _JVM_OPTIONS = ["-Xmx256m", "-XX:+UseSerialGC", "-Xshare:auto"]
 _DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken")
-
 _PROPERTIES = """\
 s3proxy.endpoint=http://{host}:{port}
 s3proxy.authorization=aws-v2-or-v4
@@ -48,15 +40,6 @@ jclouds.credential=unused
 # Absolute: of a bucket below a relative path, S3Proxy lists no objects.
 jclouds.filesystem.basedir={data}
 """
-
-
-@dataclass(frozen=True)
-class S3Credentials:
-    """An access key and its secret, with a token if they are temporary; secrets are not shown with the object."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str = field(default="", repr=False)
 
 
 @dataclass
@@ -85,34 +68,6 @@ class S3Service:
     def stop(self) -> None:
         """Stop the store; its files stay."""
         self.process.stop()
-
-
-def s3_client(endpoint: str | None, credentials: S3Credentials | None, *, timeout_s: float = 60.0) -> "S3Client":
-    """A boto3 client.
-
-    Args:
-        endpoint: the store's URL; None for what boto3 finds by itself.
-        credentials: None for those that boto3 finds by itself.
-        timeout_s: for connecting, and for each answer.
-    """
-    session = boto3.Session()
-    return session.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=credentials.access_key if credentials else None,
-        aws_secret_access_key=credentials.secret_key if credentials else None,
-        aws_session_token=(credentials.session_token or None) if credentials else None,
-        region_name=session.region_name or "us-east-1",
-        config=Config(
-            connect_timeout=timeout_s,
-            read_timeout=timeout_s,
-            retries={"max_attempts": 2},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            # Stores other than AWS's seldom have a host name for each bucket.
-            s3={"addressing_style": "path" if endpoint else "auto"},
-        ),
-    )
 
 
 def start_s3(directory: Path, *, port: int | None = None, progress: Progress) -> S3Service:
@@ -179,21 +134,6 @@ def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Proces
         return False
 
     wait_until(lists_buckets, deadline_s=_START_DEADLINE_S, what="S3 answers", process=process, poll_s=_POLL_S)
-
-
-def users_credentials() -> S3Credentials | None:
-    """What the standard chain gives now: environment, shared profiles, a role of the host's; None for nothing.
-
-    They are left out of what is shown and kept.
-
-    Raises:
-        botocore.exceptions.BotoCoreError: something in the chain does not work.
-    """
-    if not (found := boto3.Session().get_credentials()):
-        return None
-    now = found.get_frozen_credentials()
-    conceal(now.secret_key, now.token)
-    return S3Credentials(now.access_key or "", now.secret_key or "", now.token or "")
 
 
 def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | None = None) -> None:

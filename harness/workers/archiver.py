@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
-from harness.services.s3 import s3_client
-from harness.trajectory import NEVER
+from harness.clients.s3_client import s3_client
+from harness.measurement.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
 from harness.workers.redis_writer import TRANSIENT_ERRORS
 from workloads.replay import open_workload

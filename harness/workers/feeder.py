@@ -1,6 +1,7 @@
 """The feeder: fills an aggregates topic on a schedule, as an engine would that sends an upsert for each record at once.
 
-It stands where an engine would when the path behind the engine is measured by itself: see `harness.path_bench`.
+It stands where an engine would when the path behind the engine is measured by itself: see
+`harness.experiments.benches.delivery`.
 """
 
 import threading
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
-from harness.bulk_producer import Messages
+from harness.clients.kafka_producer import Messages
 from harness.workers.generator import Generator
 from harness.workers.jobs import GeneratorJob, run_worker
 from workloads.upserts import Counting

@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from engines.contract.events import EventWriter
 from engines.contract.keys import UPDATES_FIELD, updates_key
-from harness.recording import Recorder
+from harness.measurement.recording import Recorder
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor
 
 POLL_S = 0.1

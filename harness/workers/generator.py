@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
-from harness.bulk_producer import BulkProducer, Messages
-from harness.histogram import Durations, encode, quantiles_ms
-from harness.topics import replicas
+from harness.clients.kafka_producer import BulkProducer, Messages
+from harness.clients.kafka_topics import replicas
+from harness.numerics.durations import Durations, encode, quantiles_ms
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders, EndOrders
 from workloads.partitioning import CELL

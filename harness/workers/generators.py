@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from engines.contract.events import EventWriter
-from harness.child import Child, start_worker
-from harness.histogram import merged
+from harness.numerics.durations import merged
+from harness.processes.child import Child
 from harness.workers.generator import schedule_errors
 from harness.workers.jobs import GeneratorJob, Pulse, run_worker
+from harness.workers.start import start_worker
 
 READY_S = 60.0
 POLL_S = 0.1

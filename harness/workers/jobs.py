@@ -86,8 +86,8 @@ class RedisWriterJob:
 class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
 
-    They are answers to `query`. `recording` is a file to keep all updates in (see `harness.recording`); empty for none.
-    `end` is the file that may end the load early, as the generator's.
+    They are answers to `query`. `recording` is a file to keep all updates in (see `harness.measurement.recording`);
+    empty for none. `end` is the file that may end the load early, as the generator's.
     """
 
     workload: WorkloadSpecification

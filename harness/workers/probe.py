@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from engines.contract.events import EventWriter
 from engines.contract.keys import decode_updates
 from engines.contract.queries import COUNTS
-from harness.changes import NO_CELL, CellCodes, changes_of
-from harness.histogram import Durations, quantiles_ms
-from harness.resilience import STEP_MS
-from harness.trajectory import NEVER, Lowered, Trajectories, Window
+from harness.measurement.changes import NO_CELL, CellCodes, changes_of
+from harness.measurement.recovery import STEP_MS
+from harness.measurement.trajectory import NEVER, Lowered, Trajectories, Window
+from harness.numerics.durations import Durations, quantiles_ms
 from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
 from harness.workers.jobs import ProbeJob, run_worker
 from harness.workers.orders import EndOrders

@@ -25,7 +25,7 @@ from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
 from engines.contract.queries import QUERIES
-from harness.redis_transaction import Transaction
+from harness.clients.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 
 MAX_UPSERTS_PER_TRANSACTION = 5000

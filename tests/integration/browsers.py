@@ -26,7 +26,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from harness.processes import start_process, wait_until
+from harness.processes.process import start_process, wait_until
 from harness.provision.jars import ensure_jars
 from harness.services.ports import HOST, free_port
 from tests.deadlines import DEADLINE_S

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import all_engines, prepare
+from harness.clients.s3_client import s3_client
+from harness.engines.catalogue import all_engines
+from harness.engines.prepare import prepare
 from harness.provision.cache import only_one
 from harness.services.kafka import start_kafka
 from harness.services.redis import start_redis
-from harness.services.s3 import s3_client, start_s3
+from harness.services.s3 import start_s3
 from tests.integration.ringbench import Outcome, Ringbench, Services, outcome, write_scenario
 
 BUCKET = "of-somebody"

@@ -16,8 +16,8 @@ import psutil
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from harness.processes import wait_until
-from harness.services.s3 import S3Credentials, s3_client
+from harness.clients.s3_client import S3Credentials, s3_client
+from harness.processes.process import wait_until
 from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
 
 EXECUTABLE = str(Path(sys.executable).with_name("ringbench"))

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509 import load_pem_x509_certificate
 
-from harness.processes import start_process, wait_until
+from harness.processes.process import start_process, wait_until
 from harness.provision.jars import ensure_jars
 from harness.provision.java import ensure_java
 from harness.services.kafka import JARS_LOCK as KAFKA_JARS

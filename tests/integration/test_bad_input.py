@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.result import save_result
+from harness.results.result import save_result
+from tests.builders.results import make_engine, make_result
 from tests.integration.ringbench import Ringbench, write_scenario
-from tests.unit.results import make_engine, make_result
 
 pytestmark = pytest.mark.integration
 

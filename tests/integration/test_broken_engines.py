@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.scenario import load_scenario
+from harness.scenarios.loading import load_scenario
 from tests.integration.ringbench import (
     FIXTURE_ENGINES,
     Outcome,

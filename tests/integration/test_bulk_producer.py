@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_CREATE_TIME, Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from harness.bulk_producer import BulkProducer, Messages
+from harness.clients.kafka_producer import BulkProducer, Messages
 from harness.services.ports import free_port
 from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import Services

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.calibrate import CASES
+from harness.experiments.calibration.cases import CASES
 from tests.integration.ringbench import Ringbench
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from harness.conformance.run import Servers, conform
-from harness.conformance_result import Conformance, Outcome
-from harness.engines import all_engines, load_engine
-from harness.watch import ConsoleWatcher
+from harness.console.progress import ConsoleWatcher
+from harness.engines.catalogue import all_engines, load_engine
+from harness.results.conformance import Conformance, Outcome
 from tests.integration.ringbench import Ringbench, Services
 
 ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"

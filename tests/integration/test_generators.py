@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from harness.child import start_worker
-from harness.histogram import decode
-from harness.topics import Topics, create_topics, delete_topics
+from harness.clients.kafka_topics import Topics, create_topics, delete_topics
+from harness.numerics.durations import decode
 from harness.workers.jobs import GeneratorJob, announce_anchor
+from harness.workers.start import start_worker
 from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import Services
 from workloads.sample import waterfall_records

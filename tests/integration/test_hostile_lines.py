@@ -12,11 +12,12 @@ import pytest
 from engines.contract.record import parse
 from harness.conformance import judge
 from harness.conformance.rig import Bench, Patience, Rig, open_rig
-from harness.engines import find_engines, prepare
+from harness.engines.catalogue import find_engines
+from harness.engines.prepare import prepare
 from harness.provision.java import ensure_java
-from harness.session import engine_environment
+from harness.session.directory import engine_environment
+from tests.builders.oracle import codec_error
 from tests.integration.ringbench import Services
-from tests.oracle import codec_error
 from workloads.hostile import BOTH, REFUSED, VALID, drawn_lines, without_late_ones
 
 ENGINES = ("spark", "flink", "baseline", "kstreams", "quix")

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 import redis
 
-from harness.processes import wait_until
+from harness.processes.process import wait_until
 from harness.services.ports import free_port
 from harness.services.redis import start_redis
 from tests.deadlines import DEADLINE_S

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from harness.redis_transaction import Transaction
+from harness.clients.redis_transaction import Transaction
 from tests.integration.ringbench import Services
 
 pytestmark = pytest.mark.integration

@@ -12,10 +12,10 @@ import redis
 from jsonschema import Draft202012Validator
 
 from engines.contract.promises import Promises
-from harness.histogram import decode
-from harness.processes import wait_until
-from harness.scenario import load_scenario
-from harness.services.s3 import s3_client
+from harness.clients.s3_client import s3_client
+from harness.numerics.durations import decode
+from harness.processes.process import wait_until
+from harness.scenarios.loading import load_scenario
 from tests.deadlines import DEADLINE_S
 from tests.integration.conftest import MAIN_ENGINES, MAIN_RATE_RECORDS_PER_S
 from tests.integration.ringbench import (

@@ -14,7 +14,7 @@ import trustme
 
 from engines.contract.aggregate import decode_key
 from engines.contract.keys import UPDATES_FIELD, decode_updates, window_key
-from harness.processes import wait_until
+from harness.processes.process import wait_until
 from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 from tests.integration.secured import (

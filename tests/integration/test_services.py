@@ -16,11 +16,12 @@ import redis
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from harness.clients.s3_client import S3Credentials, s3_client
 from harness.errors import ServiceError
-from harness.processes import Process, wait_until
+from harness.processes.process import Process, wait_until
 from harness.services.kafka import check_kafka, start_kafka
 from harness.services.redis import check_redis, start_redis
-from harness.services.s3 import S3Credentials, check_s3, s3_client, start_s3
+from harness.services.s3 import check_s3, start_s3
 from tests.deadlines import DEADLINE_S
 
 pytestmark = pytest.mark.integration

@@ -13,10 +13,11 @@ import pytest
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from harness.clock_offset import ClockOffset, compare_clocks
-from harness.processes import wait_until
-from harness.scenario import load_scenario
-from harness.topics import ensure_topic, read_topic
+from harness.clients.kafka_topics import ensure_topic, read_topic
+from harness.measurement.clock_offset import compare_clocks
+from harness.processes.process import wait_until
+from harness.results.shards import ClockOffset
+from harness.scenarios.loading import load_scenario
 from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import SMALL, Ringbench, Services
 from workloads.workload import Workload

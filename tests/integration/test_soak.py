@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from engines.contract.keys import window_key
-from harness.archive import Bucket
-from harness.backing import Backing
-from harness.faults import Planned
+from harness.clients.s3_archive import Bucket
+from harness.experiments.soak.running_verifier import Verifier
+from harness.faults.plan import Planned
+from harness.services.backing import Backing
 from harness.services.redis import start_redis
-from harness.soak_watch import Verifier
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 from workloads.truth import counts_between
 from workloads.workload import Workload, WorkloadSpecification

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.processes import wait_until
+from harness.processes.process import wait_until
 from tests.deadlines import RUN_DEADLINE_S
 from tests.integration.ringbench import Ringbench, write_scenario
 

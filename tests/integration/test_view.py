@@ -12,9 +12,9 @@ import redis
 from websockets.sync.client import connect
 
 from engines.contract.keys import window_key
-from harness.processes import wait_until
-from harness.recording import read_recording
-from harness.scenario import load_scenario
+from harness.measurement.recording import read_recording
+from harness.processes.process import wait_until
+from harness.scenarios.loading import load_scenario
 from tests.deadlines import DEADLINE_S
 from tests.integration.conftest import MAIN_RATE_RECORDS_PER_S
 from tests.integration.ringbench import (

@@ -17,9 +17,9 @@ from selenium.webdriver.common.keys import Keys
 
 from engines.contract.keys import updates_key
 from engines.contract.record import OPERATORS, TYPES
-from harness.processes import wait_until
+from harness.clients.redis_contents import clear
+from harness.processes.process import wait_until
 from harness.services.redis import start_redis
-from harness.store import clear
 from tests.deadlines import DEADLINE_S
 from tests.integration.browsers import NAMES, PHONE, WIDE, Browser, LiveMap, find_programs
 from tests.integration.ringbench import is_alive

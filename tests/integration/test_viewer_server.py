@@ -14,11 +14,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from engines.contract.keys import UPDATES_FIELD, updates_key, window_key
-from harness.processes import wait_until
-from harness.recording import Recorder
+from harness.clients.redis_contents import clear
+from harness.measurement.recording import Recorder
+from harness.processes.process import wait_until
 from harness.services.ports import HOST, free_port
 from harness.services.redis import start_redis
-from harness.store import clear
 from tests.deadlines import DEADLINE_S
 from tests.integration.viewers import Page, PersistentRedis, Viewer, Writer, in_redis
 from viewer.cells import NUMBERS

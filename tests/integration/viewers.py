@@ -16,11 +16,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from engines.contract.events import Event, parse_event
 from engines.contract.keys import UPDATES_FIELD, encode_updates, updates_key, window_key
-from harness.processes import Process, start_process, wait_until
+from harness.clients.redis_contents import read_counts
+from harness.processes.process import Process, start_process, wait_until
 from harness.provision.redis_server import ensure_redis_server
 from harness.services.ports import HOST, free_port
 from harness.services.redis import check_redis
-from harness.store import read_counts
 from tests.deadlines import DEADLINE_S
 from viewer.state import HISTORY_S
 from workloads.cells import CELL_NUMBERS

@@ -1,0 +1,145 @@
+"""Whether two runs can be compared: the same workload, on the same host, with the same settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.conclusions.gate_figures import NEW, OLD
+from harness.conclusions.hop_price import route_of
+from harness.errors import UsageError
+from harness.results.result import EngineResult, Result
+from harness.scenarios.scenario import Scenario
+from workloads.partitioning import ROUND_ROBIN
+
+ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
+ALLOW_DIFFERENT_HOST = "--allow-different-host"
+# Keys of a scenario that do not decide what is sent and how every engine is driven.
+_NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits"}
+# A run from before there was a key was driven as the key's default says, but for this one.
+_DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()} | {
+    "partitioning": ROUND_ROBIN
+}
+_HOST = ("host", "cpu_model", "cpu_count")
+_SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
+# A new kernel keeps another part of the same memory for itself.
+_SAME_MEMORY = 0.01
+
+
+# Can they be compared at all?
+
+
+def check_comparable(
+    old: Result, new: Result, *, allow_different_host: bool = False, allow_different_workload: bool = False
+) -> list[str]:
+    """Make sure that both runs sent the same workload on the same host. Returns notes on what else differs.
+
+    The workload is every key of the scenario but its name, description, engines, route, cluster, engine settings and
+    limits; of an input, where its files are does not matter, but what is in them. Engines may differ in their settings,
+    in the route of their counts and in whether they run on clusters, since to compare these is a use of this. The host
+    is its identity, its CPU model, the number of its CPUs and, to 1 %, its memory.
+
+    Raises:
+        UsageError: workload or host differ, and that is not allowed. The message names every key with both values.
+    """
+    found = [
+        ("workload", _workload_differences(old, new), ALLOW_DIFFERENT_WORKLOAD, allow_different_workload),
+        ("host", _host_differences(old, new), ALLOW_DIFFERENT_HOST, allow_different_host),
+    ]
+    refused = [(what, keys, option) for what, keys, option, allowed in found if keys and not allowed]
+    if refused:
+        raise UsageError(
+            "the runs cannot be compared: "
+            + "; ".join(f"the {what} differs ({', '.join(keys)})" for what, keys, _ in refused),
+            fix="give runs of the same workload on the same host, or compare them all the same with "
+            + " ".join(option for _, _, option in refused),
+        )
+    overridden = [f"the {what} differs, allowed by {option}: {key}" for what, keys, option, _ in found for key in keys]
+    return overridden + list(_other_differences(old, new))
+
+
+def _workload_differences(old: Result, new: Result) -> list[str]:
+    one, other = (_DEFAULTS | _own_data(run) for run in (old, new))
+    return _differences(one, other, [key for key in {**one, **other} if key not in _NOT_WORKLOAD])
+
+
+def _own_data(run: Result) -> dict[str, Any]:
+    """The run's scenario; of an input, its files' bytes and pace, wherever the files are."""
+    if run.input is None:
+        return run.scenario
+    data = {"sha256": [each.sha256[:12] for each in run.input.files], "speed": run.input.speed}
+    more = {"skipped": run.input.rows_skipped, "rate_records_per_s": run.input.rate_records_per_s, "map": run.input.map}
+    return run.scenario | {"input": data | more}
+
+
+def _host_differences(old: Result, new: Result) -> list[str]:
+    one, other = old.environment.model_dump(), new.environment.model_dump()
+    same_memory = math.isclose(one["memory_bytes"], other["memory_bytes"], rel_tol=_SAME_MEMORY)
+    return _differences(one, other, [*_HOST, *([] if same_memory else ["memory_bytes"])])
+
+
+def _other_differences(old: Result, new: Result) -> Iterator[str]:
+    if old.run_id == new.run_id:
+        yield f"OLD and NEW are the same run, {old.run_id}"
+    one, other = old.environment, new.environment
+    yield from _differences(one.model_dump(), other.model_dump(), _SOFTWARE)
+    yield from _differences(one.services, other.services, {**one.services, **other.services})
+    yield from _differences({"route": route_of(old)}, {"route": route_of(new)}, ["route"])
+    yield from _differences(_DEFAULTS | old.scenario, _DEFAULTS | new.scenario, ["cluster"])
+    yield from _differences(_flat(old.scenario), _flat(new.scenario), _limits(old, new))
+    archives = {run.truth.archive_sha256 for run in (old, new) if run.truth}
+    if len(archives) > 1 and not _workload_differences(old, new):
+        yield "the archives of the same workload differ: other bytes were sent, or another library wrote them"
+    for before, after in engines_in_both(old, new):
+        yield from _engine_differences(before, after, settings_of(old, before.name), settings_of(new, before.name))
+
+
+def _engine_differences(
+    old: EngineResult, new: EngineResult, old_settings: Mapping[str, Any], new_settings: Mapping[str, Any]
+) -> Iterator[str]:
+    kinds = [
+        ("", {"version": old.version}, {"version": new.version}),
+        ("setting ", _flat(old_settings), _flat(new_settings)),
+        ("configuration ", _flat(old.config), _flat(new.config)),
+    ]
+    for kind, one, other in kinds:
+        yield from (f"{old.name} {kind}{each}" for each in _differences(one, other, {**one, **other}))
+
+
+def settings_of(result: Result, engine: str) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = (result.scenario.get("engine_settings") or {}).get(engine) or {}
+    return settings
+
+
+def _limits(old: Result, new: Result) -> list[str]:
+    return [key for key in {**_flat(old.scenario), **_flat(new.scenario)} if key.startswith("limits.")]
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """Every one of `keys` whose values differ, with both of them."""
+    return [
+        f"{key}: {_shown(old.get(key))} in {OLD}, {_shown(new.get(key))} in {NEW}"
+        for key in keys
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a nested mapping by their dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def engines_in_both(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]]:
+    after = {engine.name: engine for engine in new.engines}
+    return [(engine, after[engine.name]) for engine in old.engines if engine.name in after]

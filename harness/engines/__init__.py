@@ -1,0 +1,1 @@
+"""Engines as the harness sees them: found, prepared, placed on clusters, tuned. They themselves are in /engines."""

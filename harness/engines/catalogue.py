@@ -1,0 +1,198 @@
+"""Engines as the harness sees them: a folder with an ``engine.toml``, its own locked environment, and an entry.
+
+The harness never imports an engine; it starts its entry with a job file and listens to its events.
+
+Folders are found in three ways: below Ringbench's own, below folders that the user names, and by entry points of
+installed packages (`harness.engines.plugins`).
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from engines.contract.job import KAFKA, ROUTES
+from engines.contract.queries import COUNTS, QUERIES
+from harness.engines.plugins import plugin_directories
+from harness.errors import ConfigurationError
+
+ENGINES = Path(__file__).parents[2] / "engines"
+DESCRIPTOR = "engine.toml"
+#: What of the contract is written in Java, for engines that are.
+CONTRACT_JAVA = ENGINES / "contract" / "java"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What ``engine.toml`` says.
+
+    Attributes:
+        name: what users call the engine.
+        directory: the folder it stands in.
+        description: one sentence.
+        version_of: the package in its requirements whose version is the engine's own.
+        entry: the script to run, in the folder.
+        requirements: its hash-locked requirements, in the folder.
+        python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
+        java: whether it needs a Java runtime.
+        jars: its lock of JVM artifacts, in the folder; None if it has none.
+        java_sources: a folder of Java sources, in the folder; they are compiled together with the contract's. Empty for
+            none.
+        java_classpath: which jars that its Python packages bring the sources need besides `jars`, as a glob pattern
+            below the environment's ``site-packages``; empty for none.
+        task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
+        cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
+        routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
+        queries: what it can be asked, of `engines.contract.queries.QUERIES`.
+        tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
+    """
+
+    name: str
+    directory: Path
+    description: str
+    entry: str
+    requirements: str
+    version_of: str = ""
+    python: str = ""
+    java: bool = False
+    jars: str | None = None
+    java_sources: str = ""
+    java_classpath: str = ""
+    task_kill: bool = False
+    cluster: str = ""
+    routes: list[str] = field(default_factory=lambda: [KAFKA])
+    queries: list[str] = field(default_factory=lambda: [COUNTS])
+    tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def tuned(self, tuning: str) -> dict[str, Any]:
+        """The settings of a tuning; none, of an engine that has no tunings at all.
+
+        Raises:
+            ConfigurationError: the engine has others, but not this one.
+        """
+        if not self.tunings or not tuning:
+            return {}
+        if tuning not in self.tunings:
+            raise ConfigurationError(
+                f"the engine {self.name} has no tuning {tuning!r}",
+                fix=f"give one of: {', '.join(sorted(self.tunings))}",
+            )
+        return self.tunings[tuning]
+
+
+def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engine]:
+    """The engines called `names`, in that order, of all that `all_engines` finds.
+
+    Raises:
+        ConfigurationError: there is no such engine, a name stands twice, or an engine that was found is wrong.
+    """
+    known = {engine.name: engine for engine in all_engines(extra or [])}
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigurationError(
+            f"unknown engine {unknown[0]!r}",
+            fix=f"give one or more of: {', '.join(sorted(known))}; --engine-path adds folders to look in",
+        )
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"an engine is named twice: {', '.join(names)}", fix="name each engine once")
+    return [known[name] for name in names]
+
+
+def check_route(names: list[str], route: str, extra: list[Path]) -> None:
+    """Make sure that the engines called `names` can send counts to Redis by `route`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+    """
+    for engine in find_engines(names, extra):
+        if route not in engine.routes:
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
+                f"(`routes` in {engine.directory / DESCRIPTOR})",
+                fix=f"leave {engine.name} out by naming others with --engine, or take --route {engine.routes[0]}",
+            )
+
+
+def check_query(names: list[str], query: str, extra: list[Path]) -> None:
+    """Make sure that the engines called `names` can be asked `query`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+    """
+    for engine in find_engines(names, extra):
+        if query not in engine.queries:
+            able = [each.name for each in all_engines(extra) if query in each.queries]
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the query {query!r}, only {', '.join(engine.queries)} "
+                f"(`queries` in {engine.directory / DESCRIPTOR})",
+                fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
+            )
+
+
+def all_engines(extra: list[Path]) -> list[Engine]:
+    """Every engine in Ringbench's own folder, in the folders `extra`, and in packages that bring one.
+
+    Raises:
+        ConfigurationError: there is no such folder, a descriptor or an entry point is wrong, or two engines have the
+            same name.
+    """
+    if absent := [folder for folder in extra if not folder.is_dir()]:
+        raise ConfigurationError(f"engine path {absent[0]}: no such folder", fix="give a folder that holds engines")
+    paths = [path for folder in (ENGINES, *extra) for path in sorted(folder.glob(f"*/{DESCRIPTOR}"))]
+    found = {path.parent.resolve(): load_engine(path.parent) for path in paths}
+    found |= {directory.resolve(): _plugin(name, directory) for name, directory in plugin_directories().items()}
+    _check_names(found.values())
+    return list(found.values())
+
+
+def _plugin(name: str, directory: Path) -> Engine:
+    engine = load_engine(directory)
+    if engine.name != name:
+        raise ConfigurationError(
+            f"{directory / DESCRIPTOR}: the engine is called {engine.name!r}, but its entry point {name!r}",
+            fix="give both the same name",
+        )
+    return engine
+
+
+def _check_names(engines: Iterable[Engine]) -> None:
+    directories: dict[str, Path] = {}
+    for engine in engines:
+        if other := directories.get(engine.name):
+            raise ConfigurationError(
+                f"two engines are called {engine.name!r}: {other} and {engine.directory}",
+                fix=f"rename one of them (`name` in its {DESCRIPTOR}), or leave out what brings it: "
+                "an --engine-path, or an installed package",
+            )
+        directories[engine.name] = engine.directory
+
+
+def load_engine(directory: Path) -> Engine:
+    """The engine described in `directory`.
+
+    Raises:
+        ConfigurationError: the descriptor cannot be read or has unknown or missing keys.
+    """
+    path = directory / DESCRIPTOR
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    known = {each.name for each in fields(Engine)} - {"directory"}
+    if unknown := sorted(set(found) - known):
+        raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+    tunings = found.get("tunings", {})
+    if not isinstance(tunings, dict) or not all(isinstance(each, dict) for each in tunings.values()):
+        raise ConfigurationError(f"{path}: tunings: expected a table of settings for each, as [tunings.latency]")
+    routes = found.get("routes", [KAFKA])
+    if not isinstance(routes, list) or not routes or not set(map(str, routes)) <= set(ROUTES):
+        raise ConfigurationError(f"{path}: routes: expected a list of {' and '.join(ROUTES)}, found {routes!r}")
+    queries = found.get("queries", [COUNTS])
+    if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
+        raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
+    try:
+        # Absolute: it may be started in another folder.
+        return Engine(directory=directory.absolute(), **found)
+    except TypeError as error:
+        raise ConfigurationError(f"{path}: {error}", fix="see engines/baseline/engine.toml for the keys") from error

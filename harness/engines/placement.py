@@ -1,0 +1,172 @@
+"""Where the command line says that Spark and Flink are to run: clusters of the user's own."""
+
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.engines.catalogue import find_engines
+from harness.engines.clusters import cluster_of
+from harness.errors import ServiceError, UsageError
+from harness.processes.cores import cores_for
+from harness.scenarios.scenario import Scenario
+from harness.services.backing import External
+
+_CONNECT_TIMEOUT_S = 5.0
+#: What such an option holds would stand in the result.
+_SECRET = re.compile(r"(secret|password|passphrase|token|secret[._-]?key)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s:/]+:[0-9]+")
+_MASTERS = ("spark://", "k8s://", "yarn", "local")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The options: a master or an address, None for none, and further settings as ``KEY=VALUE``."""
+
+    spark_master: str | None = None
+    spark_conf: Sequence[str] = ()
+    flink_jobmanager: str | None = None
+    flink_conf: Sequence[str] = field(default_factory=tuple)
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The engines' settings that say the same.
+
+        Raises:
+            UsageError: an option makes no sense.
+        """
+        if self.spark_master and not self.spark_master.startswith(_MASTERS):
+            raise UsageError(
+                f"--spark-master: {self.spark_master!r} is no master",
+                fix="give spark://HOST:PORT, k8s://https://HOST:PORT, yarn or local[N]",
+            )
+        if self.flink_jobmanager and not _ADDRESS.fullmatch(self.flink_jobmanager):
+            raise UsageError(
+                f"--flink-jobmanager: {self.flink_jobmanager!r} is no HOST:PORT",
+                fix="give the address of the job manager's REST interface, such as 127.0.0.1:8081",
+            )
+        spark = {"master": self.spark_master, "conf": _pairs("--spark-conf", self.spark_conf)}
+        flink = {"jobmanager": self.flink_jobmanager, "conf": _pairs("--flink-conf", self.flink_conf)}
+        found = {"spark": spark, "flink": flink}
+        given = {engine: {key: value for key, value in each.items() if value} for engine, each in found.items()}
+        return {engine: each for engine, each in given.items() if each}
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option}: {text!r} is no KEY=VALUE", fix=f"give such as {option} KEY=VALUE")
+        found[key.strip()] = value
+    return found
+
+
+def placed(scenario: Scenario, placement: Placement) -> Scenario:
+    """The scenario with the settings of `placement` under `engine_settings`, where they go before its own.
+
+    Raises:
+        UsageError: an option makes no sense.
+    """
+    settings = dict(scenario.engine_settings)
+    for engine, own in placement.settings().items():
+        former = settings.get(engine, {})
+        settings[engine] = former | own | {"conf": former.get("conf", {}) | own.get("conf", {})}
+    return scenario.model_copy(update={"engine_settings": settings})
+
+
+def check_clusters(scenario: Scenario, external: External, engine_paths: list[Path]) -> None:
+    """Make sure that clusters of the user's own answer, and can reach the services.
+
+    Raises:
+        UsageError: there is to be a cluster of Ringbench's own, too; or a cluster elsewhere could not reach a service
+            that is started here; or a setting would give a secret away.
+        ServiceError: a cluster does not answer.
+    """
+    for engine in find_engines(scenario.engines, engine_paths):
+        settings = scenario.engine_settings.get(engine.name, {})
+        _refuse_secrets(engine.name, settings.get("conf", {}))
+        address = cluster_of(engine, settings)
+        if not address:
+            continue
+        if scenario.cluster:
+            raise UsageError(
+                f"{engine.name} is to run on {address}, and `cluster`, or --cluster, starts one for it",
+                fix=f"leave one of them out: --cluster, or `{engine.cluster}` of {engine.name}",
+            )
+        _check_way(engine.name, address, scenario, external)
+        _check_answers(engine.name, address)
+
+
+def check_cores(scenario: Scenario, engine_paths: list[Path]) -> None:
+    """Make sure that engines can have cores of their own, if they are to.
+
+    Raises:
+        ConfigurationError: there are too few cores, or the system has no such thing.
+        UsageError: an engine runs where it cannot be given any.
+    """
+    if not scenario.engine_cpus:
+        return
+    cores_for(scenario.engine_cpus)
+    for engine in find_engines(scenario.engines, engine_paths):
+        if address := cluster_of(engine, scenario.engine_settings.get(engine.name, {})):
+            raise UsageError(
+                f"--engine-cpus (engine_cpus): {engine.name} is to run on {address}, whose processes are out of reach",
+                fix="leave one of them out",
+            )
+
+
+def _refuse_secrets(engine: str, conf: dict[str, Any]) -> None:
+    if secret := next(filter(_SECRET.search, conf), None):
+        raise UsageError(
+            f"{engine}: the option {secret} looks like a secret, and options are kept in the result",
+            fix="put it into spark-defaults.conf below SPARK_CONF_DIR, or Hadoop's or Flink's own configuration",
+        )
+
+
+def _check_way(engine: str, address: str, scenario: Scenario, external: External) -> None:
+    """Services that are started here are on loopback: a cluster elsewhere cannot reach them."""
+    host = _host(address)[0]
+    if host is None or _is_loopback(host):
+        return
+    for name, own in (("kafka", external.kafka), ("redis", external.redis)):
+        if not own and (name == "kafka" or scenario.is_direct):
+            raise UsageError(
+                f"{engine} is to run on {address}, from where the {name.title()} that is started here, on 127.0.0.1, "
+                "cannot be reached",
+                fix=f"give --{name}, with an address that the cluster can reach",
+            )
+
+
+def _check_answers(engine: str, address: str) -> None:
+    host, port = _host(address)
+    if host is None or port is None:
+        return
+    try:
+        socket.create_connection((host, port), _CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ServiceError(
+            f"the cluster that {engine} is to run on, {address}, does not answer: {error}",
+            fix="check the address, and that the cluster runs",
+        ) from error
+
+
+def _host(address: str) -> tuple[str | None, int | None]:
+    """Host and port of the first of the masters in `address`, of a job manager too; None where there is none."""
+    first = urlsplit(address if "//" in address else f"//{address}")
+    if first.scheme == "k8s":
+        first = urlsplit(address.removeprefix("k8s://"))
+    try:
+        return first.hostname, first.port
+    except ValueError:  # several masters: spark://A:7077,B:7077
+        return _host(address.partition(",")[0])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

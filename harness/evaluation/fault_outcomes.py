@@ -1,0 +1,344 @@
+"""What came of the faults of trials: repeats, times, staleness, and the records that each fault cost."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engines.contract.aggregate import Cell
+from harness.engines.catalogue import Engine
+from harness.evaluation.counts import MAX_EXAMPLES
+from harness.faults.catalogue import BY_NAME
+from harness.faults.plan import Planned
+from harness.measurement.recovery import (
+    COMMON_BAND_S,
+    STEP_MS,
+    STEP_S,
+    Band,
+    Course,
+    beyond_share,
+    common_band,
+    excess_lag_record_s,
+    normal_band,
+    time_to_detect_s,
+    time_to_recover_s,
+    visible_by_step,
+    worst_staleness_s,
+)
+from harness.processes.supervisor import Restart
+from harness.results.resilience import (
+    ControlBand,
+    FaultOutcome,
+    PlannedFault,
+    Resilience,
+    RestartNote,
+    Verdict,
+    WrongCell,
+)
+from harness.results.result import Result
+from harness.scenarios.scenario import Scenario
+from harness.trial.fault_options import why_not
+from harness.trial.outcome import Injected, Trial
+from workloads.truth import ExpectedCounts
+from workloads.workload import Workload
+
+#: A standstill that had begun so long before a fault counts whole.
+BEFORE_S = 60.0
+#: Why a fault was not survived, although nothing was lost.
+DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
+NO_BAND = "what is normal is not known: nothing became visible in time without a fault; a longer warm-up may help"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A trial that took place, with what was sent: its number in the plan, 0 for a control."""
+
+    engine: str
+    number: int
+    trial: Trial
+    scenario: Scenario
+    expected: ExpectedCounts
+
+
+def faults_passed(result: Result) -> bool:
+    """Whether all faults of `result` passed, if it has any. A fault that is not for an engine fails nothing."""
+    passed = ("pass", "not applicable")
+    return not result.resilience or all(each.verdict in passed for each in result.resilience.faults)
+
+
+def planned_faults(trials: Iterable[Sequence[Planned]], engines: Sequence[Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, as it stands in the result, from that of each trial."""
+    return [
+        PlannedFault(
+            trial=number,
+            fault=each.fault,
+            at_s=each.at_s,
+            duration_s=each.duration_s,
+            not_for=[engine.name for engine in engines if why_not(BY_NAME[each.fault], engine)],
+        )
+        for number, planned in enumerate(trials, start=1)
+        for each in planned
+    ]
+
+
+def not_applicable(plan: Iterable[PlannedFault], engine: Engine, label: Callable[[int], str]) -> list[FaultOutcome]:
+    """The faults of `plan` that are not for `engine`; `label` names a trial by its number in the plan."""
+    return [
+        _not_measured(
+            engine.name, label(each.trial), each.fault, "not applicable", why_not(BY_NAME[each.fault], engine)
+        )
+        for each in plan
+        if engine.name in each.not_for
+    ]
+
+
+def went_back(trial: Trial) -> bool:
+    """Whether the engine, or a task of it, was started again in the trial."""
+    died = any(each.name == "engine" for each in trial.restarts)
+    return died or any(BY_NAME[each.planned.fault].fails_tasks and each.did_something for each in trial.injected)
+
+
+def forgive_repeats(done: Done) -> int:
+    """Take out of the trial's dead letters those that were written again. Returns how many.
+
+    An engine that goes on from a checkpoint writes what came after it a second time; no engine promises more than "at
+    least once" here.
+    """
+    wanted, found = Counter(done.expected.malformed_lines), Counter(done.trial.dead_letters)
+    repeats = Counter({line: found[line] - wanted[line] for line in wanted if found[line] > wanted[line]})
+    done.trial.dead_letters = list((found - repeats).elements())
+    return repeats.total()
+
+
+def course_of(done: Done) -> Course:
+    """The course of a trial, to the end of the load or of what became visible."""
+    trial, workload, warmup_s = done.trial, Workload(done.scenario.workload()), done.scenario.warmup_s
+    found: list[tuple[int, int]] = trial.measured["by_step"]
+    count = 1 + max([round(workload.total_s / STEP_S), *(step for step, _ in found)])
+    due = np.array([workload.due_before(int(at * STEP_MS * 1_000_000)) for at in range(1, count + 1)], dtype=np.int64)
+    malformed = np.searchsorted(np.asarray(done.expected.malformed_indexes), due)
+    p99_ms = {int(second) - warmup_s: found[2] for second, found in trial.measured["by_second"].items()}
+    return Course(-float(warmup_s), due - malformed, visible_by_step(found, count), p99_ms)
+
+
+def control_band(done: Done, end_s: float) -> ControlBand | None:
+    """What the trial shows to be normal from the start of the measured time to `end_s`; None if it does not."""
+    trial = done.trial
+    if not trial.measured:
+        return None
+    course = course_of(done)
+    if not any(0 <= second < end_s for second in course.p99_ms):
+        return None
+    band = normal_band(course, end_s)
+    return ControlBand(
+        engine=trial.name,
+        trial=trial.label,
+        lag_records=float(band.lag_records),
+        latency_ms_p99=band.p99_ms,
+        worst_staleness_s=worst_staleness_s(course, 0, end_s),
+        beyond_common_band_share=beyond_share(course, common_band(course), end_s),
+    )
+
+
+def own_band(done: Done) -> ControlBand | None:
+    """What a trial without a control shows to be normal: its own time before its first fault."""
+    return control_band(done, min(each.planned.at_s for each in done.trial.injected))
+
+
+def wrong_in(done: Done) -> list[WrongCell] | None:
+    """All cells of the trial whose counts are wrong; None if that is not known."""
+    if not done.trial.is_complete or done.trial.observed is None:
+        return None
+    return wrong_cells(done.expected.counts, done.trial.observed)
+
+
+def resilience_of(
+    seed: int,
+    plan: Sequence[Planned],
+    engines: Mapping[str, Engine],
+    done: Sequence[Done],
+    wrong: Callable[[Done], list[WrongCell] | None],
+) -> Resilience:
+    """The account of trials that all had the faults of `plan`, each beside its own time before the first of them.
+
+    Dead letters that a restarted engine has written again are taken out of the trials, and counted.
+    """
+    harmed = [each for each in done if each.trial.injected]
+    repeated = {each.trial.label: forgive_repeats(each) for each in harmed if went_back(each.trial)}
+    planned = planned_faults([plan], list(engines.values()))
+    bands = [own_band(each) for each in harmed]
+    return Resilience(
+        seed=seed,
+        common_band_s=COMMON_BAND_S,
+        plan=planned,
+        controls=[band for band in bands if band],
+        faults=[
+            *(found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))),
+            *(found for each in done for found in _left_out(planned, engines[each.engine], each.trial.label)),
+        ],
+        repeated_dead_letters=repeated,
+    )
+
+
+def _left_out(planned: Iterable[PlannedFault], engine: Engine, label: str) -> list[FaultOutcome]:
+    return not_applicable(planned, engine, lambda _number: label)
+
+
+def outcomes(
+    done: Done,
+    normal: ControlBand | None,
+    wrong: list[WrongCell] | None,
+    further: Callable[[str], list[str]] = lambda _fault: [],
+    recover_within_s: float | None = None,
+) -> Iterable[FaultOutcome]:
+    """What came of each fault of a trial.
+
+    Args:
+        done: the trial.
+        normal: what is normal; None if that is not known, so that nothing is known of the faults, either.
+        wrong: the trial's wrong cells, see `wrong_in`.
+        further: what else speaks against a fault, by its name.
+        recover_within_s: how long the faults waited for recoveries at the most. Where they did, one that was not
+            recovered from did not pass; at fixed times, there may have been no time for it.
+    """
+    trial = done.trial
+    course = course_of(done) if trial.measured else None
+    starts_s = [each.planned.at_s for each in trial.injected]
+    zero_s = done.scenario.workload().epoch_s + done.scenario.warmup_s
+    for number, each in enumerate(trial.injected):
+        if not course or not normal or each.started_s is None or each.healed_s is None:
+            why = NO_BAND if course and not normal else _why_it_ended(trial)
+            yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", why, each)
+            continue
+        own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
+        times = _times(done, course, Band(normal.lag_records, normal.latency_ms_p99), number)
+        reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
+        if recover_within_s is not None and not times["recovered"] and not trial.broken_off:
+            reasons.append(_not_recovered(recover_within_s, normal))
+        # What died of it was harmed.
+        idle = not each.did_something and not times["restarts"]
+        yield FaultOutcome(
+            engine=done.engine,
+            trial=trial.label,
+            fault=each.planned.fault,
+            description=BY_NAME[each.planned.fault].description,
+            verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=idle),
+            reasons=[*reasons, DID_NOTHING] if idle else reasons,
+            started_s=each.started_s,
+            healed_s=each.healed_s,
+            lost_records=None if wrong is None else -sum(min(0, _excess(cell)) for cell in own),
+            surplus_records=None if wrong is None else sum(max(0, _excess(cell)) for cell in own),
+            wrong_cells=own[:MAX_EXAMPLES],
+            **times,
+        )
+
+
+def _not_recovered(within_s: float, normal: ControlBand) -> str:
+    share = normal.beyond_common_band_share
+    why = (
+        f"never recovered from: not within {COMMON_BAND_S:g} s of load, though there were {within_s:g} s to recover in"
+    )
+    return f"{why}; without a fault, it was beyond that for {share:.0%} of the time, too" if share else why
+
+
+def _times(done: Done, course: Course, band: Band, number: int) -> dict[str, Any]:
+    """When the fault of that number was detected and over, how stale results became, and what was started again.
+
+    What becomes of the lag once the load has ended is no recovery.
+    """
+    trial = done.trial
+    injected = trial.injected[number]
+    started_s, healed_s = injected.started_s, injected.healed_s
+    assert started_s is not None and healed_s is not None
+    end_s = (*(each.planned.at_s for each in trial.injected), float("inf"))[number + 1]
+    restarts = [restart for restart in trial.restarts if started_s <= restart.died_s < end_s]
+    near = course.part(started_s - BEFORE_S, end_s)
+    common, load_end_s = common_band(near), min(end_s, float(done.scenario.duration_s))
+    recover_s = time_to_recover_s(near, common, healed_s, load_end_s)
+    recovered_s = None if recover_s is None else healed_s + recover_s
+    return {
+        "detect_s": _first(time_to_detect_s(near, band, started_s, end_s), restarts, started_s),
+        "recover_s": time_to_recover_s(near, band, healed_s, load_end_s),
+        "recovered": recover_s is not None,
+        "common_recover_s": recover_s,
+        "excess_lag_record_s": None
+        if recovered_s is None
+        else excess_lag_record_s(near, common, started_s, recovered_s),
+        "worst_staleness_s": worst_staleness_s(near, started_s, end_s),
+        "restarts": [_note(restart) for restart in restarts],
+    }
+
+
+def _why_it_ended(trial: Trial) -> str:
+    ended = trial.broken_off or "; ".join((*trial.engine_troubles, *trial.invalid_reasons)) or "no reason is known"
+    return f"the trial ended before: {ended}"
+
+
+def _not_measured(
+    engine: str, label: str, fault: str, verdict: Verdict, reason: str, injected: Injected | None = None
+) -> FaultOutcome:
+    return FaultOutcome(
+        engine=engine,
+        trial=label,
+        fault=fault,
+        description=BY_NAME[fault].description,
+        verdict=verdict,
+        reasons=[reason],
+        started_s=injected.started_s if injected else None,
+        healed_s=injected.healed_s if injected else None,
+        detect_s=None,
+        recover_s=None,
+        worst_staleness_s=None,
+        lost_records=None,
+        surplus_records=None,
+    )
+
+
+def _reasons(trial: Trial, unverified: bool, own: list[WrongCell], first: bool) -> Iterable[str]:
+    """Why a fault did not pass. What belongs to none of a trial's faults is put down to the first."""
+    if trial.broken_off:
+        yield f"the trial was broken off: {trial.broken_off}"
+    elif unverified:
+        yield "the counts could not be verified"
+    yield from trial.engine_troubles if first else ()
+    if lost := -sum(min(0, _excess(cell)) for cell in own):
+        yield f"{lost:,} records lost"
+    if surplus := sum(max(0, _excess(cell)) for cell in own):
+        yield f"{surplus:,} records counted too often"
+
+
+def verdict_of(reasons: list[str], *, is_unverified: bool, is_idle: bool) -> Verdict:
+    """The verdict on a fault, from what speaks against it; one that did nothing was not survived."""
+    return "unknown" if is_unverified else "fail" if reasons else "unknown" if is_idle else "pass"
+
+
+def wrong_cells(expected: Mapping[Cell, int], observed: Mapping[Cell, int]) -> list[WrongCell]:
+    """All cells whose counts differ, in order."""
+    cells = sorted({cell for cell, _ in expected.items() ^ observed.items()})
+    return [WrongCell(**each._asdict(), expected=expected.get(each), observed=observed.get(each)) for each in cells]
+
+
+def _excess(cell: WrongCell) -> int:
+    return (cell.observed or 0) - (cell.expected or 0)
+
+
+def owner(end_s: float, starts_s: Sequence[float]) -> int:
+    """The number of the fault that a window which ends at `end_s` is put down to: the last that had begun by then."""
+    return max(0, sum(start_s < end_s for start_s in starts_s) - 1)
+
+
+def _first(lag_s: float | None, restarts: list[Restart], started_s: float) -> float | None:
+    found = [restart.died_s - started_s for restart in restarts[:1]] + ([] if lag_s is None else [lag_s])
+    return min(found, default=None)
+
+
+def _note(restart: Restart) -> RestartNote:
+    return RestartNote(
+        process=restart.name.replace("_", " "),
+        reason=restart.reason,
+        died_s=restart.died_s,
+        started_s=restart.started_s,
+        ready_s=restart.ready_s,
+    )

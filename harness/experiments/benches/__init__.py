@@ -1,0 +1,1 @@
+"""Single parts measured by themselves, without an engine."""

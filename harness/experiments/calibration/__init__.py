@@ -1,0 +1,1 @@
+"""The probe proved against known delays, losses and stalls."""

@@ -1,0 +1,263 @@
+"""Fault injection: each engine once without faults, as the control, and then with the plan's, all verified."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.clients.s3_archive import fingerprint_archive
+from harness.console.progress import ConsoleWatcher
+from harness.engines.catalogue import Engine, find_engines
+from harness.engines.placement import check_clusters, check_cores
+from harness.errors import InvalidRun, UsageError
+from harness.evaluation.fault_outcomes import (
+    Done,
+    control_band,
+    faults_passed,
+    forgive_repeats,
+    not_applicable,
+    outcomes,
+    planned_faults,
+    went_back,
+    wrong_in,
+)
+from harness.evaluation.ground_truth import truth_from_seed
+from harness.evaluation.pooling import pool
+from harness.evaluation.trial_result import trial_result
+from harness.evaluation.validity import invalid_reasons
+from harness.faults.catalogue import BY_NAME, FAULTS
+from harness.faults.plan import Planned, check_place, make_plan, trial_s
+from harness.measurement.pace import Pace
+from harness.measurement.recovery import COMMON_BAND_S
+from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
+from harness.results.result import EngineResult, Result, TrialResult
+from harness.scenarios.scenario import Scenario
+from harness.scenarios.sections import RampSection
+from harness.session.directory import new_run_id
+from harness.session.options import SessionOptions
+from harness.session.session import Session, open_session
+from harness.trial.fault_options import needs_detour, refuse_disorder, suited, trial_options
+from harness.trial.outcome import Trial
+from workloads.truth import expected_counts, expected_malformed
+from workloads.workload import Workload
+
+PREFIX = "chaos-"
+#: What an engine is called in the trials with faults.
+FAULTY = "faults"
+#: How long the control lasts, in seconds; as long as a trial that archives, if its archive is to be compared with that.
+CONTROL_S = 30
+#: What `ringbench chaos` injects unless told otherwise: a few that show most.
+USUAL = ("engine-kill", "engine-stop", "kafka-stop", "redis-lost", "writer-kill")
+
+
+@dataclass(frozen=True)
+class ChaosOptions:
+    """What to inject: names of faults, the seed of the plan, and how many faults a trial has at the most.
+
+    The next fault waits for the recovery from the last one for up to `recover_within_s`.
+    """
+
+    faults: Sequence[str]
+    seed: int
+    per_trial: int
+    recover_within_s: int
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Make sure that all of `names` are faults.
+
+    Raises:
+        UsageError: one is not.
+    """
+    if unknown := [name for name in names if name not in BY_NAME]:
+        known = ", ".join(fault.name for fault in FAULTS)
+        raise UsageError(f"unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
+
+
+def plan_of(chosen: ChaosOptions, engines: Sequence[Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, as it stands in the result."""
+    return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial), engines)
+
+
+def engines_of(scenario: Scenario, options: SessionOptions) -> list[Engine]:
+    """The engines that are to be harmed.
+
+    Raises:
+        ConfigurationError: there is no such engine, or its descriptor is wrong.
+    """
+    return find_engines(scenario.engines, options.engine_paths)
+
+
+def chaos(
+    scenario: Scenario, chosen: ChaosOptions, options: SessionOptions, watcher: ConsoleWatcher
+) -> tuple[Result, Path]:
+    """Inject the faults of `chosen` into each engine of `scenario`, and save what came of it.
+
+    Returns: the result, and the run's directory.
+
+    Raises:
+        UsageError: there is no such fault, or the scenario has disorder, faults of its own, or a ramp without an end.
+        RingbenchError: a trial could not take place.
+    """
+    check_names(chosen.faults)
+    scenario.refuse_input("chaos")
+    scenario.refuse_query("`ringbench chaos`", "measures counts only")
+    refuse_disorder(scenario)
+    _refuse_open_ramp(scenario)
+    scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
+    scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
+    check_clusters(scenario, options.external, options.engine_paths)
+    check_cores(scenario, options.engine_paths)
+    check_place(chosen.faults, cluster=scenario.cluster)
+    plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
+    run_id = new_run_id(PREFIX)
+    detour = needs_detour(each for planned in plan for each in planned)
+    with open_session(
+        run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
+    ) as session:
+        done = list(_trials(session, scenario, plan, chosen.recover_within_s))
+        longest = _lasting(scenario, max(each.scenario.duration_s for each in done))
+        result = _assemble(session, longest, chosen, done)
+        return result, session.save(result, went_wrong=exit_code(result) != 0)
+
+
+def exit_code(result: Result) -> int:
+    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0.
+
+    A fault that is not for an engine fails nothing.
+    """
+    if not result.valid:
+        return InvalidRun.exit_code
+    engines = all(engine.verdict == "pass" for engine in result.engines)
+    return 0 if engines and faults_passed(result) else 1
+
+
+def _refuse_open_ramp(scenario: Scenario) -> None:
+    """Make sure that what is sent until a second does not hang on when the load ends, which is not known beforehand."""
+    if any(isinstance(section, RampSection) and section.duration_s is None for section in scenario.profile):
+        raise UsageError(
+            "`profile` has a ramp up to the end of the measured time, and when that ends is not known beforehand",
+            fix="give the ramp a `duration_s`",
+        )
+
+
+def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]], recover_within_s: int) -> Iterable[Done]:
+    everything = [each for planned in plan for each in planned]
+    total, place = len(scenario.engines) * (1 + len(plan)), 0
+    for engine in scenario.engines:
+        descriptor = session.engines[engine].engine
+        for number, planned in enumerate([[], *plan]):
+            place += 1
+            session.watcher.progress(place, total)
+            fit = suited(planned, descriptor)
+            if planned and not fit:
+                continue
+            longest = _lasting(scenario, _planned_s(planned, plan, recover_within_s))
+            workload = Workload(longest.workload())
+            malformed = expected_malformed(workload)
+            archived = _archives(fit) or (_archives(everything) and not planned)
+            # The archive is compared with the control's: of both, the load has to be as long.
+            pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived)
+            made = trial_options(_label(engine, number), everything, fit, archive=archived, pace=pace)
+            trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
+            sent = _lasting(scenario, trial.duration_s)
+            yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
+
+
+def _archives(planned: Iterable[Planned]) -> bool:
+    return any(BY_NAME[each.fault].archive for each in planned)
+
+
+def _planned_s(planned: list[Planned], plan: list[list[Planned]], recover_within_s: int) -> int:
+    """How long the measured time of a trial, or of the control, is at the most: of those that archive, all as long."""
+    archived_s = [trial_s(each, recover_within_s) for each in plan if _archives(each)]
+    if planned and not _archives(planned):
+        return trial_s(planned, recover_within_s)
+    return max(archived_s, default=CONTROL_S)
+
+
+def _lasting(scenario: Scenario, duration_s: int) -> Scenario:
+    return scenario.model_copy(update={"duration_s": duration_s})
+
+
+def _label(engine: str, number: int) -> str:
+    return f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
+
+
+# What came of it
+
+
+def _assemble(
+    session: Session,
+    scenario: Scenario,
+    chosen: ChaosOptions,
+    done: list[Done],
+) -> Result:
+    plan = plan_of(chosen, [session.engines[name].engine for name in scenario.engines])
+    repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
+    reasons = [
+        reason
+        for each in done
+        if not each.trial.broken_off
+        for reason in invalid_reasons(each.trial, truth_from_seed(each.expected), each.scenario, each.expected)
+    ]
+    controls: list[ControlBand] = []
+    faults: list[FaultOutcome] = []
+    for engine in scenario.engines:
+        own = [each for each in done if each.engine == engine]
+        control = own[0]
+        found = None if control.trial.broken_off else control_band(control, control.scenario.duration_s)
+        if found is None:
+            reasons.append(f"{engine}: the control did not take place, so that nothing is known to be normal")
+            continue
+        controls.append(found)
+        for each in own[1:]:
+            against = _against(session, each.trial, control.trial)
+            faults += outcomes(each, found, wrong_in(each), against, chosen.recover_within_s)
+        faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
+    return session.result(
+        scenario,
+        _engines(scenario.engines, done),
+        reasons,
+        resilience=Resilience(
+            seed=chosen.seed,
+            common_band_s=COMMON_BAND_S,
+            recover_within_s=chosen.recover_within_s,
+            plan=plan,
+            controls=controls,
+            faults=faults,
+            repeated_dead_letters=repeated,
+        ),
+    )
+
+
+def _against(session: Session, trial: Trial, control: Trial) -> Callable[[str], list[str]]:
+    """What speaks against a fault besides the counts: of one that must not change the archive, a change of it."""
+
+    def against(fault: str) -> list[str]:
+        if BY_NAME[fault].archive and trial.is_complete and _archives_differ(session, trial, control):
+            return ["the archive is not the one of the control"]
+        return []
+
+    return against
+
+
+def _archives_differ(session: Session, trial: Trial, control: Trial) -> bool:
+    bucket = session.backing.bucket
+    return fingerprint_archive(bucket, trial.archive_prefix) != fingerprint_archive(bucket, control.archive_prefix)
+
+
+def _engines(names: list[str], done: list[Done]) -> list[EngineResult]:
+    engines = []
+    for name in names:
+        own = [each for each in done if each.engine == name]
+        for title, part in ((name, own[:1]), (f"{name}-{FAULTY}", own[1:])):
+            results = [_trial_result(each, done.index(each) + 1) for each in part]
+            if results:
+                engines.append(pool(title, part[0].trial.version, part[0].trial.config, results))
+    return engines
+
+
+def _trial_result(done: Done, place: int) -> TrialResult:
+    truth = truth_from_seed(done.expected)
+    return trial_result(done.trial, place, max(1, done.number), truth, done.scenario, done.expected)

@@ -1,0 +1,1 @@
+"""The live map under users' load."""

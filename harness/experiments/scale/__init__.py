@@ -1,0 +1,1 @@
+"""How cost grows with rate, partitions, cells and parallelism."""

@@ -1,0 +1,1 @@
+"""One stream sent by several machines, and the shards merged."""

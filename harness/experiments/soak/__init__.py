@@ -1,0 +1,1 @@
+"""One long trial under random faults, watched for leaks."""

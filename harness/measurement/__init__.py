@@ -1,0 +1,1 @@
+"""Instruments: how clocks, CPU, JVM logs and trajectories of counts become readings and durations."""

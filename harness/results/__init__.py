@@ -1,0 +1,1 @@
+"""The models of everything that is saved, one module for each document, and nothing but models."""

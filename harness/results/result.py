@@ -1,0 +1,260 @@
+"""The result of a run, as it stands in ``runs/RUN_ID/result.json``.
+
+The published JSON Schema, `docs/result.schema.json`, is made from these models; a test holds the two together. Names
+end in their units. A field that was not measured is null, never 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.results.correctness import Answers, Correctness, Verdict
+from harness.results.host import Host
+from harness.results.live_map import Dashboard
+from harness.results.part import ResultPart, save_whole
+from harness.results.performance import (
+    Cost,
+    Emission,
+    Generator,
+    Latency,
+    Pauses,
+    ProcessCost,
+    Sample,
+    SteadyState,
+    Throughput,
+    TopicBytes,
+    Warmth,
+    Waterfall,
+)
+from harness.results.resilience import Resilience
+from harness.results.soak import Soak
+
+SCHEMA_VERSION: Literal[2] = 2
+
+
+class _Outcome(ResultPart):
+    """What is told both of a single trial and of all trials of an engine."""
+
+    verdict: Verdict
+    reasons: list[str] = Field(description="why the verdict is not `pass`; empty if it is")
+    startup_s: float | None = Field(description="from starting the process to its being ready; of trials, the mean")
+    drain_s: float | None = Field(description="from the last intended send to the last visible update; the longest")
+    correctness: Correctness | None = Field(description="of several trials, summed up")
+    answers: Answers | None = Field(None, description="in place of `correctness`, of a query other than counts")
+    emission: Emission | None = Field(None, description="in place of `latency_ms`, of a query other than counts")
+    latency_ms: Latency | None = Field(description="of several trials, from their merged histograms")
+    throughput_records_per_s: Throughput | None = Field(description="of several trials, the mean")
+    cost: Cost | None = Field(description="of several trials, the sum of CPU time and the greatest memory")
+    generator: Generator | None = Field(description="of several trials, their merged histograms and sums")
+    updates: int = Field(description="upserts that reached Redis")
+    count_regressions: int = Field(description="upserts that lowered a cell's count (a replay, or a fault)")
+
+
+class TrialResult(_Outcome):
+    """One trial of an engine."""
+
+    number: int = Field(description="place in the run, from 1")
+    block: int = Field(description="the round of all engines that it belongs to, from 1")
+    steady: SteadyState | None
+    warmth: Warmth | None = Field(None, description="null of an engine without a JVM, or if it was not measured")
+    cost_unknown: str = Field("", description="why `cost` is null, if that is not for want of a complete trial")
+    clock_step_ms: float | None = Field(description="how far the wall clock moved against the monotonic clock")
+    host: Host | None = Field(None, description="how quiet the machine was; null if it was not measured")
+    engine_cpus: list[int] | None = Field(None, description="the cores that the engine could run on, as read back")
+    other_costs: list[ProcessCost] = Field([])
+    pauses: list[Pauses] = Field([], description="of the JVMs whose log could be had")
+    kafka_bytes: TopicBytes | None = Field(description="null where the broker's files are out of reach")
+    waterfall: Waterfall | None
+    recording: str | None = Field(None, description="name of the file beside the result that `ringbench view` replays")
+    flame_graphs: list[str] = Field([], description="names of the files beside the result, by --profile")
+    series: list[Sample] = Field([])
+
+
+class EngineResult(_Outcome):
+    """One engine: its trials, and what they come to together."""
+
+    name: str
+    version: str | None
+    config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
+    trials: list[TrialResult]
+
+
+class Confidence(ResultPart):
+    """An estimate with its bootstrap confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+
+
+class Figure(ResultPart):
+    """A headline figure of one engine, over its trials. The estimate is the geometric mean of the trials' figures."""
+
+    engine: str
+    figure: str
+    trials: list[float] = Field(description="the figure of each trial, in the order of the blocks")
+    interval: Confidence | None = Field(description="null with too few trials")
+
+
+class Ratio(ResultPart):
+    """A figure of engine `a` relative to that of `b`, paired by block; below 1, `a` is the better."""
+
+    a: str
+    b: str
+    figure: str
+    ratio: Confidence | None = Field(description="at the confidence adjusted for the number of ratios in this run")
+    winner: str | None = Field(description="named only if the interval excludes 1 and nothing speaks against it")
+    why_not: str = Field(description="why no winner is named; empty if one is")
+    winners_worst_trial: float | None = Field(None, description="the figure of the winner's worst trial")
+    first_percent: float | None = Field(description="by how much having gone first raises `a`'s figure against `b`'s")
+    first_p_value: float | None
+
+
+class Drift(ResultPart):
+    """Whether a figure drifted over the trials of the run, whichever engine they were of."""
+
+    figure: str
+    percent_per_trial: float
+    p_value: float
+
+
+class BaselineRatio(ResultPart):
+    """A figure of an engine relative to the baseline's, of all trials taken together, without an interval."""
+
+    engine: str
+    figure: str
+    ratio: float
+
+
+class Comparison(ResultPart):
+    """The engines of a run compared, with intervals, and the tests of what could have misled the comparison."""
+
+    confidence: float = Field(description="of each figure's interval, and of all ratios together")
+    figures: list[Figure]
+    ratios: list[Ratio]
+    drifts: list[Drift]
+    to_baseline: list[BaselineRatio] = Field(
+        [], description="of engines that passed; empty if the baseline did not, or is not in the run"
+    )
+
+
+class OperatorVolume(ResultPart):
+    """Records of one operator in one minute, from the batch job."""
+
+    minute_s: int = Field(description="start of the minute, in seconds since the Unix epoch, in event time")
+    operator: str
+    records: int
+
+
+class Truth(ResultPart):
+    """The ground truth: a Spark batch job over the archive in S3, and the check from the seed alone."""
+
+    engine: str
+    archive_objects: int
+    archive_sha256: str = Field(description="over the archive's objects in name order; equal for equal seeds")
+    records: int
+    malformed: int
+    cells: int
+    agrees_with_seed: bool
+    operator_volume: list[OperatorVolume]
+
+
+class InputFile(ResultPart):
+    """A file of a user's own records."""
+
+    name: str
+    bytes: int
+    sha256: str
+    rows: int = Field(description="read, bad ones included")
+
+
+class Input(ResultPart):
+    """A user's own records, as they were read and replayed."""
+
+    path: str
+    layout: str = Field(description="records or activity")
+    map: dict[str, Any] = Field(description="what the columns mean")
+    speed: float | None = Field(description="times as fast as it happened; null at a fixed rate")
+    rate_records_per_s: int | None = Field(description="the fixed rate; null at a speed")
+    files: list[InputFile]
+    rows_read: int
+    rows_skipped: int = Field(description="bad rows that were left out")
+    bad_rows: list[str] = Field(description="the first of them, as FILE:LINE: what was found and expected")
+    records: int = Field(description="of the data")
+    records_sent: int = Field(description="in each trial: the first of them, up to the end of the measured time")
+    first_event: str = Field(description="of those sent; ISO 8601, UTC")
+    last_event: str
+    resolution_ms: int = Field(description="of the event times; records of equal times are spread over it")
+
+
+class CalibrationSummary(ResultPart):
+    """What `ringbench calibrate` last found on this host: the harness's own floor and error."""
+
+    calibrated_at: str = Field(description="ISO 8601, UTC")
+    commit: str | None
+    passed: bool
+    rate_records_per_s: int
+    floor_ms_p50: float = Field(description="latency of an engine that passes each record on at once")
+    floor_ms_p99: float
+    error_ms_max: float = Field(description="greatest distance of a reported percentile from the true one")
+
+
+class Environment(ResultPart):
+    """The fingerprint of where the run took place."""
+
+    host: str = Field(description="a hash that tells hosts apart and names none")
+
+    cpu_model: str
+    cpu_count: int
+    memory_bytes: int
+    operating_system: str
+    kernel: str
+    python: str
+    java: str
+    ringbench: str
+    commit: str | None
+    packages: dict[str, str] | None = Field(None, description="what Ringbench depends on: Python package to version")
+    services: dict[str, str] = Field(description="service name to version")
+    calibration: CalibrationSummary | None = Field(description="null if `ringbench calibrate` has not been run here")
+
+
+class Result(ResultPart):
+    """A whole run."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    run_id: str
+    valid: bool
+    invalid_reasons: list[str]
+    started_at: str = Field(description="ISO 8601, UTC")
+    finished_at: str
+    command: list[str] = Field(description="arguments that repeat the run exactly")
+    scenario: dict[str, Any]
+    interrupted: bool = Field(False, description="whether Ctrl-C ended it: trials after that did not take place")
+    input: Input | None = Field(None, description="a user's own records, if the run replayed such")
+    environment: Environment
+    truth: Truth | None
+    engines: list[EngineResult]
+    comparison: Comparison | None = Field(description="null with a single engine or an invalid run")
+    dashboard: Dashboard | None = Field(None, description="the load test of the live map, if there was one")
+    soak: Soak | None = Field(None, description="what `ringbench soak` watched for hours, and what leaked")
+    resilience: Resilience | None = Field(None, description="the faults that were injected, and what came of them")
+
+
+def save_result(result: Result, directory: Path) -> Path:
+    """Write `result` to ``result.json`` in `directory`, see `save_whole`. Returns its path."""
+    return save_whole(result, directory / "result.json")
+
+
+def load_result(path: Path) -> Result:
+    """The result in `path`, a ``result.json`` or the directory of a run.
+
+    Raises:
+        OSError: it cannot be read.
+        pydantic.ValidationError: it is not a result of this version.
+    """
+    file = path / "result.json" if path.is_dir() else path
+    return Result.model_validate_json(file.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Scenario files: their sections, how they are read and explained; beside them the built-in YAML files."""

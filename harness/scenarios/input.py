@@ -1,0 +1,188 @@
+"""The scenario's section `input`: where a user's own records are, what columns mean, and how fast they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.scenarios.sections import MAX_RATE_RECORDS_PER_S, Section
+
+RECORDS, ACTIVITY = "records", "activity"
+LAYOUTS = (RECORDS, ACTIVITY)
+#: Ways to write times, besides a pattern of `strftime`.
+TIME_FORMATS = ("ms", "s", "iso")
+MAX_SPEED = 1_000_000
+_DAY_S = 86_400
+
+#: A column's name in the header, or its number from 1 on.
+Name = Annotated[str, Field(min_length=1)] | PositiveInt
+
+
+class ColumnSection(Section):
+    """Where a field's values come from, and what they mean."""
+
+    column: Name | None = None
+    constant: str | None = Field(None, min_length=1)
+    values: dict[str, str] = Field({}, description="what the data's values mean")
+    default: str | None = Field(None, min_length=1, description="for values that are empty or not known")
+    by_share: bool = Field(False, description="choose for values that are not known, by a hash of them")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _are_texts(cls, found: object) -> object:
+        # YAML takes 06037 without quotes for an octal number: what is no text is not taken for one.
+        for each in [*found, *found.values()] if isinstance(found, Mapping) else []:
+            if not isinstance(each, str):
+                raise ValueError(f"{each!r} is no text: put it in quotes")
+        return found
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> ColumnSection:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either `column` or `constant`")
+        if self.constant is not None and len(self.model_fields_set) > 1:
+            raise ValueError("a `constant` has no other keys beside it")
+        if self.by_share and self.default is not None:
+            raise ValueError("`by_share` and `default` exclude each other")
+        return self
+
+
+def _as_section(found: object) -> object:
+    return {"column": found} if isinstance(found, str | int) and not isinstance(found, bool) else found
+
+
+Column = Annotated[ColumnSection, BeforeValidator(_as_section)]
+
+
+class RecordColumns(Section):
+    """The fields of a record of the layout `records`, and the columns that hold them."""
+
+    end: Column | None = None
+    start: Column | None = None
+    duration: Column | None = None
+    county: Column
+    type: Column
+    operator: Column | None = None
+    source: Column | None = None
+    destination: Column | None = None
+
+    @field_validator("end", "start", "duration", "source", "destination")
+    @classmethod
+    def _is_as_it_stands(cls, column: ColumnSection | None) -> ColumnSection | None:
+        if column and (column.column is None or len(column.model_fields_set) > 1):
+            raise ValueError("this field takes a column's name or number only")
+        return column
+
+    @field_validator("type")
+    @classmethod
+    def _has_no_shares(cls, column: ColumnSection) -> ColumnSection:
+        if column.by_share:
+            raise ValueError("`by_share` is for `county` and `operator`")
+        return column
+
+    @model_validator(mode="after")
+    def _tells_the_time(self) -> RecordColumns:
+        if not self.end and not self.start:
+            raise ValueError("give `end`, or `start`: the time of a record")
+        if self.end and self.start and self.duration:
+            raise ValueError("give two of `end`, `start` and `duration` at the most: the third follows from them")
+        return self
+
+
+#: The columns of the project's own records.
+_OWN_COLUMNS = {
+    "end": "EndT",
+    "start": "StartT",
+    "county": "Location",
+    "type": "Type",
+    "operator": "Company",
+    "source": "SourcePN",
+    "destination": "DestPN",
+}
+
+
+class _MapSection(Section):
+    time: str = Field(
+        "ms", min_length=1, description="how times are written: ms, s, iso, or a pattern such as %Y-%m-%d"
+    )
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of text files")
+    header: bool = True
+
+    @field_validator("time")
+    @classmethod
+    def _known_format(cls, found: str) -> str:
+        if found not in TIME_FORMATS and "%" not in found:
+            raise ValueError(f"give {', '.join(TIME_FORMATS)}, or a pattern such as '%d.%m.%Y %H:%M:%S'")
+        return found
+
+
+class RecordsMap(_MapSection):
+    """The layout `records`: a row is one call or text."""
+
+    layout: Literal["records"] = "records"
+    duration_unit: Literal["ms", "s"] = "s"
+    columns: RecordColumns = RecordColumns.model_validate(_OWN_COLUMNS)
+
+
+class ActivityColumns(Section):
+    """The columns of the layout `activity`; by default, those of Telecom Italia's grid, its country code left out."""
+
+    square: Name = 1
+    interval: Name = 2
+    sms_in: Name = 4
+    sms_out: Name = 5
+    call_in: Name = 6
+    call_out: Name = 7
+
+
+class ActivityMap(_MapSection):
+    """The layout `activity`: a row is a grid cell's counts in an interval."""
+
+    layout: Literal["activity"]
+    header: bool = False
+    interval_s: int = Field(600, ge=1, le=_DAY_S, description="length of the intervals")
+    records_per_unit: float = Field(1.0, gt=0, le=1_000_000, description="how many records a count of 1 stands for")
+    columns: ActivityColumns = ActivityColumns()
+
+
+def _layout(found: Any) -> str:
+    layout = found.get("layout", RECORDS) if isinstance(found, Mapping) else getattr(found, "layout", RECORDS)
+    return layout if isinstance(layout, str) else str(layout)
+
+
+MapSection = Annotated[
+    Annotated[RecordsMap, Tag(RECORDS)] | Annotated[ActivityMap, Tag(ACTIVITY)], Discriminator(_layout)
+]
+
+
+class InputSection(Section):
+    """A user's own records, in place of those that a seed makes."""
+
+    path: str = Field(min_length=1, description="file, folder, s3://BUCKET/PREFIX or http://host:port/BUCKET/PREFIX")
+    map: MapSection = RecordsMap()
+    speed: float | None = Field(None, gt=0, le=MAX_SPEED, description="times as fast as it happened")
+    rate_records_per_s: int | None = Field(None, ge=1, le=MAX_RATE_RECORDS_PER_S)
+    skip_bad_lines: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_pace(self) -> InputSection:
+        if self.speed is not None and self.rate_records_per_s is not None:
+            raise PydanticCustomError(
+                "exclusive", "`speed` and `rate_records_per_s` exclude each other: give one of them"
+            )
+        return self
+
+
+#: Sections by their place in a scenario, as pydantic tells it.
+INPUT_SECTIONS: dict[str, type[Section]] = {
+    "input": InputSection,
+    "input.map": RecordsMap,
+    "input.map.records": RecordsMap,
+    "input.map.records.columns": RecordColumns,
+    "input.map.activity": ActivityMap,
+    "input.map.activity.columns": ActivityColumns,
+    **{f"input.map.records.columns.{field}": ColumnSection for field in RecordColumns.model_fields},
+}

@@ -1,0 +1,416 @@
+"""Scenario files: what to run, in YAML, typed, with unknown keys refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from engines.contract.job import DIRECT
+from engines.contract.queries import COUNTS, QUERIES
+from engines.contract.record import CALIFORNIA
+from harness.errors import UsageError
+from harness.faults.plan import Planned
+from harness.scenarios.disorder import DisorderSection
+from harness.scenarios.faults import FaultSection, FaultSections, check_faults, fault_plan
+from harness.scenarios.input import InputSection
+from harness.scenarios.sections import (
+    CountySkewSection,
+    HotPartitionSection,
+    ProfileSections,
+    Section,
+    changes_something,
+    check_profile,
+    did_you_mean,
+    shapes,
+)
+from workloads.california import COUNTIES
+from workloads.disorder import MAX_DUPLICATES_PER_MILLION
+from workloads.malformed import KINDS
+from workloads.partitioning import ROUND_ROBIN, why_uneven
+from workloads.surges import Surge
+from workloads.workload import SUBSCRIBERS_PER_AREA_CODE, WorkloadSpecification
+
+MAX_DURATION_S = 86_400
+#: Of a query: seconds, or places of a ranking.
+MAX_PARAMETER = 86_400
+#: Keys of `input` that exclude each other.
+PACES = ("speed", "rate_records_per_s")
+#: Keys that say what is sent and when, and so cannot stand beside `input`, which does.
+_NOT_WITH_INPUT = (
+    "rate_records_per_s",
+    "warmup_rate_records_per_s",
+    "profile",
+    "locations",
+    "surges",
+    "county_skew",
+    "subscribers",
+    "malformed_per_million",
+    "duplicates_per_million",
+    "disorder",
+    "faults",
+)
+#: Counties' names, by what a scenario may call them, in lower case.
+_COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
+
+
+class Limits(Section):
+    """Bounds on a trial. Past error, step, `host_share` and delay, the run is invalid; see each for the others."""
+
+    schedule_error_ms_p99: float = Field(50.0, gt=0, description="of the generator, over the measured time")
+    clock_step_ms: float = Field(10.0, gt=0, description="of the wall clock against the monotonic clock")
+    host_marked_share: float = Field(
+        0.1, gt=0, description="of all cores' time that others had: beyond it, figures are marked, and no winner named"
+    )
+    host_share: float = Field(0.35, gt=0, description="of all cores' time that others had: beyond it, invalid")
+    compiler_cores: float = Field(
+        0.1,
+        gt=0,
+        description="of an engine's JVMs at the end of the warm-up: not warm beyond it, unless they never rest",
+    )
+    change_share: float = Field(
+        0.05, gt=0, description="of latency or CPU time over the measured time: beyond it, not settled, and no winner"
+    )
+    path_delay_ms: float = Field(500.0, gt=0, description="of Redis writer and probe, for a tenth of the measured time")
+    engine_ready_s: float = Field(120.0, gt=0)
+    settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
+    quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")
+
+
+class SurgeSection(Section):
+    """A surge of one county, or of several at once: see `workloads.surges.Surge`."""
+
+    county: str | list[str]
+    at_s: int = Field(ge=0, le=86_400, description="after the start of the measured time")
+    duration_s: int = Field(ge=1, le=86_400)
+    factor: float = Field(gt=0, le=100, description="by which the counties' rates are multiplied")
+
+    @field_validator("county", mode="before")
+    @classmethod
+    def _known_counties(cls, found: object) -> str | list[str]:
+        if not isinstance(found, list):
+            return _known_county(found)
+        names = [_known_county(each) for each in found]
+        if not names or len(names) > len(set(names)):
+            raise ValueError("give a county, or a list of one or more, each once")
+        return names
+
+    _changes = field_validator("factor")(changes_something)
+
+
+def _known_county(county: object) -> str:
+    name = _COUNTIES.get(str(county).strip().lower())
+    # YAML takes 06037 without quotes for an octal number: what is no text is no code.
+    if not isinstance(county, str) or name is None:
+        close = did_you_mean(str(county).strip().title(), list(_COUNTIES.values()))
+        raise ValueError(f"unknown county {county!r}{close}; give a name, or a FIPS code in quotes")
+    return name
+
+
+class Scenario(Section):
+    """One benchmark: a workload and the engines to drive with it."""
+
+    name: str
+    description: str = ""
+    seed: int = Field(1, ge=0, lt=2**64)
+    rate_records_per_s: PositiveInt = Field(6000, le=10_000_000)
+    warmup_s: int = Field(20, ge=1, le=3600, description="sent and verified, but left out of latency and cost")
+    rehearsal_s: int = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="of a trial ahead of all others, which warms up the services and counts for nothing",
+    )
+    warmup_rate_records_per_s: int = Field(0, ge=0, le=10_000_000, description="in the first two thirds of the warm-up")
+    duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
+    partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
+    generators: PositiveInt = Field(1, le=64, description="processes that share the load")
+    profile: ProfileSections = Field([], description="of the rate over the measured time")
+    locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
+    surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
+    county_skew: CountySkewSection | None = None
+    hot_partition: HotPartitionSection | None = None
+    partitioning: Literal["cell", "round-robin"] = Field("cell", description="what decides on a record's partition")
+    subscribers: int = Field(SUBSCRIBERS_PER_AREA_CODE, ge=1, le=SUBSCRIBERS_PER_AREA_CODE, description="per area code")
+    malformed_per_million: int = Field(0, ge=0, le=1_000_000)
+    malformed_kinds: list[str] = Field(list(KINDS), min_length=1, description="ways in which lines are malformed")
+    duplicates_per_million: int = Field(0, ge=0, le=MAX_DUPLICATES_PER_MILLION)
+    disorder: DisorderSection | None = Field(None, description="of event times")
+    allowed_lateness_ms: int = Field(10_000, ge=0)
+    parallelism: PositiveInt = Field(2, le=1000)
+    engine_cpus: int = Field(
+        0, ge=0, le=1024, description="cores that the engine has for itself; 0 for sharing all with everything else"
+    )
+    checkpoint_interval_ms: PositiveInt = 5000
+    engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    query: str = Field(COUNTS, description="what engines are asked of the records")
+    query_parameters: dict[str, int] = Field({}, description="the query's own, in place of its defaults")
+    route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
+    tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
+    engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
+    faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
+    limits: Limits = Limits()
+    input: InputSection | None = Field(None, description="a user's own records, in place of made ones")
+
+    _replayed: str = PrivateAttr("")
+    _epoch_s: int = PrivateAttr(WorkloadSpecification.epoch_s)
+
+    @model_validator(mode="after")
+    def _input_stands_alone(self) -> Scenario:
+        given = [key for key in _NOT_WITH_INPUT if key in self.model_fields_set and not self._is_default(key)]
+        if self.input and given:
+            raise PydanticCustomError("beside_input", "keys beside `input`", {"keys": given})
+        return self
+
+    def _is_default(self, key: str) -> bool:
+        """Whether a key says what it says by default; a rate is never meant so."""
+        return key != "rate_records_per_s" and getattr(self, key) == type(self).model_fields[key].default
+
+    @field_validator("profile")
+    @classmethod
+    def _profile_is_in_place(cls, sections: ProfileSections, info: ValidationInfo) -> ProfileSections:
+        return check_profile(sections, info.data)
+
+    @field_validator("malformed_kinds")
+    @classmethod
+    def _known_kinds(cls, kinds: list[str]) -> list[str]:
+        for kind in kinds:
+            if kind not in KINDS:
+                close = did_you_mean(kind, list(KINDS))
+                raise ValueError(f"unknown kind {kind!r}{close}; known: {', '.join(KINDS)}")
+        if len(kinds) > len(set(kinds)):
+            raise ValueError("give each kind once")
+        return kinds
+
+    @field_validator("generators")
+    @classmethod
+    def _have_partitions(cls, generators: int, info: ValidationInfo) -> int:
+        if generators > (partitions := info.data.get("partitions", generators)):
+            raise ValueError(f"{generators} processes, each with partitions of its own, and {partitions} partitions")
+        return generators
+
+    @field_validator("hot_partition")
+    @classmethod
+    def _has_others(cls, section: HotPartitionSection | None, info: ValidationInfo) -> HotPartitionSection | None:
+        if section and info.data.get("partitions") == 1:
+            raise ValueError("a hot partition needs others: set `partitions` to 2 or more")
+        return section
+
+    @model_validator(mode="after")
+    def _partitions_are_even(self) -> Scenario:
+        if why := self.why_uneven():
+            raise PydanticCustomError("uneven", "partitions are uneven", {"why": why})
+        return self
+
+    def why_uneven(self) -> str:
+        """Why a record's cell cannot decide on its partition; empty if it can, or does not."""
+        if self.partitioning == ROUND_ROBIN:
+            return ""
+        return why_uneven(self.locations, self.partitions, self.hot_partition.share if self.hot_partition else None)
+
+    @field_validator("query")
+    @classmethod
+    def _known_query(cls, query: str) -> str:
+        if query not in QUERIES:
+            raise ValueError(f"unknown query{did_you_mean(query, list(QUERIES))}; known: {', '.join(QUERIES)}")
+        return query
+
+    @field_validator("query_parameters")
+    @classmethod
+    def _known_parameters(cls, given: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if "query" not in info.data:
+            return given  # its own problem is told
+        query = QUERIES[info.data["query"]]
+        known = ", ".join(query.parameters) or "none"
+        for name, value in given.items():
+            if name not in query.parameters:
+                raise ValueError(f"the query {query.name} has no parameter {name!r}; known: {known}")
+            if not 1 <= value <= MAX_PARAMETER:
+                raise ValueError(f"{name} is {value}; give a whole number from 1 to {MAX_PARAMETER:,}")
+        return given
+
+    @field_validator("surges")
+    @classmethod
+    def _surges_are_in_place(cls, sections: list[SurgeSection], info: ValidationInfo) -> list[SurgeSection]:
+        if sections and info.data.get("locations", CALIFORNIA) != CALIFORNIA:
+            raise ValueError("surges are of California's counties: leave them out, or set `locations` to california")
+        problems = dict(_misplaced(sections, info.data.get("duration_s")))
+        if problems:
+            raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
+        return sections
+
+    @field_validator("faults")
+    @classmethod
+    def _faults_are_in_place(cls, sections: list[FaultSection], info: ValidationInfo) -> list[FaultSection]:
+        return check_faults(sections, info.data.get("duration_s"))
+
+    def fault_plan(self) -> list[Planned]:
+        """The faults that are injected into each trial, in the order of their times."""
+        return fault_plan(self.faults, self.seed, self.duration_s)
+
+    def refuse_faults(self, command: str, why: str) -> None:
+        """Make sure that there are no `faults`, which `command` does not inject.
+
+        Raises:
+            UsageError: there are; with `why` they cannot be.
+        """
+        if self.faults:
+            raise UsageError(
+                f"the scenario has `faults`, and {why}",
+                fix=f"leave `faults` out for `ringbench {command}`, or use `ringbench run`, which injects them",
+            )
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
+        return self.route == DIRECT
+
+    def refuse_cluster(self, command: str) -> None:
+        """Make sure that engines run in processes of their own.
+
+        Raises:
+            UsageError: they are to have clusters.
+        """
+        if self.cluster:
+            raise UsageError(
+                f"scenario {self.name}: `cluster`: `ringbench {command}` starts no clusters",
+                fix="leave `cluster` out, or use `ringbench run` or `ringbench chaos`",
+            )
+
+    def refuse_direct(self, command: str, why: str) -> None:
+        """Make sure that counts go through Kafka.
+
+        Raises:
+            UsageError: engines are to write Redis by themselves; with `why` they cannot here.
+        """
+        if self.is_direct:
+            raise UsageError(
+                f"scenario {self.name}: `route: direct`: {why}",
+                fix=f"leave `route` out for `ringbench {command}`, or use `ringbench run` or `ringbench sweep`",
+            )
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """All parameters of the query."""
+        return QUERIES[self.query].parameters | self.query_parameters
+
+    @property
+    def asks_for_counts(self) -> bool:
+        """Whether the query is the usual one."""
+        return self.query == COUNTS
+
+    def refuse_query(self, what: str, why: str) -> None:
+        """Make sure that the query is for counts.
+
+        Raises:
+            UsageError: it is another; with `why`, `what` goes with counts only.
+        """
+        if not self.asks_for_counts:
+            raise UsageError(
+                f"scenario {self.name}: `query` is {self.query}, and {what} {why}",
+                fix=f"set `query` to {COUNTS}: other queries are for a plain `ringbench run`",
+            )
+
+    def workload(self) -> WorkloadSpecification:
+        """The workload this scenario sends to each engine."""
+        return WorkloadSpecification(
+            seed=self.seed,
+            rate_records_per_s=self.rate_records_per_s,
+            warmup_s=self.warmup_s,
+            duration_s=self.duration_s,
+            partitions=self.partitions,
+            profile=shapes(self.profile),
+            warmup_rate_records_per_s=self.warmup_rate_records_per_s,
+            surges=tuple(surge for section in self.surges for surge in _surges(section)),
+            locations=self.locations,
+            zipf_exponent=self.county_skew.zipf if self.county_skew else None,
+            partitioning=self.partitioning,
+            hot_share=self.hot_partition.share if self.hot_partition else None,
+            subscribers=self.subscribers,
+            malformed_per_million=self.malformed_per_million,
+            malformed_kinds=tuple(self.malformed_kinds),
+            duplicates_per_million=self.duplicates_per_million,
+            disorder=self.disorder.disorder() if self.disorder else None,
+            allowed_lateness_ms=self.allowed_lateness_ms,
+            epoch_s=self._epoch_s,
+            replayed=self._replayed,
+        )
+
+    def replay(self, folder: str, epoch_s: int) -> None:
+        """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
+        self._replayed, self._epoch_s = folder, epoch_s
+
+    def refuse_varying_rate(self, why: str) -> None:
+        """Make sure that the rate is constant.
+
+        Raises:
+            UsageError: the scenario has surges or a profile; with `why` they cannot be.
+        """
+        for name, sections in (("surges", self.surges), ("profile", self.profile)):
+            if sections:
+                raise UsageError(f"the rate varies by the scenario's `{name}`, and {why}", fix=f"leave `{name}` out")
+
+    def refuse_other_locations(self, what: str) -> None:
+        """Make sure that records come from California, the only place that the live map shows.
+
+        Raises:
+            UsageError: they do not; `what` needs the map.
+        """
+        if self.locations != CALIFORNIA:
+            raise UsageError(
+                f"scenario {self.name}: `locations` is {self.locations}, and {what} shows California's counties",
+                fix=f"set `locations` to {CALIFORNIA}",
+            )
+
+    def refuse_input(self, command: str) -> None:
+        """Make sure that records are made from the seed.
+
+        Raises:
+            UsageError: the scenario has an input; `command` is what cannot use it.
+        """
+        if self.input:
+            raise UsageError(
+                f"scenario {self.name}: `input`: `ringbench {command}` makes its own records, and replays none",
+                fix="leave `input` out, or use `ringbench run`",
+            )
+
+
+def _surges(section: SurgeSection) -> list[Surge]:
+    """The surges of all counties that `section` names."""
+    counties = section.county if isinstance(section.county, list) else [section.county]
+    return [Surge(county, section.at_s, section.duration_s, section.factor) for county in counties]
+
+
+def _misplaced(sections: Sequence[SurgeSection], measured_s: int | None) -> Iterator[tuple[int, str]]:
+    """The numbers of the surges that cannot be where they are, and why; `measured_s` is None if it is wrong itself."""
+    for number, section in enumerate(sections):
+        overlapped = [
+            f"surges.{earlier}" for earlier, other in enumerate(sections[:number]) if _overlap(section, other)
+        ]
+        end_s = section.at_s + section.duration_s
+        if overlapped:
+            yield number, f"overlaps {', '.join(overlapped)}, of the same county"
+        elif measured_s is not None and end_s > measured_s:
+            yield number, f"ends {end_s} s after the start of the measured time, which has {measured_s} s"
+
+
+def _overlap(section: SurgeSection, other: SurgeSection) -> bool:
+    """Whether a county surges by both at once."""
+    return any(
+        one.county == another.county and another.at_s < one.end_s and one.at_s < another.end_s
+        for one, another in product(_surges(section), _surges(other))
+    )
+
+
+#: What the command line calls the keys that stand on it.
+OPTIONS_OF_KEYS = {
+    "rate_records_per_s": "--rate",
+    "warmup_s": "--warmup",
+    "duration_s": "--duration",
+    "engines": "--engine",
+    **{key: f"--{key}" for key in ("seed", "tuning", "route", "query", "cluster")},
+}

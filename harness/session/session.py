@@ -1,0 +1,183 @@
+"""What several trials share: Java, services, engines in place, a private folder, and logs kept when things go wrong."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.console.progress import ConsoleWatcher
+from harness.engines.catalogue import find_engines
+from harness.engines.prepare import PreparedEngine, prepare
+from harness.live_map.viewer_process import start_viewer, viewer_url
+from harness.processes.child import Child
+from harness.provision.java import Java, ensure_java
+from harness.provision.profiler import ensure_profiler
+from harness.results.live_map import Dashboard
+from harness.results.resilience import Resilience
+from harness.results.result import Comparison, EngineResult, Environment, Result, Truth, save_result
+from harness.results.soak import Soak
+from harness.scenarios.scenario import Scenario
+from harness.services.backing import Backing, start_backing
+from harness.session.directory import copy_logs, engine_environment, private_directory
+from harness.session.fingerprint import code_digest, fingerprint
+from harness.session.options import SessionOptions
+from harness.trial.options import TrialOptions
+from harness.trial.outcome import Trial
+from harness.trial.runner import TrialRunner
+
+#: Workers and engines start when they are needed, from the files as they are then.
+CODE_CHANGED = "files of Ringbench or of an engine have changed: not all processes may have been of the same code"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Running services and engines in place; `viewer` is the live map, `profiler` async-profiler, if wanted.
+
+    `code` is the digest of the code when it began.
+    """
+
+    run_id: str
+    options: SessionOptions
+    started_at: datetime
+    code: str
+    work: Path
+    java: Java
+    engines: dict[str, PreparedEngine]
+    backing: Backing
+    watcher: ConsoleWatcher
+    environment: dict[str, str]
+    viewer: Child | None = None
+    profiler: Path | None = None
+
+    def trial(self, scenario: Scenario, engine: str, malformed_records: int, options: TrialOptions) -> Trial:
+        """Run one trial of the engine called `engine`, and tell what troubled it.
+
+        Raises:
+            ServiceError: something could not be started.
+        """
+        trial = TrialRunner(
+            self.run_id,
+            scenario,
+            self.engines[engine],
+            self.backing,
+            self.work / options.label,
+            self.environment,
+            malformed_records,
+            self.watcher,
+            replace(options, profiler=self.profiler),
+        ).run()
+        if self.code != code_digest(each.engine.directory for each in self.engines.values()):
+            trial.invalid_reasons.append(CODE_CHANGED)
+        for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
+            self.watcher.note(trouble)
+        return trial
+
+    def fingerprint(self) -> Environment:
+        """Where the session takes place."""
+        return fingerprint(java=f"{self.java.version} ({self.java.source})", services=self.backing.versions)
+
+    def result(
+        self,
+        scenario: Scenario,
+        engines: list[EngineResult],
+        reasons: list[str],
+        *,
+        interrupted: bool = False,
+        truth: Truth | None = None,
+        comparison: Comparison | None = None,
+        dashboard: Dashboard | None = None,
+        soak: Soak | None = None,
+        resilience: Resilience | None = None,
+    ) -> Result:
+        """What came of the session's trials; invalid if there are `reasons`."""
+        return Result(
+            run_id=self.run_id,
+            valid=not reasons,
+            invalid_reasons=reasons,
+            interrupted=interrupted,
+            started_at=self.started_at.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=self.options.command,
+            scenario=scenario.model_dump(),
+            environment=self.fingerprint(),
+            truth=truth,
+            engines=engines,
+            comparison=comparison,
+            dashboard=dashboard,
+            soak=soak,
+            resilience=resilience,
+        )
+
+    def save(self, result: Result, *, went_wrong: bool) -> Path:
+        """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory."""
+        directory = self.options.runs_dir / self.run_id
+        directory.mkdir(parents=True, exist_ok=True)
+        save_result(result, directory)
+        if self.options.keep_logs or went_wrong:
+            self.keep_logs(directory / "logs")
+        return directory
+
+    def keep_logs(self, directory: Path) -> None:
+        """Copy the logs of all processes to `directory`, without secrets."""
+        copy_logs(self.work, directory)
+
+
+@contextmanager
+def open_session(
+    run_id: str,
+    engines: list[str],
+    options: SessionOptions,
+    watcher: ConsoleWatcher,
+    *,
+    kafka_detour: bool = False,
+    cluster: bool = False,
+) -> Iterator[Session]:
+    """Put everything in place that trials of `engines` need; take it away at the end.
+
+    If that end is an error, the logs stay in the run's directory. With `kafka_detour`, engines can be made to reach
+    Kafka through a proxy. With `cluster`, Kafka has several brokers.
+
+    Raises:
+        RingbenchError: something is wrong with the engines, or could not be started.
+    """
+    started_at = datetime.now(UTC)
+    found = find_engines(engines, options.engine_paths)
+    code = code_digest(engine.directory for engine in found)
+    with ExitStack() as stack:
+        work = private_directory(stack, options.runs_dir / run_id)
+        watcher.phase("providing Java, engines and services")
+        java = ensure_java(watcher.note)
+        prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
+        profiler = ensure_profiler(watcher.note) if options.profile else None
+        watcher.phase("starting Kafka, Redis and S3")
+        backing = stack.enter_context(
+            start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour, cluster=cluster)
+        )
+        viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
+        if viewer:
+            watcher.note(f"the live map is at {viewer_url(viewer)}")
+        yield Session(
+            run_id,
+            options,
+            started_at,
+            code,
+            work,
+            java,
+            prepared,
+            backing,
+            watcher,
+            engine_environment(java, work),
+            viewer,
+            profiler,
+        )
+
+
+def _viewer(run_id: str, work: Path, backing: Backing, options: SessionOptions) -> Child:
+    return start_viewer(
+        work,
+        redis_url=backing.redis_url,
+        namespace=backing.namespace,
+        title=run_id,
+        max_rate_hz=options.view_rate_hz,
+    )

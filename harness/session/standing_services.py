@@ -1,0 +1,129 @@
+"""Services for interactive use: kept up by one command, ended by Ctrl-C or by another."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from harness.engines.catalogue import all_engines
+from harness.engines.clusters import has_cluster, start_cluster
+from harness.engines.prepare import prepare
+from harness.errors import UsageError
+from harness.provision.cache import Progress, cache_dir
+from harness.provision.java import ensure_java
+from harness.services.backing import Backing, External, start_backing
+from harness.services.cluster import Cluster
+
+#: Tasks that each worker of a cluster can run side by side.
+SLOTS = 2
+DOWN_DEADLINE_S = 30
+
+
+def _state_path() -> Path:
+    return cache_dir() / "services.json"
+
+
+def keep_up(console: Console, *, cluster: bool = False) -> None:
+    """Start the services, print how to reach them, and keep them until SIGINT or SIGTERM.
+
+    With `cluster`, Kafka has several brokers and Redis a replica, and there is a cluster for each engine that has one.
+
+    Raises:
+        UsageError: they are up already.
+        ServiceError: one could not be started.
+    """
+    if running := _running():
+        raise UsageError(f"services are up already, kept by process {running.pid}", fix="ringbench services down")
+    work = Path(tempfile.mkdtemp(prefix="ringbench-services-"))
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False)
+
+    state = _state_path()
+    try:
+        with ExitStack() as stack:
+            backing = stack.enter_context(start_backing(External(), "services", work, tell, cluster=cluster))
+            clusters = _start_clusters(stack, work, tell) if cluster else {}
+            _save(state)
+            _show(console, backing, clusters)
+            signal.pause()
+    except KeyboardInterrupt:
+        console.print("stopped")
+    finally:
+        state.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _start_clusters(stack: ExitStack, work: Path, progress: Progress) -> dict[str, Cluster]:
+    """A cluster for each engine of Ringbench's own that has one, by the engine's name."""
+    environment = {"JAVA_HOME": str(ensure_java(progress).home)}
+    engines = [prepare(engine, progress) for engine in all_engines([]) if has_cluster(engine)]
+    return {
+        each.engine.name: stack.enter_context(
+            start_cluster(each, work / each.engine.name, SLOTS, environment, progress)
+        )
+        for each in engines
+    }
+
+
+def take_down(console: Console) -> None:
+    """End the process that keeps the services up, and wait for it.
+
+    Raises:
+        UsageError: none does, or it does not end.
+    """
+    running = _running()
+    if not running:
+        raise UsageError("no services are up", fix="ringbench services up")
+    running.send_signal(signal.SIGTERM)
+    try:
+        running.wait(DOWN_DEADLINE_S)
+    except psutil.TimeoutExpired as error:
+        raise UsageError(f"process {running.pid} did not end within {DOWN_DEADLINE_S} s") from error
+    console.print("services are down")
+
+
+def _save(state: Path) -> None:
+    process = psutil.Process(os.getpid())
+    state.touch(mode=0o600)
+    state.write_text(json.dumps({"pid": process.pid, "created": process.create_time(), "at": time.time()}))
+
+
+def _running() -> psutil.Process | None:
+    """The process that keeps the services up; None if there is none, or another one has its number by now."""
+    try:
+        found = json.loads(_state_path().read_text(encoding="utf-8"))
+        process = psutil.Process(found["pid"])
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None
+    return process if process.create_time() == found["created"] else None
+
+
+def _show(console: Console, backing: Backing, clusters: dict[str, Cluster]) -> None:
+    bucket = backing.bucket
+    lines = {
+        "Kafka": backing.bootstrap_servers,
+        "Redis": backing.redis_url,
+        "S3": f"{bucket.endpoint}/{bucket.name}",
+        **bucket.environment(),
+    }
+    if backing.replica_url:
+        lines["Redis, replica"] = backing.replica_url
+    for name, cluster in clusters.items():
+        lines |= {name.title(): cluster.address, f"{name.title()}, web": cluster.web}
+    for name, value in lines.items():
+        console.print(f"  {name:<22} {value}", highlight=False, soft_wrap=True)
+    if clusters:
+        console.print("To run jobs on them (their cost is not measured then), with the AWS variables above set:")
+        where = f"--kafka {backing.bootstrap_servers} --redis {backing.redis_url} --s3 {bucket.endpoint}/{bucket.name}"
+        for name, option in (("spark", "--spark-master"), ("flink", "--flink-jobmanager")):
+            command = f"ringbench run smoke --engine {name} {option} {clusters[name].address} {where}"
+            console.print(f"  {command}", highlight=False, soft_wrap=True)
+    console.print("  Ctrl-C or `ringbench services down` ends them.", highlight=False)

@@ -1,0 +1,62 @@
+"""Which of the planned faults suit an engine, and what a trial needs for them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harness.engines.catalogue import Engine
+from harness.errors import UsageError
+from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
+from harness.faults.plan import Planned
+from harness.scenarios.scenario import Scenario
+from harness.trial.options import TrialOptions
+
+
+def refuse_disorder(scenario: Scenario) -> None:
+    """Make sure that the scenario's counts are known exactly.
+
+    Raises:
+        UsageError: it has disorder.
+    """
+    if scenario.disorder:
+        raise UsageError(
+            "the scenario has disorder, and what faults cost is told from counts that are known exactly",
+            fix="leave `disorder` out",
+        )
+
+
+def why_not(fault: Fault, engine: Engine) -> str:
+    """Why `fault` is not for `engine`; empty if it is."""
+    if fault.jvm and not engine.java:
+        return "the engine has no JVM"
+    if fault.task and not engine.task_kill:
+        return "the engine has no task that could fail by itself (`task_kill` in its engine.toml)"
+    if fault.cluster not in ("", KAFKA, engine.name):
+        return f"only a cluster of {fault.cluster} has such a process"
+    return ""
+
+
+def suited(planned: Iterable[Planned], engine: Engine) -> list[Planned]:
+    """Those of the faults that `engine` can have."""
+    return [each for each in planned if not why_not(BY_NAME[each.fault], engine)]
+
+
+def needs_detour(planned: Iterable[Planned]) -> bool:
+    """Whether the faults need the broker to have a listener for the engine alone."""
+    return needs(KAFKA_PROXY, [each.fault for each in planned])
+
+
+def trial_options(label: str, everything: Iterable[Planned], fit: Sequence[Planned], **further: Any) -> TrialOptions:
+    """The options of a trial that has the faults `fit`, in a run that has `everything`; and `further` ones.
+
+    All trials of a run have the same proxies, so that they differ in the faults alone.
+    """
+    names, own = [each.fault for each in everything], [each.fault for each in fit]
+    return TrialOptions(
+        label=label,
+        faults=fit,
+        proxied=needs(REDIS_PROXY, names),
+        kafka_proxied=needs(KAFKA_PROXY, names),
+        producers_stamps=needs(GENERATOR, own),
+        restarts_tasks=any(BY_NAME[name].fails_tasks for name in own),
+        **further,
+    )

@@ -1,0 +1,112 @@
+"""What a trial left behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines.contract.aggregate import Cell
+from harness.faults.catalogue import BY_NAME
+from harness.faults.plan import Planned
+from harness.measurement.accounting import Readings
+from harness.measurement.delivery import Delays
+from harness.measurement.hops import CountedAhead
+from harness.measurement.host import HostWatch
+from harness.measurement.recording import SUFFIX
+from harness.measurement.warmth import CompilerWatch
+from harness.processes.supervisor import Restart
+from harness.results.performance import Pauses, QuantileBounds, TopicBytes, Waterfall
+
+
+@dataclass
+class Injected:
+    """What was done of a planned fault, and when: seconds after the start of the measured time, None if not at all.
+
+    `before` is the total of its evidence (see `harness.faults.catalogue.Fault`) when it began, `did_something` whether
+    that rose.
+    """
+
+    planned: Planned
+    started_s: float | None = None
+    healed_s: float | None = None
+    before: int = 0
+    did_something: bool = False
+
+    def look(self, total: int) -> None:
+        """Take in the total of the evidence now. A fault without any cannot but do something."""
+        certain = BY_NAME[self.planned.fault].evidence is None
+        self.did_something |= certain or total > self.before
+
+
+def still_watched(injected: Sequence[Injected]) -> list[Injected]:
+    """The faults whose evidence may still come: of those that have begun, the last one, and lost workers.
+
+    What follows is put down to the next fault. But what a lost worker did runs again only when its loss is noticed and
+    another has taken over, and another fault may have begun by then.
+    """
+    begun = [each for each in injected if each.started_s is not None]
+    return [each for each in begun if each is begun[-1] or BY_NAME[each.planned.fault].cluster]
+
+
+@dataclass
+class Trial:
+    """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
+
+    `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
+    the cores that it could run on; `cost_unknown` says why it is not known what the engine used. `duration_s` is the
+    length of the measured time, which is less than planned if the load ended early. `broken_off_s` is when a `Meddler`
+    broke it off, in seconds after the start of the measured time; None if none did.
+    """
+
+    name: str
+    label: str
+    archive_prefix: str
+    directory: Path
+    duration_s: int = 0
+    anchor_ns: int = 0
+    version: str | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    startup_s: float | None = None
+    drain_s: float | None = None
+    is_complete: bool = False
+    broken_off: str = ""
+    broken_off_s: float | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
+    generator: dict[str, Any] = field(default_factory=dict)
+    generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
+    readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
+    delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`
+    observed: dict[Cell, int] | None = None
+    answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
+    dead_letters: list[bytes] = field(default_factory=list)
+    waterfall: Waterfall | None = None
+    counted_ahead: CountedAhead | None = None
+    quantile_bounds_ms: QuantileBounds | None = None  # where a cell's records are in several partitions
+    pauses: list[Pauses] = field(default_factory=list)
+    kafka_bytes: TopicBytes | None = None
+    clock_step_ms: float | None = None
+    host: HostWatch = field(default_factory=HostWatch)
+    compilers: CompilerWatch = field(default_factory=CompilerWatch)
+    injected: list[Injected] = field(default_factory=list)
+    restarts: list[Restart] = field(default_factory=list)
+    engine_troubles: list[str] = field(default_factory=list)
+    invalid_reasons: list[str] = field(default_factory=list)
+    cluster: list[str] = field(default_factory=list)
+    engine_cpus: list[int] = field(default_factory=list)
+    cost_unknown: str = ""
+    flame_graphs: list[Path] = field(default_factory=list)
+
+    @property
+    def engine_readings(self) -> Readings:
+        """The usage of the engine, with its cluster."""
+        return Readings.together([self.readings[name] for name in ("engine", *self.cluster)])
+
+    @property
+    def recording(self) -> Path:
+        """Where the updates are kept; there is no such file if there were none, or nobody wanted them."""
+        return self.directory / f"{self.label}{SUFFIX}"
+
+    @property
+    def kept_files(self) -> list[Path]:
+        """What is to stand beside the result."""
+        return [*([self.recording] if self.recording.exists() else []), *self.flame_graphs]

@@ -1,0 +1,1 @@
+"""Whole documents: one module for each kind of result."""

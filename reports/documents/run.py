@@ -1,0 +1,204 @@
+"""Write a result's reports: one self-contained HTML file, and a Markdown file with its pictures beside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.results.performance import ProcessCost
+from harness.results.result import EngineResult, Result, Truth
+from reports.pictures.all import draw_all
+from reports.pictures.style import Picture, engine_colours, save_png, svg_text
+from reports.sections.comparison import comparison_section
+from reports.sections.dashboard import dashboard_section
+from reports.sections.flame_graphs import flame_graphs_section
+from reports.sections.input import input_section
+from reports.sections.promises import promises_section
+from reports.sections.resilience import resilience_section
+from reports.sections.soak import soak_section
+from reports.sections.trials import trials_section
+from reports.sections.waterfall import waterfall_section
+from reports.wording.baseline import baseline_notes
+from reports.wording.cautions import cautions
+from reports.wording.notes import (
+    GC_NOTE,
+    RATIO_NOTE,
+    asks_for_counts,
+    calibration_text,
+    cost_notes,
+    measure_notes,
+    query_text,
+    route_text,
+    trials_text,
+    wrong_cells,
+)
+from reports.wording.numbers import NOT_MEASURED, integer, mebibytes
+from reports.wording.opening import headline
+from reports.wording.summary import engine_title, flatten, groups
+
+FIGURES = "figures"
+SECTIONS = (
+    input_section,
+    soak_section,
+    resilience_section,
+    comparison_section,
+    dashboard_section,
+    waterfall_section,
+    trials_section,
+    promises_section,
+    flame_graphs_section,
+)
+
+
+def write_reports(result: Result, directory: Path) -> list[Path]:
+    """Write ``report.html``, ``report.md`` and ``figures/*.png`` in `directory`. Returns the paths written.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    pictures = draw_all(result)
+    figures = directory / FIGURES
+    figures.mkdir(parents=True, exist_ok=True)
+    written = [save_png(picture, figures) for picture in pictures]
+    for name, text in (("report.html", html_text(result, pictures)), ("report.md", markdown_text(result, pictures))):
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def html_text(result: Result, pictures: list[Picture]) -> str:
+    """The HTML page. It needs no other file and no network."""
+    environment = _environment(autoescape=True)
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html.j2").render(_facts(result, pictures))
+
+
+def markdown_text(result: Result, pictures: list[Picture]) -> str:
+    """The Markdown page, which shows the pictures of the ``figures`` folder beside it."""
+    # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
+    environment = _environment(autoescape=False, finalize=escape_markdown)
+    return environment.get_template("report.md.j2").render(_facts(result, pictures))
+
+
+def _environment(**options: Any) -> Environment:
+    environment = Environment(  # noqa: S701 - each caller says how values are escaped
+        loader=PackageLoader("reports"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
+    )
+    environment.filters |= {
+        "integer": integer,
+        "utc": _utc,
+        "pairs": flatten,
+        "fenced": _fenced,
+    }
+    return environment
+
+
+def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
+    """What both templates are given."""
+    return {
+        "result": result,
+        "headline": headline(result),
+        "groups": groups(result),
+        "pictures": pictures,
+        "figures": FIGURES,
+        "colours": engine_colours(result.engines),
+        "command": shlex.join(result.command),
+        "trials": trials_text(result),
+        "route": f"{query_text(result)} {route_text(result)}".strip(),
+        "cautions": cautions(result),
+        "notes": [
+            *cost_notes(result),
+            *baseline_notes(result),
+            *measure_notes(result),
+            *([RATIO_NOTE] if asks_for_counts(result) else []),
+            GC_NOTE,
+        ],
+        "sections": [found for find in SECTIONS if (found := find(result))],
+        "environment": _environment_facts(result),
+        "truth": _truth_facts(result.truth, result) if result.truth else [],
+        "no_truth": _why_no_truth(result),
+        "process_names": _process_names(result.engines),
+        "process_cost": _process_cost,
+        "wrong_cells": wrong_cells,
+        "title": engine_title,
+    }
+
+
+def _environment_facts(result: Result) -> list[tuple[str, str]]:
+    facts = result.environment.model_dump(exclude={"memory_bytes", "services", "calibration"})
+    facts["memory, GiB"] = f"{result.environment.memory_bytes / 2**30:.1f}"
+    facts["services"] = result.environment.services
+    facts["calibration"] = calibration_text(result)
+    return flatten(facts)
+
+
+def _why_no_truth(result: Result) -> str:
+    if any(engine.correctness for engine in result.engines):
+        return "No batch job was run: counts were held to those that follow from the seed."
+    return "There is none: the batch job did not finish."
+
+
+def _truth_facts(truth: Truth, result: Result) -> list[tuple[str, str]]:
+    return [
+        ("made by", truth.engine),
+        (
+            "agrees with the input" if result.input else "agrees with the seed",
+            "yes" if truth.agrees_with_seed else "NO",
+        ),
+        ("records", integer(truth.records)),
+        ("malformed lines", integer(truth.malformed)),
+        ("cells", integer(truth.cells)),
+        ("objects in the archive", integer(truth.archive_objects)),
+        ("SHA-256 of the archive", truth.archive_sha256),
+    ]
+
+
+def _costs(engine: EngineResult) -> list[ProcessCost]:
+    """What the other processes used, in all trials."""
+    return [cost for trial in engine.trials for cost in trial.other_costs]
+
+
+def _process_names(engines: list[EngineResult]) -> dict[str, str]:
+    """The roles of the other processes of all trials by their names, in the order of their first appearance."""
+    return {cost.name: cost.role for engine in engines for cost in _costs(engine)}
+
+
+def _process_cost(engine: EngineResult, name: str) -> str:
+    """What the process of that name used in the engine's trials, on average; memory is the greatest."""
+    costs = [cost for cost in _costs(engine) if cost.name == name]
+    if not costs:
+        return NOT_MEASURED
+    cores = sum(cost.cpu_cores for cost in costs) / len(costs)
+    return f"{cores:.3f} cores, {mebibytes(max(cost.rss_bytes_peak for cost in costs))} MiB"
+
+
+def _utc(epoch_s: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _data_uri(picture: Picture) -> str:
+    # As an image, a drawing can neither run anything nor share an identifier with another drawing of the page.
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_text(picture).encode()).decode()
+
+
+def escape_markdown(value: object) -> str:
+    """`value` as it is to be read: no markup, no HTML, no new line, no table cell of its own."""
+    if isinstance(value, Markup):
+        return str(value)
+    one_line = " ".join(str(value).split())
+    entities = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#~$])", r"\\\1", entities)
+
+
+def _fenced(text: str) -> Markup:
+    """A Markdown code block of `text`, whose fence is longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return Markup(f"{fence}\n{text}\n{fence}")  # noqa: S704 - Markdown shows a code block as it is

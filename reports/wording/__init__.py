@@ -1,0 +1,1 @@
+"""How figures and verdicts are put into words, numbers and tables."""

@@ -1,0 +1,92 @@
+"""What is said of faults about which nothing is known."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.evaluation.fault_outcomes import NO_BAND, Done, outcomes, own_band
+from harness.experiments.chaos import exit_code
+from harness.faults.plan import Planned
+from harness.results.resilience import ControlBand, FaultOutcome, Resilience
+from harness.scenarios.scenario import Scenario
+from harness.trial.outcome import Injected, Trial
+from tests.builders.results import make_result
+from workloads.truth import expected_counts
+from workloads.workload import Workload
+
+SCENARIO = Scenario.model_validate({"name": "x", "rate_records_per_s": 10, "warmup_s": 1, "duration_s": 4})
+EXPECTED = expected_counts(Workload(SCENARIO.workload()))
+
+
+def _why(measured: dict[str, Any], **trial: Any) -> str:
+    injected = [Injected(Planned("engine-kill", 2.0, 1.0), started_s=2.0, healed_s=3.0)]
+    done = Done(
+        "x", 1, Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial), SCENARIO, EXPECTED
+    )
+    (found,) = outcomes(done, own_band(done), wrong=None)
+    assert found.verdict == "unknown" and found.recover_s is None
+    return found.reasons[0]
+
+
+def test_an_engine_that_gave_nothing_before_the_fault_shows_nothing_of_what_is_normal() -> None:
+    late = {"by_step": [(40, 45)], "by_second": {"4": (45, 3000.0, 3000.0)}}
+    assert _why(late) == NO_BAND
+
+
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [({"broken_off": "Ctrl-C"}, "Ctrl-C"), ({"engine_troubles": ["the engine died"]}, "the engine died")],
+)
+def test_a_trial_that_ended_early_says_why(trial: dict[str, Any], reason: str) -> None:
+    assert _why({}, **trial) == f"the trial ended before: {reason}"
+
+
+LONG = SCENARIO.model_copy(update={"duration_s": 30})
+NORMAL = ControlBand(
+    engine="x", trial="x-control", lag_records=5, latency_ms_p99=150, worst_staleness_s=0.1, beyond_common_band_share=0
+)
+
+
+def _found(back_s: float | None, *, waited: bool = True, normal: ControlBand = NORMAL) -> FaultOutcome:
+    """What came of a fault from 5 to 7 s, if nothing is visible from 5 s on until `back_s`, or until the load ends."""
+    end_s = 31.0 if back_s is None else back_s
+    visible_s = [second if not 5 <= second < end_s else end_s for second in range(-1, 30)]
+    by_step = [(round((second + 1) * 10), 10) for second in visible_s]
+    measured = {"by_step": by_step, "by_second": {str(round(second + 1)): (10, 50.0, 90.0) for second in visible_s}}
+    injected = [Injected(Planned("engine-kill", 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=True)]
+    trial = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected)
+    done = Done("x", 1, trial, LONG, expected_counts(Workload(LONG.workload())))
+    (found,) = outcomes(done, normal, wrong=[], recover_within_s=120 if waited else None)
+    return found
+
+
+def test_a_fault_that_is_recovered_from_has_its_time_and_its_excess_lag() -> None:
+    found = _found(12)
+    assert (found.verdict, found.reasons, found.recovered) == ("pass", [], True)
+    assert found.common_recover_s == pytest.approx(5.0, abs=0.2)
+    # 30 records may lag; the lag grows by 10 a second from 5 to 12 s.
+    assert found.excess_lag_record_s == pytest.approx(10 * (7 - 3) ** 2 / 2, rel=0.2)
+
+
+def test_a_fault_that_was_waited_for_and_never_recovered_from_fails() -> None:
+    found = _found(None)
+    assert (found.verdict, found.recovered) == ("fail", False)
+    assert (found.recover_s, found.common_recover_s, found.excess_lag_record_s) == (None, None, None)
+    assert "never recovered from" in found.reasons[0] and "120 s" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("back_s", "code"), [(12, 0), (None, 1)])
+def test_the_exit_code_tells_whether_all_faults_were_recovered_from(back_s: float | None, code: int) -> None:
+    resilience = Resilience(seed=1, plan=[], controls=[], faults=[_found(back_s)], repeated_dead_letters={})
+    assert exit_code(make_result().model_copy(update={"resilience": resilience})) == code
+
+
+def test_a_lag_that_ends_with_the_load_is_no_recovery_but_fails_no_fault_at_a_fixed_time() -> None:
+    found = _found(None, waited=False)
+    assert (found.verdict, found.recovered, found.recover_s) == ("pass", False, None)
+
+
+def test_an_engine_that_is_beyond_the_common_band_without_a_fault_is_told_so() -> None:
+    slow = NORMAL.model_copy(update={"beyond_common_band_share": 0.4})
+    assert "without a fault, it was beyond that for 40% of the time" in _found(None, normal=slow).reasons[0]

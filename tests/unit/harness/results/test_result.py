@@ -1,0 +1,74 @@
+"""The model of a result: what is saved is whole, can be read again, and obeys the published schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from harness.results.result import load_result, save_result
+from reports.schema import SCHEMA_PATH, schema_text
+from tests.builders.results import make_engine, make_result
+
+
+def test_a_saved_result_reads_back_the_same(tmp_path: Path) -> None:
+    result = make_result()
+    path = save_result(result, tmp_path)
+    assert path == tmp_path / "result.json"
+    assert load_result(path) == load_result(tmp_path) == result
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_result_appears_when_serialisation_fails(tmp_path: Path) -> None:
+    unserialisable = make_engine("flink", 18).model_copy(update={"config": {"handle": object()}})
+    with pytest.raises(PydanticSerializationError):
+        save_result(make_result(engines=[unserialisable]), tmp_path)
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_failed_save_leaves_the_earlier_result_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = make_result()
+    save_result(earlier, tmp_path)
+
+    def full_disk(path: Path, text: str, encoding: str) -> int:
+        with path.open("w", encoding=encoding) as file:
+            file.write(text[: len(text) // 2])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        save_result(make_result(invalid_reasons=["late"]), tmp_path)
+    assert load_result(tmp_path) == earlier
+
+
+def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
+    path = save_result(make_result(), tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"winner": "flink"}))
+    with pytest.raises(ValidationError, match="winner"):
+        load_result(path)
+
+
+@pytest.mark.parametrize("version", [1, 3, "2"])
+def test_another_version_is_refused(tmp_path: Path, version: object) -> None:
+    path = save_result(make_result(), tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": version}))
+    with pytest.raises(ValidationError, match="schema_version"):
+        load_result(path)
+
+
+def test_the_published_schema_is_the_generated_one() -> None:
+    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m reports.schema"
+
+
+def test_results_obey_the_published_schema() -> None:
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    document = json.loads(make_result().model_dump_json())
+    validator.validate(document)
+    assert not validator.is_valid(document | {"valid": "perhaps"})
+    assert not validator.is_valid(document | {"winner": "flink"})
