@@ -5,9 +5,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from harness.clients.s3_client import s3_client
 from harness.engines.catalogue import all_engines
@@ -16,7 +18,8 @@ from harness.provision.cache import only_one
 from harness.services.kafka import start_kafka
 from harness.services.redis import start_redis
 from harness.services.s3 import start_s3
-from tests.integration.ringbench import Outcome, Ringbench, Services, outcome, write_scenario
+from tests.integration.ringbench import MAP, Outcome, Ringbench, Services, outcome, write_scenario
+from tests.integration.viewers import Page
 
 BUCKET = "of-somebody"
 #: So many records that the smallest county has some; see `main_run`.
@@ -62,7 +65,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 @pytest.fixture(scope="session")
 def main_run(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """One run of three engines, with flame graphs, that all tests read, whichever process they are in."""
+    """One run of three engines, with flame graphs and a live map, that all tests read, in whichever process."""
     base = tmp_path_factory.getbasetemp()
     # Those of several processes have one folder around them.
     directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "main-run"
@@ -74,7 +77,14 @@ def main_run(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def _run_main(directory: Path, saved: Path) -> Outcome:
     directory.mkdir()
     scenario = write_scenario(directory, engines=MAIN_ENGINES, rate_records_per_s=MAIN_RATE_RECORDS_PER_S)
-    with Ringbench(directory, "run", scenario, "--json", "--profile", env={"JDK_JAVA_OPTIONS": ""}) as run:
-        found = outcome(run)
+    options = ("--json", "--profile", "--view")
+    with Ringbench(directory, "run", scenario, *options, env={"JDK_JAVA_OPTIONS": ""}) as run:
+        url = run.wait_for_text(MAP)[1]
+        # Legacy: connected at once, and not by a with statement.
+        socket = connect(f"{url.replace('http:', 'ws:')}/ws", compression=None, max_size=None, legacy=True)
+        with Page(socket) as page:
+            found = outcome(run)
+            page.wait_for_close()
+    found = replace(found, page=page.state())
     found.save(saved)
     return found

@@ -33,6 +33,9 @@ _NOT_INHERITED = (
     "RINGBENCH_JAVA_HOME",
 )
 
+#: What a run or `view` says of its map.
+MAP = r"the live map is at (http://127\.0\.0\.1:\d+)/"
+
 #: Small, and generous to a busy machine: its latencies mean nothing, and its counts must be right all the same.
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -211,12 +214,14 @@ class Ringbench:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: exit code, standard error, the result, and the directory with the reports."""
+    """What came of a run: exit code, standard error, the result, the directory with the reports, and its live map."""
 
     code: int
     stderr: str
     result: dict[str, Any]
     directory: Path
+    #: What a page showed at the end, as `viewers.Page.state` tells it, if one was looked at.
+    page: dict[str, Any] | None = None
 
     def engine(self, name: str) -> dict[str, Any]:
         """The result of one engine."""

@@ -16,8 +16,9 @@ from harness.measurement.recording import read_recording
 from harness.processes.process import wait_until
 from harness.scenarios.loading import load_scenario
 from tests.deadlines import DEADLINE_S
-from tests.integration.conftest import MAIN_RATE_RECORDS_PER_S
+from tests.integration.conftest import MAIN_ENGINES, MAIN_RATE_RECORDS_PER_S
 from tests.integration.ringbench import (
+    MAP,
     SMALL,
     Outcome,
     Ringbench,
@@ -32,7 +33,6 @@ from workloads.workload import Workload
 
 pytestmark = pytest.mark.integration
 
-MAP = r"the live map is at (http://127\.0\.0\.1:\d+)/"
 REPLAY = r"the replay is at (http://127\.0\.0\.1:\d+)/"
 CELL = ("06037", "AT&T", "call")
 WINDOW_S = 1_767_225_600
@@ -49,26 +49,39 @@ def _messages(url: str, wanted: int) -> list[dict[str, Any]]:
         return [json.loads(client.recv(timeout=DEADLINE_S)) for _ in range(wanted)]
 
 
-def test_the_map_of_a_run_ends_with_the_counts_that_were_proven_right_for_every_county(tmp_path: Path) -> None:
+def _sent(scenario: str) -> dict[tuple[int, int], int]:
+    """By window and number of the cell, what the seed says of a scenario."""
+    counts = expected_counts(Workload(load_scenario(scenario, {}).workload())).counts
+    return {
+        (cell.window_s, CELL_NUMBERS[cell.location, cell.operator, cell.type]): count for cell, count in counts.items()
+    }
+
+
+def test_the_map_of_a_run_ends_with_the_counts_that_were_proven_right_for_every_county(
+    main_run: Outcome, tmp_path: Path
+) -> None:
+    assert main_run.page
+    # The run's verdict says that Redis held exactly these.
+    assert main_run.engine(MAIN_ENGINES[-1])["verdict"] == "pass"
+    shown = {(window_s, cell): count for window_s, cell, count in main_run.page["counts"]}
+    assert shown == _sent(write_scenario(tmp_path, **FOR_ALL_COUNTIES))
+    assert len({CELLS[cell][0] for _, cell in shown}) == len(main_run.page["hello"]["counties"]) == 58
+    assert main_run.page["gaps"] == 0 and main_run.page["taken"] > 10
+
+
+@pytest.mark.proof
+def test_the_map_of_a_run_marks_a_surge(tmp_path: Path) -> None:
     surge = {"county": "Fresno", "at_s": 24, "duration_s": 8, "factor": 3.0}
     scenario = write_scenario(tmp_path, **FOR_ALL_COUNTIES, duration_s=36, surges=[surge])
     with Ringbench(tmp_path, "run", scenario, "--view", "--json") as run:
         url = run.wait_for_text(MAP)[1]
-        assert "<!doctype html>" in _page(url).lower()
         address = f"{url.replace('http:', 'ws:')}/ws"
         # Legacy: connected at once, and not by a with statement.
         with Page(connect(address, compression=None, max_size=None, legacy=True)) as page:
             found = outcome(run)
             page.wait_for_close()
-    expected = expected_counts(Workload(load_scenario(scenario, {}).workload())).counts
-    # The run's verdict says that Redis held exactly these.
     assert found.engine("baseline")["verdict"] == "pass"
-    assert page.counts[0] == {
-        (cell.window_s, CELL_NUMBERS[cell.location, cell.operator, cell.type]): count
-        for cell, count in expected.items()
-    }
-    assert len({CELLS[cell][0] for _, cell in page.counts[0]}) == 58
-    assert (len(page.hello["counties"]), page.gaps, page.taken > 10) == (58, 0, True)
+    assert page.counts[0] == _sent(scenario)
     [anomaly] = page.events[0]
     assert page.hello["counties"][anomaly["county"]][1] == "Fresno"
     assert 0 <= anomaly["since_s"] - (WINDOW_S + SMALL["warmup_s"] + surge["at_s"]) <= 3
@@ -81,6 +94,7 @@ def test_the_map_of_a_redis_shows_what_it_holds_and_goes_with_ctrl_c(services: S
         try:
             with Ringbench(tmp_path, "view", "--redis", services.redis, "--namespace", "cdr:map") as run:
                 url = run.wait_for_text(MAP)[1]
+                assert "<!doctype html>" in _page(url).lower()
                 rows = [row for message in _messages(url, 3) for row in message.get("windows", [])]
                 run.send(signal.SIGINT)
                 assert run.end() == 130

@@ -249,6 +249,11 @@ class Page:
         assert self.closed_with is not None
         return self.closed_with
 
+    def state(self) -> dict[str, Any]:
+        """What it shows of the first side, and what it has seen, in terms of JSON."""
+        counts = [[window_s, cell, count] for (window_s, cell), count in self.counts[0].items()]
+        return {"hello": self.hello, "counts": counts, "taken": self.taken, "gaps": self.gaps}
+
     def send(self, message: object) -> None:
         """Send a message: a text as it is, bytes as a binary message, anything else as JSON."""
         self.socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
