@@ -13,8 +13,8 @@ from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scena
 
 pytestmark = pytest.mark.integration
 
-#: `redis-lost` is in test_run_faults.py, a broker's death in test_cluster.py, and all others are in the proofs.
-FAULTS = ("engine-kill", "clock-step")
+#: A broker's death is in test_cluster.py, and all others are in the proofs.
+FAULTS = ("engine-kill", "clock-step", "redis-lost")
 #: One trial for all, and one fault that is not for the baseline.
 PLAN = ("--fault", "task-kill", "--per-trial", str(len(FAULTS) + 1))
 
@@ -89,6 +89,10 @@ def test_an_outage_shows_in_its_times(chaos: Outcome) -> None:
     assert fault["worst_staleness_s"] > fault["healed_s"] - fault["started_s"] - 1, fault
 
 
+def test_a_lost_redis_shows_in_its_times(chaos: Outcome) -> None:
+    assert _fault(chaos, "redis-lost")["worst_staleness_s"] > 0.5
+
+
 def test_a_step_of_the_generators_clock_shows_nowhere(chaos: Outcome) -> None:
     fault = _fault(chaos, "clock-step")
     assert (fault["verdict"], fault["restarts"]) == ("pass", [])
@@ -136,6 +140,7 @@ def test_the_same_seed_gives_the_same_plan(chaos: Outcome, tmp_path: Path) -> No
         assert json.loads(run.stdout) == chaos.result["resilience"]["plan"]
 
 
+@pytest.mark.proof
 def test_ctrl_c_in_the_middle_of_a_fault_leaves_nothing(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path)
     with Ringbench(tmp_path, "chaos", scenario, *_chosen("engine-stop")) as run:

@@ -1,4 +1,7 @@
-"""Spark and Flink on clusters of their own, of which a worker is killed, and the broker that leads a partition."""
+"""Spark and Flink on clusters of their own, of which a worker is killed, and the broker that leads a partition.
+
+The faults are those of the scenario: a run injects them when they are due, and is verified as any run is.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +15,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.alone]
 OWN = {"spark": "worker-kill", "flink": "taskmanager-kill"}
 #: Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.
 WARMUP_S = {"spark": 20, "flink": 10}
+PLAN = [
+    {"kind": "worker-kill", "at_s": 6, "duration_s": 1.5},
+    {"kind": "taskmanager-kill", "at_s": 7.5, "duration_s": 1.5},
+    {"kind": "broker-leader-kill", "at_s": 16, "duration_s": 6},
+]
 #: A run of Flink shows what clusters have in common; Spark's is among the proofs.
 ENGINES = pytest.mark.parametrize("harmed", [pytest.param("spark", marks=pytest.mark.proof), "flink"], indirect=True)
 
@@ -35,11 +43,7 @@ def harmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         duration_s=26,
         allowed_lateness_ms=120_000,
         engines=[engine],
-        faults=[
-            {"kind": "worker-kill", "at_s": 6, "duration_s": 1.5},
-            {"kind": "taskmanager-kill", "at_s": 7.5, "duration_s": 1.5},
-            {"kind": "broker-leader-kill", "at_s": 16, "duration_s": 6},
-        ],
+        faults=PLAN,
         limits={"quiet_s": 20.0},
     )
     with Ringbench(directory, "run", scenario, "--cluster", "--json") as run:
@@ -63,13 +67,31 @@ def test_nothing_is_lost_and_nothing_counted_twice(harmed: Harmed) -> None:
 @ENGINES
 def test_a_worker_and_a_broker_are_lost_and_it_shows(harmed: Harmed) -> None:
     faults = _faults(harmed.outcome)
+    due_s = {each["kind"]: each["at_s"] for each in PLAN}
+    assert [each["fault"] for each in harmed.outcome.result["resilience"]["plan"]] == list(due_s)
     for kind in (OWN[harmed.engine], "broker-leader-kill"):
+        assert due_s[kind] <= faults[kind]["started_s"] < faults[kind]["healed_s"]
         # Without a lost executor, or a restart of tasks, it would be `unknown`.
         assert faults[kind]["verdict"] == "pass", faults[kind]["reasons"]
         assert faults[kind]["worst_staleness_s"] > 0.5
         assert faults[kind]["restarts"] == [], "the engine's own process was not harmed"
     (other,) = {*OWN.values()} - {OWN[harmed.engine]}
     assert faults[other]["verdict"] == "not applicable"
+
+
+@ENGINES
+def test_what_is_normal_is_told_by_the_time_before_the_first_fault(harmed: Harmed) -> None:
+    (band,) = harmed.outcome.result["resilience"]["controls"]
+    assert band["trial"] == harmed.engine and band["lag_records"] > 0
+
+
+@ENGINES
+def test_terminal_and_report_have_the_table_and_the_picture(harmed: Harmed) -> None:
+    found = harmed.outcome
+    assert "broker-leader-kill" in found.stderr
+    assert "Faults and recovery" in (found.directory / "report.md").read_text(encoding="utf-8")
+    assert (found.directory / "figures" / "resilience.png").stat().st_size > 10_000
+    assert [each["kind"] for each in found.result["scenario"]["faults"]] == [each["kind"] for each in PLAN]
 
 
 @ENGINES
