@@ -266,7 +266,7 @@ def _arrivals(sent_s: np.ndarray, partitions: list[int], dice: Random) -> list[f
 
 
 @pytest.mark.parametrize("policy", ["topic", "slowest", "baseline"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 3, *(pytest.param(seed, marks=pytest.mark.proof) for seed in (1, 2, 4, 5))])
 def test_no_policy_of_watermarks_violates_the_classes(policy: str, seed: int) -> None:
     """Spark's (the topic's, after each batch), Flink's (the slowest partition's), and the baseline itself."""
     workload = Workload(replace(DIRTY, seed=seed, rate_records_per_s=300, partitions=2 + seed))
