@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 
 OWN = {"spark": "worker-kill", "flink": "taskmanager-kill"}
 #: Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.

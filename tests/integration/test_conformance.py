@@ -17,7 +17,7 @@ ENGINES = Path(__file__).parents[1] / "fixtures" / "nonconforming"
 #: They mostly wait.
 AT_ONCE = 10
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.calm]
 
 #: By engine, the checks that it fails, each with words of what is said to be likely wrong.
 FAULTS = {

@@ -9,7 +9,7 @@ from tests.integration.ringbench import Ringbench
 
 pytestmark = pytest.mark.integration
 
-RECORDS = 400_000
+RECORDS = 100_000
 
 
 def test_both_sides_are_measured_and_a_ratio_that_is_too_small_fails(tmp_path: Path) -> None:

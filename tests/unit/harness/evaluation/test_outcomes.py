@@ -7,6 +7,7 @@ import pytest
 
 from harness.evaluation.fault_outcomes import NO_BAND, Done, outcomes, own_band
 from harness.experiments.chaos import exit_code
+from harness.experiments.run import exit_code as exit_code_of_a_run
 from harness.faults.plan import Planned
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.scenarios.scenario import Scenario
@@ -80,6 +81,13 @@ def test_a_fault_that_was_waited_for_and_never_recovered_from_fails() -> None:
 def test_the_exit_code_tells_whether_all_faults_were_recovered_from(back_s: float | None, code: int) -> None:
     resilience = Resilience(seed=1, plan=[], controls=[], faults=[_found(back_s)], repeated_dead_letters={})
     assert exit_code(make_result().model_copy(update={"resilience": resilience})) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"), [({}, 0), ({"valid": False}, 3), ({"valid": False, "interrupted": True}, 130)]
+)
+def test_the_exit_code_tells_an_invalid_run_from_one_that_was_interrupted(changes: dict[str, Any], code: int) -> None:
+    assert exit_code_of_a_run(make_result().model_copy(update=changes)) == code
 
 
 def test_a_lag_that_ends_with_the_load_is_no_recovery_but_fails_no_fault_at_a_fixed_time() -> None:
