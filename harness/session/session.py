@@ -24,7 +24,8 @@ from harness.session.fingerprint import code_digest, fingerprint
 from harness.session.options import SessionOptions
 from harness.trial.options import TrialOptions
 from harness.trial.outcome import Trial
-from harness.trial.runner import TrialRunner
+from harness.trial.runner import run_trial
+from harness.trial.setting import Setting
 
 #: Workers and engines start when they are needed, from the files as they are then.
 CODE_CHANGED = "files of Ringbench or of an engine have changed: not all processes may have been of the same code"
@@ -56,19 +57,21 @@ class Session:
         Raises:
             ServiceError: something could not be started.
         """
-        trial = TrialRunner(
-            self.run_id,
-            scenario,
-            self.engines[engine],
-            self.backing,
-            self.work / options.label,
-            self.environment,
-            malformed_records,
-            self.watcher,
-            replace(options, profiler=self.profiler),
-        ).run()
+        trial = run_trial(
+            Setting(
+                run_id=self.run_id,
+                scenario=scenario,
+                prepared=self.engines[engine],
+                backing=self.backing,
+                directory=self.work / options.label,
+                environment=self.environment,
+                malformed_records=malformed_records,
+                watcher=self.watcher,
+                options=replace(options, profiler=self.profiler),
+            )
+        )
         if self.code != code_digest(each.engine.directory for each in self.engines.values()):
-            trial.invalid_reasons.append(CODE_CHANGED)
+            trial.spoil(CODE_CHANGED)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
         return trial

@@ -96,6 +96,14 @@ class Trial:
     cost_unknown: str = ""
     flame_graphs: list[Path] = field(default_factory=list)
 
+    def spoil(self, reason: str) -> None:
+        """Note why the trial must not count, whatever the engine did."""
+        self.invalid_reasons.append(reason)
+
+    def trouble(self, reason: str) -> None:
+        """Note what the engine did wrong."""
+        self.engine_troubles.append(reason)
+
     @property
     def engine_readings(self) -> Readings:
         """The usage of the engine, with its cluster."""

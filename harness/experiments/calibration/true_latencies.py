@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.contract.aggregate import encode_key
 from engines.contract.keys import decode_updates
 from harness.trial.outcome import Trial
-from harness.trial.runner import JOURNAL
+from harness.trial.setting import JOURNAL
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Workload
 

@@ -16,8 +16,9 @@ from engines.contract.keys import updates_key
 from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import Planned
 from harness.services.backing import Backing
+from harness.trial.observation import OWN
 from harness.trial.options import View
-from harness.trial.runner import CHECKPOINTS, OWN
+from harness.trial.setting import CHECKPOINTS
 
 #: Readings are at least so far apart, and there are so many at the most, however long the run.
 INTERVAL_S, MAX_READINGS = 2.0, 2000

@@ -23,7 +23,7 @@ from harness.results.calibration import FLOOR, Calibration, CaseResult, summaris
 from harness.scenarios.scenario import Scenario
 from harness.trial.options import View
 from harness.trial.outcome import Trial
-from harness.trial.runner import JOURNAL
+from harness.trial.setting import JOURNAL
 from tests.builders.results import make_environment
 from workloads.cells import cell_of
 from workloads.sample import waterfall_records

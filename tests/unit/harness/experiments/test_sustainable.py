@@ -14,9 +14,9 @@ from harness.numerics.trends import MIN_SLOTS
 from harness.results.correctness import Verdict
 from harness.results.performance import Sample
 from harness.results.result import TrialResult
+from harness.trial.observation import Observation
 from harness.trial.options import View
 from harness.trial.outcome import Trial
-from harness.trial.runner import TrialRunner
 from tests.builders.results import make_engine
 from workloads.workload import Workload, WorkloadSpecification
 
@@ -246,9 +246,9 @@ def test_a_lag_beyond_the_bound_by_the_engine_and_the_redis_writer_together_does
 def test_a_redis_writer_that_tells_nothing_is_late_meanwhile() -> None:
     def seen(delay_ms: float, silent_ms: float) -> float:
         told = SimpleNamespace(fields={"delay_ms": delay_ms}, at_ms=time.time_ns() / 1e6 - silent_ms)
-        runner = TrialRunner.__new__(TrialRunner)
-        runner._children = {"redis_writer": SimpleNamespace(last=lambda _kind: told)}  # type: ignore[dict-item]
-        return runner._sink_delay_ms()
+        children = {"redis_writer": SimpleNamespace(last=lambda _kind: told)}
+        observation = Observation(None, None, None, SimpleNamespace(children=children))  # type: ignore[arg-type]
+        return observation._sink_delay_ms()
 
     hour_ms = 3.6e6
     assert seen(delay_ms=2 * hour_ms, silent_ms=hour_ms) == 2 * hour_ms

@@ -1,0 +1,127 @@
+"""What is seen of a trial while it runs: usage, progress, delays, clocks, the host."""
+
+import time
+
+import psutil
+
+from harness.measurement.accounting import Meter, OwnMeter, Readings
+from harness.measurement.clock import ClockWatch
+from harness.measurement.delivery import Delays
+from harness.processes.cores import cores_in_use
+from harness.trial.options import View
+from harness.trial.outcome import Trial
+from harness.trial.processes import Processes
+from harness.trial.setting import Setting
+from harness.trial.timeline import Timeline
+
+#: Processes' usage is read at every tick, or, in a longer trial, so many times.
+MAX_READINGS = 3600
+#: This process, among the process groups.
+OWN = "ringbench"
+
+
+class Observation:
+    """Looks at one trial's processes, and notes in the trial what it sees."""
+
+    def __init__(self, setting: Setting, trial: Trial, timeline: Timeline, processes: Processes) -> None:
+        self._setting, self._trial, self._timeline, self._processes = setting, trial, timeline, processes
+        self._meters: dict[str, Meter | OwnMeter] = {}
+        self._reading_due_s = 0.0
+        self._clock = ClockWatch()
+        self._noted_ms: dict[str, int] = {}  # when the last event was sent that delays were taken from, by child
+
+    def begin(self) -> None:
+        """Begin when everything is ready, before the load."""
+        companions = {name: child.process.pid for name, child in self._setting.options.companions.items()}
+        pids = self._processes.pids() | companions
+        self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in pids.items()}
+        self._trial.readings = {name: Readings() for name in self._meters}
+        self._clock.look()
+        self._look_at_programs(-float(self._timeline.workload.warmup_s))
+
+    def look(self) -> View:
+        """Look at everything once, and tell the watcher. Returns how things stand."""
+        self._read_meters()
+        self.note_progress()
+        self._note_delays()
+        self._clock.look()
+        self._trial.clock_step_ms = self._clock.step_ms
+        view = self.view()
+        told = self._trial.generator_progress
+        self._setting.watcher.metrics(
+            t_s=view.t_s,
+            told_s=told[-1][0] / 1000 if told else 0.0,
+            sent_records=view.sent_records,
+            acked_records=view.acked_records,
+            visible_records=view.visible_records if self._setting.scenario.asks_for_counts else None,
+            latency_ms_p99=self._processes.children["probe"].latest("latency_ms_p99"),
+        )
+        return view
+
+    def view(self) -> View:
+        """How things stand now."""
+        probe, generator = self._processes.children["probe"], self._processes.children["generator"]
+        return View(
+            t_s=self._timeline.now_s(),
+            sent_records=generator.latest("sent_records", 0),
+            acked_records=generator.latest("acked_records", 0),
+            visible_records=probe.latest("visible_records", 0),
+            pids=self._processes.pids(),
+            sink_delay_ms=self._sink_delay_ms(),
+        )
+
+    def end_load(self) -> None:
+        """Note what can be told when all is sent: what other programs used, and which cores the engine could run on."""
+        self._look_at_programs(self._timeline.now_s())
+        self._trial.engine_cpus = cores_in_use(self._processes.engine_pids())
+        given = sorted(self._setting.cores.engine)
+        if given and self._trial.engine_cpus != given:
+            self._trial.spoil(f"the engine was given the cores {given}, and ran on {self._trial.engine_cpus}")
+
+    def note_progress(self) -> None:
+        """Note how far the generator is, from the newest events that say so."""
+        noted = self._trial.generator_progress
+        for kind in ("progress", "stopped"):
+            event = self._processes.children["generator"].last(kind)
+            if event and "sent_records" in event.fields:
+                # By the schedule's clock: events are stamped by the other one, which may be stepped.
+                found = event.fields["schedule_ms"], event.fields["sent_records"], event.fields["acked_records"]
+                if not noted or found[0] > noted[-1][0]:
+                    noted.append(found)
+
+    def _read_meters(self) -> None:
+        if time.monotonic() < self._reading_due_s:
+            return
+        load_s = self._timeline.workload.warmup_s + self._timeline.workload.duration_s
+        self._reading_due_s = time.monotonic() + load_s / MAX_READINGS
+        self._trial.host.look(self._timeline.now_s())
+        pids = self._processes.pids()
+        for name, meter in self._meters.items():
+            if isinstance(meter, Meter) and name in pids:
+                meter.follow(pids[name])
+            self._trial.readings[name].add(self._timeline.now_s(), meter.read())
+        self._trial.compilers.look(self._timeline.now_s(), self._processes.engine_pids())
+
+    def _look_at_programs(self, t_s: float) -> None:
+        """Note what programs that are none of ours have used."""
+        own = psutil.Process()
+        # All that is started here is a child of this process, at some remove.
+        ours = {own.pid, *(each.pid for each in own.children(recursive=True))}
+        self._trial.host.look_at_programs(t_s, ours)
+
+    def _note_delays(self) -> None:
+        """Note all that writer and probe have told of their delays since the last look, however long ago that was."""
+        for name, told in (("redis_writer", "delay_ms"), ("probe", "behind_ms")):
+            if child := self._processes.children.get(name):
+                for event in child.since("progress", self._noted_ms.get(name, 0)):
+                    self._noted_ms[name] = event.at_ms
+                    at_s = self._timeline.measured_s(event.at_ms * 1_000_000)
+                    self._trial.delays.setdefault(name, Delays()).add(at_s, event.fields[told])
+
+    def _sink_delay_ms(self) -> float:
+        writer = self._processes.children.get("redis_writer")
+        told = writer.last("progress") if writer else None
+        if told is None:
+            return 0.0
+        # A writer that is stopped, or stuck in a transaction, tells nothing, and is late meanwhile.
+        return max(float(told.fields["delay_ms"]), time.time_ns() / 1e6 - told.at_ms)

@@ -1,0 +1,209 @@
+"""The processes of a trial: started, asked whether they live, started again after a fault, and stopped."""
+
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from harness.clients.kafka_topics import end_offset
+from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
+from harness.engines.prepare import ENGINE_STOP_S
+from harness.errors import ServiceError
+from harness.faults.catalogue import GENERATOR
+from harness.processes.child import Child
+from harness.processes.supervisor import Supervisor
+from harness.services.cluster import Cluster, Node
+from harness.trial import job_files
+from harness.trial.outcome import Trial
+from harness.trial.setting import TICK_S, Setting
+from harness.workers.start import start_worker
+
+WORKER_READY_S = 60.0
+WRITER_DEADLINE_S = 60.0
+ARCHIVE_DEADLINE_S = 60.0
+
+
+class Processes:
+    """The processes of one trial: the engine with its cluster, and the workers.
+
+    Attributes:
+        children: by name; one that was started again takes the place of the dead one.
+        supervisor: starts again what dies of a fault.
+        cluster: the engine's own; None if it has none.
+    """
+
+    def __init__(self, setting: Setting, trial: Trial) -> None:
+        self._setting, self._trial = setting, trial
+        self.children: dict[str, Child] = {}
+        self.supervisor = Supervisor(self.children, {}, trial.restarts)
+        self.cluster: Cluster | None = None
+
+    # Starting
+
+    def start_engine(self, stack: ExitStack) -> None:
+        """Start the engine, and what is to be there before it."""
+        setting = self._setting
+        if setting.scenario.cluster and has_cluster(setting.prepared.engine):
+            self._start_cluster(stack)
+        for name, job in job_files.proxy_jobs(setting).items():
+            self.children[name] = stack.enter_context(start_worker("proxy", job, setting.directory, name=name))
+            self.children[name].wait_for("ready", WORKER_READY_S)
+        if not setting.scenario.is_direct:
+            self._start_worker(stack, "redis_writer", job_files.writer_job(setting, self._proxy_ports()))
+        job_files.engine_job(setting, self._engine_settings(), self._proxy_ports()).save(setting.engine_job)
+        self.children["engine"] = self._engine(stack)
+        if writer := self.children.get("redis_writer"):
+            writer.wait_for("ready", WORKER_READY_S)
+
+    def await_engine(self) -> bool:
+        """Wait until the engine is ready. Returns whether it is: if not, the next engine gets its turn."""
+        child = self.children["engine"]
+        try:
+            ready = child.wait_for("ready", self._setting.scenario.limits.engine_ready_s)
+        except ServiceError as error:
+            self._trial.trouble(str(error))
+            return False
+        self._trial.version, self._trial.config = ready.fields.get("version"), ready.fields.get("config", {})
+        self._trial.startup_s = (ready.at_ms - child.started_ms) / 1000
+        return True
+
+    def start_workers(self, stack: ExitStack) -> None:
+        """Start what sends and measures, while the engine is starting: most of that is waiting."""
+        setting = self._setting
+        recording = str(self._trial.recording) if setting.options.record else ""
+        jobs = {"probe": job_files.probe_job(setting, recording), "generator": job_files.generator_job(setting)}
+        for name, job in jobs.items():
+            self._start_worker(stack, name, job)
+        if setting.options.archive:
+            environment = setting.backing.bucket.environment()
+            self._start_worker(stack, "archiver", job_files.archiver_job(setting), environment)
+        for name in ("probe", "generator", *(["archiver"] if setting.options.archive else [])):
+            self.children[name].wait_for("ready", WORKER_READY_S)
+
+    def watch_over(self, stack: ExitStack) -> None:
+        """Have the engine and the Redis writer started again whenever they die: there are to be faults."""
+        setting = self._setting
+        self.supervisor.starters["engine"] = lambda: self._engine(stack)
+        if "redis_writer" in self.children:
+            self.supervisor.starters["redis_writer"] = lambda: stack.enter_context(
+                start_worker("redis_writer", job_files.writer_job(setting, self._proxy_ports()), setting.directory)
+            )
+
+    def _start_cluster(self, stack: ExitStack) -> None:
+        """Start a cluster for the engine; each of its workers can do all of the work, if the other one is lost."""
+        setting = self._setting
+        slots = setting.scenario.parallelism
+        self.cluster = stack.enter_context(
+            start_cluster(setting.prepared, setting.directory, slots, self._environment(), setting.watcher.note)
+        )
+        self._trial.cluster += self.cluster.nodes
+
+    def _engine(self, stack: ExitStack) -> Child:
+        setting = self._setting
+        argv = setting.prepared.command(setting.engine_job)
+        log = setting.directory / "engine.log"
+        return stack.enter_context(Child(f"engine {setting.engine}", argv, log_path=log, env=self._environment()))
+
+    def _environment(self) -> dict[str, str]:
+        return self._setting.environment | job_files.jvm_options(self._setting) | self._setting.cores.environment
+
+    def _engine_settings(self) -> dict[str, Any]:
+        setting = self._setting
+        own = setting.scenario.engine_settings.get(setting.engine, {}) | setting.options.engine_settings
+        if self.cluster:
+            return own | {setting.prepared.engine.cluster: self.cluster.address}
+        if cluster_of(setting.prepared.engine, own):
+            self._trial.cost_unknown = ELSEWHERE
+        return own
+
+    def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
+        module = "generators" if name == GENERATOR and self._setting.scenario.generators > 1 else name
+        child = stack.enter_context(start_worker(module, job, self._setting.directory, env, name=name))
+        self.children[name] = child
+
+    def _proxy_ports(self) -> dict[str, int]:
+        return {name: self.children[name].latest("port") for name in job_files.proxy_jobs(self._setting)}
+
+    # While they run
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes of the engine's own cluster, by name."""
+        return self.cluster.nodes if self.cluster else {}
+
+    def pids(self) -> dict[str, int]:
+        """The guards of the trial's process groups and of the services, by name."""
+        children = {name: child.process.pid for name, child in self.children.items()}
+        nodes = {name: node.process.pid for name, node in self.nodes.items()}
+        return children | nodes | self._setting.backing.pids
+
+    def engine_pids(self) -> list[int]:
+        """The guards of the engine and of its cluster."""
+        pids = self.pids()
+        return [pids[name] for name in ("engine", *self._trial.cluster)]
+
+    def all_live(self) -> bool:
+        """Whether all processes live; those that are started again if they die are not asked."""
+        watched_over = self.supervisor.starters
+        if "engine" not in watched_over and not self.children["engine"].is_running:
+            self._trial.trouble(self.children["engine"].death())
+        for name, child in self.children.items():
+            if name not in ("engine", *watched_over) and not child.is_running and not child.last("stopped"):
+                self._trial.spoil(child.death())
+        return not self._trial.engine_troubles and not self._trial.invalid_reasons
+
+    def any_is_down(self) -> bool:
+        """Whether one of those that are watched over is dead, or not ready again."""
+        return any(map(self.supervisor.is_down, self.supervisor.starters))
+
+    def await_services(self) -> bool:
+        """Wait until all services and nodes answer. Returns whether they do."""
+        try:
+            for service in (*self._setting.backing.services.values(), *self.nodes.values()):
+                service.wait_until_ready()
+        except ServiceError as error:
+            self._trial.spoil(f"a service did not come back after a fault: {error.message}")
+            return False
+        return True
+
+    # Stopping
+
+    def stop_engine(self) -> None:
+        """Stop the engine in good order; it has its class archive by then."""
+        engine, archive = self.children["engine"], self._setting.prepared.class_archive
+        # On a cluster, the engine's own JVM loads few of the classes.
+        if archive and not self.cluster:
+            archive.learn(engine.process.child_tree())
+        engine.stop(ENGINE_STOP_S)
+        if not engine.last("stopped"):
+            self._trial.trouble(f"engine {self._setting.engine} did not stop in good order on SIGTERM")
+
+    def await_writer(self) -> None:
+        """Wait until the writer, if there is one, has taken every upsert that the engine left in the topic."""
+        writer = self.children.get("redis_writer")
+        if not writer:
+            return
+        wanted = end_offset(self._setting.backing.kafka_client, self._setting.topics.aggregates)
+        deadline = time.monotonic() + WRITER_DEADLINE_S
+        while (taken := writer.latest("upserts", 0)) < wanted:
+            if not writer.is_running or time.monotonic() > deadline:
+                self._trial.spoil(f"the redis writer took {taken:,} of {wanted:,} upserts")
+                return
+            time.sleep(TICK_S / 4)
+        if refused := writer.latest("refused", 0):
+            self._trial.trouble(f"{refused:,} messages in the aggregates topic break the contract")
+
+    def stop_observers(self) -> None:
+        """Stop what follows the counts."""
+        for name in ("redis_writer", "probe"):
+            if name in self.children:
+                self.children[name].stop()
+
+    def await_archiver(self) -> None:
+        """Wait until the archiver, if there is one, has archived all of the input."""
+        archiver = self.children.get("archiver")
+        if not archiver:
+            return
+        try:
+            archiver.wait_for("stopped", ARCHIVE_DEADLINE_S)
+        except ServiceError as error:
+            self._trial.spoil(f"the archive is not complete: {error}")
