@@ -115,11 +115,13 @@ def forgive_repeats(done: Done) -> int:
 def course_of(done: Done) -> Course:
     """The course of a trial, to the end of the load or of what became visible."""
     trial, workload, warmup_s = done.trial, Workload(done.scenario.workload()), done.scenario.warmup_s
-    found: list[tuple[int, int]] = trial.measured["by_step"]
+    assert trial.measured, "there is a course of what was measured only"
+    found = trial.measured.by_step
     count = 1 + max([round(workload.total_s / STEP_S), *(step for step, _ in found)])
     due = np.array([workload.due_before(int(at * STEP_MS * 1_000_000)) for at in range(1, count + 1)], dtype=np.int64)
     malformed = np.searchsorted(np.asarray(done.expected.malformed_indexes), due)
-    p99_ms = {int(second) - warmup_s: found[2] for second, found in trial.measured["by_second"].items()}
+    by_second = (trial.measured.by_second or {}).items()
+    p99_ms = {second - warmup_s: p99 for second, (_, _, p99) in by_second if p99 is not None}
     return Course(-float(warmup_s), due - malformed, visible_by_step(found, count), p99_ms)
 
 

@@ -4,7 +4,6 @@ Definitions, and why each tolerance is what it is: docs/queries.md.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,10 @@ from workloads.workload import Workload
 SIGMAS = 5
 #: And always by so much: small windows have no fractions.
 LEAST_ERROR = 1
+
+
+#: When each answer became what it is, and how often it had changed.
+Seen = Mapping[str, tuple[int, int]]
 
 
 def refuse_untested(scenario: Scenario, *, view: bool) -> None:
@@ -135,20 +138,18 @@ def judge_answers(answers: Answers | None, troubles: list[str]) -> tuple[Verdict
     return verdict_on(wrong, troubles)
 
 
-def emission(
-    scenario: Scenario, expected: ExpectedAnswers, measured: Mapping[str, Any], anchor_ns: int
-) -> Emission | None:
+def emission(scenario: Scenario, expected: ExpectedAnswers, seen: Seen, anchor_ns: int) -> Emission | None:
     """When the answers of the measured time that had to be given were final; None if none of them was seen.
 
     Event times are put on the load's clock, on which a record in order has its intended send time.
 
     Args:
-        measured: the probe's account.
+        seen: by answer, as in `harness.workers.accounts.ProbeAccount`.
         anchor_ns: when the load started.
     """
     spec = scenario.workload()
     first_ms = (spec.epoch_s + spec.warmup_s) * 1000
-    found = [each for each in _seen(expected, measured) if each[0].last_ms >= first_ms]
+    found = [each for each in _final(expected, seen) if each[0].last_ms >= first_ms]
     if not found:
         return None
     last_ms = np.array([answer.last_ms for answer, _, _ in found], dtype=np.int64)
@@ -161,10 +162,10 @@ def emission(
 
 
 def delay_means_ms(
-    scenario: Scenario, expected: ExpectedAnswers, measured: Mapping[str, Any], anchor_ns: int, slot_s: int
+    scenario: Scenario, expected: ExpectedAnswers, seen: Seen, anchor_ns: int, slot_s: int
 ) -> dict[int, float]:
     """The mean emission delay by the slot in which answers could be closed; slot 0 starts the measured time."""
-    found = _seen(expected, measured)
+    found = _final(expected, seen)
     if not found:
         return {}
     closed_ns = _closed_ns(scenario, found)
@@ -174,9 +175,8 @@ def delay_means_ms(
     return {slot: float(delays_ms[slots == slot].mean()) for slot in np.unique(slots).tolist()}
 
 
-def _seen(expected: ExpectedAnswers, measured: Mapping[str, Any]) -> list[tuple[Answer, int, int]]:
+def _final(expected: ExpectedAnswers, seen: Seen) -> list[tuple[Answer, int, int]]:
     """Each answer that had to be given and was seen, when that was, in milliseconds, and how often it changed."""
-    seen = measured.get("seen", {})
     return [(answer, *seen[name]) for key, answer in expected.due.items() if (name := key.decode("ascii")) in seen]
 
 

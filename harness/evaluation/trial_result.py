@@ -71,8 +71,8 @@ def trial_result(
         generator=_generator(trial),
         clock_step_ms=trial.clock_step_ms,
         host=trial.host.use(0, watched_s(trial, scenario)),
-        updates=trial.measured.get("updates", 0),
-        count_regressions=trial.measured.get("count_regressions", 0),
+        updates=trial.measured.updates if trial.measured else 0,
+        count_regressions=trial.measured.count_regressions if trial.measured else 0,
         engine_cpus=trial.engine_cpus or None,
         other_costs=list(_other_costs(trial, workload)),
         pauses=trial.pauses,
@@ -86,11 +86,9 @@ def trial_result(
 
 def _lowered_counts(trial: Trial) -> Iterator[str]:
     """Counts may go down where an engine reads again after a restart; from one that lives, they say what is not so."""
-    if trial.measured.get("count_regressions") and not trial.injected and not trial.restarts:
-        yield (
-            f"{trial.measured['count_regressions']:,} upserts lowered a count, without a restart: "
-            + "; ".join(trial.measured["lowered"])
-        )
+    found = trial.measured
+    if found and found.count_regressions and not trial.injected and not trial.restarts:
+        yield (f"{found.count_regressions:,} upserts lowered a count, without a restart: " + "; ".join(found.lowered))
 
 
 def _counted_ahead(trial: Trial) -> Iterator[str]:
@@ -124,9 +122,9 @@ def _answers(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expecte
 
 
 def _emission(trial: Trial, scenario: Scenario, expected: ExpectedCounts) -> Emission | None:
-    if not expected.answers or trial.broken_off:
+    if not expected.answers or trial.broken_off or not trial.measured:
         return None
-    return emission(scenario, expected.answers, trial.measured, trial.anchor_ns)
+    return emission(scenario, expected.answers, trial.measured.seen, trial.anchor_ns)
 
 
 def _steady(trial: Trial, workload: Workload, scenario: Scenario, expected: ExpectedCounts) -> SteadyState | None:
@@ -135,7 +133,8 @@ def _steady(trial: Trial, workload: Workload, scenario: Scenario, expected: Expe
     What a surge or another rate does to latency says nothing of the warm-up.
     """
     # The probe's are those of the planned time, which a load that ended early did not take up.
-    slot_s = trial.measured.get("slot_s", slot_length_s(workload.specification.duration_s))
+    own_s = trial.measured.slot_s if trial.measured else None
+    slot_s = own_s or slot_length_s(workload.specification.duration_s)
     found_ms = _slot_means_ms(trial, scenario, expected, slot_s)
     if not found_ms:
         return None
@@ -159,9 +158,11 @@ def _steady(trial: Trial, workload: Workload, scenario: Scenario, expected: Expe
 
 def _slot_means_ms(trial: Trial, scenario: Scenario, expected: ExpectedCounts, slot_s: int) -> dict[int, float]:
     """The mean latency of each slot; of another query than counts, the mean emission delay."""
+    if not trial.measured:
+        return {}
     if expected.answers:
-        return delay_means_ms(scenario, expected.answers, trial.measured, trial.anchor_ns, slot_s)
-    return {int(slot): mean_ms for slot, mean_ms in trial.measured.get("slot_means_ms", {}).items()}
+        return delay_means_ms(scenario, expected.answers, trial.measured.seen, trial.anchor_ns, slot_s)
+    return trial.measured.slot_means_ms
 
 
 def _cpu_cores(trial: Trial, workload: Workload) -> NDArray[np.float64]:
@@ -183,9 +184,9 @@ def _measured_records(workload: Workload) -> int:
 
 
 def _latency(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Latency | None:
-    if trial.broken_off or "latencies" not in trial.measured:
+    if trial.broken_off or not trial.measured or trial.measured.latencies is None:
         return None
-    total = Durations.from_json(trial.measured["latencies"])
+    total = Durations.from_json(trial.measured.latencies)
     if not total.count:
         return None
     due = _measured_records(workload)
@@ -218,7 +219,7 @@ def _throughput(trial: Trial, workload: Workload, series: Sequence[Sample]) -> T
     lags = {sample.t_s: sample.lag_records for sample in series}
     return Throughput(
         offered=_measured_records(workload) / duration_s,
-        sustained=trial.measured["sustained_records"] / duration_s,
+        sustained=trial.measured.sustained_records / duration_s,
         lag_records_start=lags.get(-1),
         lag_records_end=lags.get(duration_s - 1),
     )
@@ -245,10 +246,11 @@ def _served_records(trial: Trial, workload: Workload) -> int:
 
     Of another query than counts, nobody knows; there, those that were due.
     """
-    if "by_second" not in trial.measured:
+    by_second = trial.measured.by_second if trial.measured else None
+    if by_second is None:
         return _measured_records(workload)
     seconds = range(workload.specification.warmup_s, workload.total_s)
-    return sum(found[0] for second, found in trial.measured["by_second"].items() if int(second) in seconds)
+    return sum(found[0] for second, found in by_second.items() if second in seconds)
 
 
 def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
@@ -268,9 +270,9 @@ def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
 
 def _generator(trial: Trial) -> Generator | None:
     found = trial.generator
-    if not found or found["schedule_error_ms_p99"] is None:
+    if not found or found.schedule_error_ms_p99 is None:
         return None
-    return Generator(**{name: found[name] for name in Generator.model_fields})
+    return Generator.model_validate(found.model_dump())
 
 
 def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Iterator[Sample]:
@@ -282,7 +284,7 @@ def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Itera
     usage_at_s = np.array(readings.t_s) + warmup_s
     cpu_s = [usage.cpu_s for usage in readings.usages]
     rss_bytes = [usage.rss_bytes for usage in readings.usages]
-    by_second = {int(second): found for second, found in trial.measured["by_second"].items()}
+    by_second = (trial.measured.by_second if trial.measured else None) or {}
     visible, seconds = 0, max(workload.total_s, max(by_second, default=0) + 1)
     stolen, foreign = trial.host.by_second(np.arange(-warmup_s, seconds - warmup_s + 1, dtype=np.float64))
     for second in range(seconds):

@@ -15,7 +15,8 @@ from workloads.truth import ExpectedCounts
 def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expected: ExpectedCounts) -> list[str]:
     """Why the trial's numbers must not be believed; empty if nothing speaks against them."""
     reasons = [*_missing_input(trial, scenario), *disturbances(trial, scenario)]
-    negative = sum(trial.measured[part]["negative_count"] for part in ("warmup", "latencies") if part in trial.measured)
+    parts = [trial.measured.warmup, trial.measured.latencies] if trial.measured else []
+    negative = sum(part["negative_count"] for part in parts if part)
     found = correctness_of(trial, truth, expected)
     # One record counted twice shows the next too early.
     counts_are_right = not truth or (found is not None and not found.lost_records and not found.surplus_records)
@@ -29,7 +30,7 @@ def invalid_reasons(trial: Trial, truth: TrialTruth | None, scenario: Scenario, 
 def _missing_input(trial: Trial, scenario: Scenario) -> Iterator[str]:
     if not trial.generator:
         return
-    acked, total = trial.generator["acked_records"], open_workload(scenario.workload()).total_records
+    acked, total = trial.generator.acked_records, open_workload(scenario.workload()).total_records
     if acked != total:
         yield f"the broker acknowledged {acked:,} of {total:,} records"
 
@@ -54,7 +55,7 @@ def watched_s(trial: Trial, scenario: Scenario) -> float:
 def _schedule_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     if not trial.generator:
         return
-    error_ms, limit_ms = trial.generator["schedule_error_ms_p99"], scenario.limits.schedule_error_ms_p99
+    error_ms, limit_ms = trial.generator.schedule_error_ms_p99, scenario.limits.schedule_error_ms_p99
     if error_ms is None or error_ms > limit_ms:
         yield f"the generator fell behind: schedule error p99 {error_ms} ms, limit {limit_ms:g} ms"
 

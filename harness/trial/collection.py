@@ -1,6 +1,5 @@
 """What is collected when a trial's load is over: counts, dead letters, and what each worker measured."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from harness.trial.outcome import Trial
 from harness.trial.processes import Processes
 from harness.trial.setting import Setting
 from harness.trial.timeline import Timeline
+from harness.workers.accounts import GeneratorAccount, ProbeAccount
 from workloads.replay import open_workload
 
 
@@ -59,23 +59,24 @@ class Collection:
         self._faults.heal_all()  # what is stopped or cut off would hold up the end of the others
         generator = self._processes.children["generator"]
         generator.stop()
-        self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        self._trial.generator = GeneratorAccount.model_validate(generator.wait_for("stopped", 0.5).fields)
         self._processes.stop_observers()
         self._collect_measurements()
 
     def _check_input(self) -> None:
         """Hold what the topic holds to what was acknowledged; after a fault, more may have arrived than that."""
-        if not self._trial.injected:
-            acked = self._trial.generator["acked_records"]
+        if self._trial.generator and not self._trial.injected:
+            acked = self._trial.generator.acked_records
             arrived = end_offset(self._setting.backing.kafka_client, self._setting.topics.input)
             if arrived != acked:
                 self._trial.spoil(f"the input topic holds {arrived:,} messages, and {acked:,} were acknowledged")
 
     def _collect_measurements(self) -> None:
         trial, backing = self._trial, self._setting.backing
-        trial.measured = json.loads(Path(self._setting.file("probe.json")).read_text(encoding="utf-8"))
-        if trial.measured["updates"]:
-            trial.drain_s = trial.measured["last_visible_ms"] / 1000 - self._timeline.last_due_s()
+        saved = Path(self._setting.file("probe.json")).read_text(encoding="utf-8")
+        trial.measured = ProbeAccount.model_validate_json(saved)
+        if trial.measured.updates:
+            trial.drain_s = trial.measured.last_visible_ms / 1000 - self._timeline.last_due_s()
         self._observation.note_progress()
         trial.kafka_bytes = stored_bytes(backing.kafka_data, self._setting.topics)
         end_s = self._timeline.end_s()

@@ -16,6 +16,7 @@ from harness.measurement.recording import SUFFIX
 from harness.measurement.warmth import CompilerWatch
 from harness.processes.supervisor import Restart
 from harness.results.performance import Pauses, QuantileBounds, TopicBytes, Waterfall
+from harness.workers.accounts import GeneratorAccount, ProbeAccount
 
 
 @dataclass
@@ -50,7 +51,7 @@ def still_watched(injected: Sequence[Injected]) -> list[Injected]:
 
 @dataclass
 class Trial:
-    """What came of a trial. `measured` is the probe's account (see `harness.workers.probe`).
+    """What came of a trial. `measured` and `generator` are the accounts of probe and generator; None if there are none.
 
     `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
     the cores that it could run on; `cost_unknown` says why it is not known what the engine used. `duration_s` is the
@@ -71,8 +72,8 @@ class Trial:
     is_complete: bool = False
     broken_off: str = ""
     broken_off_s: float | None = None
-    measured: dict[str, Any] = field(default_factory=dict)
-    generator: dict[str, Any] = field(default_factory=dict)
+    measured: ProbeAccount | None = None
+    generator: GeneratorAccount | None = None
     generator_progress: list[tuple[int, int, int]] = field(default_factory=list)  # (ms after the start, sent, acked)
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`

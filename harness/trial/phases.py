@@ -10,6 +10,7 @@ from harness.trial.outcome import Trial
 from harness.trial.processes import Processes
 from harness.trial.setting import TICK_S, Setting
 from harness.trial.timeline import Timeline
+from harness.workers.accounts import GeneratorAccount
 from harness.workers.jobs import announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
 
@@ -55,7 +56,7 @@ class Phases:
             if reason := self._setting.options.meddle(self._observation.view()):
                 self._trial.broken_off, self._trial.broken_off_s = reason, self._timeline.now_s()
                 return False
-        self._trial.generator = dict(generator.wait_for("stopped", 0.5).fields)
+        self._trial.generator = GeneratorAccount.model_validate(generator.wait_for("stopped", 0.5).fields)
         self._observation.end_load()
         return self._is_healed()
 
@@ -104,7 +105,8 @@ class Phases:
         probe = self._processes.children["probe"]
         if not self._setting.scenario.asks_for_counts:
             return bool(probe.latest("answers", 0) >= self._setting.options.answers)
-        expected = self._trial.generator["acked_records"] - self._timeline.malformed_records
+        assert self._trial.generator, "the drain comes after the load"
+        expected = self._trial.generator.acked_records - self._timeline.malformed_records
         return bool(probe.latest("visible_records", 0) >= expected)
 
     def _has_dead_letters(self) -> bool:

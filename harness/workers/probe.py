@@ -5,7 +5,6 @@ record's intended send time. Neither the engine nor the generator can forgive a 
 carry the time, the probe need not hurry: it reads what has gathered, a few times a second, and so costs little.
 """
 
-import json
 import threading
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from harness.measurement.changes import NO_CELL, CellCodes, changes_of
 from harness.measurement.recovery import STEP_MS
 from harness.measurement.trajectory import NEVER, Lowered, Trajectories, Window
 from harness.numerics.durations import Durations, quantiles_ms
+from harness.workers.accounts import ProbeAccount
 from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
 from harness.workers.jobs import ProbeJob, run_worker
 from harness.workers.orders import EndOrders
@@ -45,7 +45,8 @@ class Probe(Follower):
         self._slot_records: Counter[int] = Counter()
         self._slot_sums_ns: Counter[int] = Counter()
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
-        self._quantiles_ms: dict[int, list[float | None]] = {}  # by second, of those whose distribution is gone
+        # By second, of those whose distribution is gone.
+        self._quantiles_ms: dict[int, tuple[float | None, float | None]] = {}
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
         self._visible_in: Counter[int] = Counter()  # records by second of becoming visible
         self._measured_visible_in: Counter[int] = Counter()  # of those, records that were due in the measured time
@@ -152,24 +153,25 @@ class Probe(Follower):
         return f"second {found.window_s}, {cell}: {found.told:,} after {found.was:,}"
 
     def _save(self) -> None:
-        measured = {
-            "unknown_cells": self._unknown_cells,
-            "count_regressions": self._trajectories.regressions,
-            "lowered": [self._lowered(each) for each in self._trajectories.lowered],
-            "warmup": self._warmup.as_json(),
-            "latencies": self._measured.as_json(),
-            "sustained_records": self._sustained,
-            "slot_s": slot_length_s(self.job.workload.duration_s),
-            "slot_means_ms": {
+        account = ProbeAccount(
+            **self.totals(),
+            unknown_cells=self._unknown_cells,
+            count_regressions=self._trajectories.regressions,
+            lowered=[self._lowered(each) for each in self._trajectories.lowered],
+            warmup=self._warmup.as_json(),
+            latencies=self._measured.as_json(),
+            sustained_records=self._sustained,
+            slot_s=slot_length_s(self.job.workload.duration_s),
+            slot_means_ms={
                 slot: self._slot_sums_ns[slot] / records / 1e6 for slot, records in sorted(self._slot_records.items())
             },
-            "by_step": sorted(self._steps.items()),
-            "by_second": {
+            by_step=sorted(self._steps.items()),
+            by_second={
                 second: (count, *(self._quantiles_ms.get(second) or _quantiles_ms(self._seconds.get(second))))
                 for second, count in sorted(self._visible_in.items())
             },
-        }
-        Path(self.job.output).write_text(json.dumps(self.totals() | measured), encoding="utf-8")
+        )
+        Path(self.job.output).write_text(account.model_dump_json(), encoding="utf-8")
         np.savez(Path(self.job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
 
 
@@ -206,7 +208,8 @@ class AnswersProbe(Follower):
     def finish(self) -> None:
         """See `Follower.finish`."""
         seen = {key.decode("ascii"): found for key, found in self._seen.items()}
-        Path(self.job.output).write_text(json.dumps(self.totals() | {"seen": seen}), encoding="utf-8")
+        account = ProbeAccount(**self.totals(), seen=seen)
+        Path(self.job.output).write_text(account.model_dump_json(), encoding="utf-8")
 
 
 def _count(into: Counter[int], keys: NDArray[np.int64]) -> None:
@@ -221,9 +224,12 @@ def _record(into: dict[int, Durations], keys: NDArray[np.int64], latencies_ns: N
         into[key].record_ns(latencies_ns[keys == key])
 
 
-def _quantiles_ms(found: Durations | None) -> list[float | None]:
+def _quantiles_ms(found: Durations | None) -> tuple[float | None, float | None]:
     """Median and 99th percentile; None, where all that became visible was ambiguous."""
-    return [*quantiles_ms(found.to_histogram(), 50, 99)] if found else [None, None]
+    if not found:
+        return None, None
+    p50, p99 = quantiles_ms(found.to_histogram(), 50, 99)
+    return p50, p99
 
 
 def _durations() -> Durations:

@@ -154,8 +154,9 @@ def _counts(case: Case, faults: dict[str, int], result: TrialResult) -> list[Cou
 
 def _stalls(stall: Stall, trial: Trial, workload: Workload) -> list[StallRow]:
     """Every record that was due in the stall must be reported to have waited for its end."""
-    total = Durations.from_json(trial.measured["latencies"])
-    total.merge(Durations.from_json(trial.measured["warmup"]))
+    assert trial.measured and trial.measured.latencies and trial.measured.warmup, "counts were asked for"
+    total = Durations.from_json(trial.measured.latencies)
+    total.merge(Durations.from_json(trial.measured.warmup))
     start_ns, end_ns = (
         each - trial.anchor_ns for each in (stall.start_ns + STALL_EDGE_NS, stall.end_ns - STALL_EDGE_NS)
     )

@@ -27,6 +27,7 @@ from harness.results.correctness import Answers, Verdict
 from harness.results.result import Result, TrialResult
 from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
+from harness.workers.accounts import ProbeAccount
 from harness.workers.jobs import ProbeJob
 from harness.workers.probe import AnswersProbe
 from reports.documents.run import html_text, markdown_text
@@ -315,16 +316,16 @@ def test_emission_is_measured_from_the_last_record_and_from_when_the_watermark_c
     expected = ExpectedAnswers({b"a": early, b"b": late, b"c": unseen}, epoch_ms + 10_000)
     visible_ms = anchor_ms + 10_000 + scenario.allowed_lateness_ms + 7
     seen = {"a": (anchor_ms + 9000, 1), "b": (visible_ms, 2)}
-    found = emission(scenario, expected, {"seen": seen}, anchor_ms * 1_000_000)
+    found = emission(scenario, expected, seen, anchor_ms * 1_000_000)
     assert found and found.delay_ms.count == 1, "what was settled in the warm-up does not count"
     assert found.delay_ms.mean == 7
     assert found.freshness_ms.mean == 200 + scenario.allowed_lateness_ms + 7
     assert found.revised == 1
-    slots = delay_means_ms(scenario, expected, {"seen": seen}, anchor_ms * 1_000_000, slot_s=2)
+    slots = delay_means_ms(scenario, expected, seen, anchor_ms * 1_000_000, slot_s=2)
     closed_s = scenario.allowed_lateness_ms // 1000
     assert slots == {closed_s // 2: -1000 - scenario.allowed_lateness_ms + 9000, (10 + closed_s - 1) // 2: 7}
-    assert emission(scenario, expected, {"seen": {}}, 0) is None
-    assert delay_means_ms(scenario, expected, {"seen": {}}, 0, slot_s=1) == {}
+    assert emission(scenario, expected, {}, 0) is None
+    assert delay_means_ms(scenario, expected, {}, 0, slot_s=1) == {}
 
 
 def test_the_probe_notes_when_an_answer_was_last_another(tmp_path: Path) -> None:
@@ -341,7 +342,8 @@ def test_the_probe_notes_when_an_answer_was_last_another(tmp_path: Path) -> None
     probe.take([(30, b"1|a=5\n1|b=4")])
     probe.finish()
     assert (probe.totals()["answers"], probe.totals()["updates"], probe.totals()["last_visible_ms"]) == (2, 5, 20)
-    assert '"seen": {"1|a": [20, 2], "1|b": [10, 1]}' in (tmp_path / "probe.json").read_text(encoding="utf-8")
+    account = ProbeAccount.model_validate_json((tmp_path / "probe.json").read_text(encoding="utf-8"))
+    assert account.seen == {"1|a": (20, 2), "1|b": (10, 1)}
 
 
 # What is asked for
@@ -405,7 +407,7 @@ def asked_result(answers: Answers, verdict: Verdict) -> Result:
     scenario = scenario_of(answers.query)
     epoch_ms = scenario.workload().epoch_s * 1000
     expected = ExpectedAnswers({b"b": Answer(1, epoch_ms + 20_000, epoch_ms + 21_000)}, epoch_ms + 30_000)
-    emitted = emission(scenario, expected, {"seen": {"b": (25_000, 1)}}, 0)
+    emitted = emission(scenario, expected, {"b": (25_000, 1)}, 0)
     changes = {"correctness": None, "latency_ms": None, "throughput_records_per_s": None, "waterfall": None}
     trials = [
         make_trial("flink", 10, number=number).model_copy(

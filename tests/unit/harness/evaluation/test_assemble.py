@@ -20,6 +20,7 @@ from harness.results.correctness import Verdict
 from harness.results.result import TrialResult
 from harness.scenarios.scenario import Limits, Scenario, SurgeSection
 from harness.trial.outcome import Injected, Trial
+from harness.workers.accounts import GeneratorAccount, ProbeAccount
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
@@ -30,8 +31,8 @@ EXPECTED = expected_counts(Workload(SCENARIO.workload()))
 TRUTH = TrialTruth(dict(EXPECTED.counts), list(EXPECTED.malformed_lines), [], 6, "00")
 
 
-def _generator(**changes: Any) -> dict[str, Any]:
-    return {
+def _generator(**changes: Any) -> GeneratorAccount:
+    usual: dict[str, Any] = {
         "sent_records": 600,
         "acked_records": 600,
         "failed_records": 0,
@@ -39,7 +40,8 @@ def _generator(**changes: Any) -> dict[str, Any]:
         "schedule_error_ms_p99": 1.0,
         "schedule_error_ms_max": 2.0,
         "schedule_error_histogram": "",
-    } | changes
+    }
+    return GeneratorAccount(**usual | changes)
 
 
 def _latencies(count: int, each_ms: float = 2.0) -> dict[str, Any]:
@@ -54,17 +56,16 @@ def _result(trial: Trial, truth: TrialTruth | None, scenario: Scenario = SCENARI
 
 def _trial(**changes: Any) -> Trial:
     well_formed = 600 - len(EXPECTED.malformed_lines)
-    measured = {
-        "warmup": _latencies(2 * 95),
-        "latencies": _latencies(4 * 95),
-        "slot_s": 1,
-        "slot_means_ms": {str(slot): 2.0 for slot in range(-2, 4)},
-        "visible_records": well_formed,
-        "sustained_records": 380,
-        "updates": 550,
-        "count_regressions": 0,
-        "by_second": {str(second): (95 + second, 1.0, 2.0) for second in range(6)},
-    }
+    measured = ProbeAccount(
+        warmup=_latencies(2 * 95),
+        latencies=_latencies(4 * 95),
+        slot_s=1,
+        slot_means_ms=dict.fromkeys(range(-2, 4), 2.0),
+        visible_records=well_formed,
+        sustained_records=380,
+        updates=550,
+        by_second={second: (95 + second, 1.0, 2.0) for second in range(6)},
+    )
     readings = Readings()
     for at in range(-2, 6):
         readings.add(float(at), Usage(0.1 * (at + 2), 0.0, 1000 + at))
@@ -85,6 +86,11 @@ def _trial(**changes: Any) -> Trial:
     for name, value in changes.items():
         setattr(trial, name, value)
     return trial
+
+
+def _change_account(trial: Trial, **changes: Any) -> None:
+    assert trial.measured
+    trial.measured = trial.measured.model_copy(update=changes)
 
 
 def test_a_good_trial_passes_and_is_valid() -> None:
@@ -110,19 +116,19 @@ def test_a_good_trial_passes_and_is_valid() -> None:
 def test_a_lowered_count_is_never_a_pass_but_after_a_restart() -> None:
     lowered = {"count_regressions": 2, "lowered": ["second 7, 06001|AT&T|call: 3 after 5"]}
     trial = _trial()
-    trial.measured |= lowered
+    _change_account(trial, **lowered)
     result = _result(trial, TRUTH)
     assert result.verdict is Verdict.UNKNOWN
     assert result.reasons == ["2 upserts lowered a count, without a restart: second 7, 06001|AT&T|call: 3 after 5"]
     restarted = _trial(restarts=[Restart("engine", "it died", 1.0)])
-    restarted.measured |= lowered
+    _change_account(restarted, **lowered)
     assert _result(restarted, TRUTH).verdict is Verdict.PASS
 
 
 def test_counts_ahead_of_the_broker_are_never_a_pass_and_no_fault_of_the_clocks() -> None:
     ahead = CountedAhead(7, ["second 7, 06001|AT&T|call: 250 ms too early"])
     trial = _trial(counted_ahead=ahead)
-    trial.measured["latencies"] = _latencies(380, each_ms=-250.0)
+    _change_account(trial, latencies=_latencies(380, each_ms=-250.0))
     result = _result(trial, TRUTH)
     assert result.verdict is Verdict.UNKNOWN
     assert result.reasons == [
@@ -164,7 +170,7 @@ def test_a_path_that_does_not_keep_up_makes_the_run_invalid_but_not_under_faults
 
 def test_a_negative_latency_makes_the_run_invalid() -> None:
     trial = _trial()
-    trial.measured["latencies"]["negative_count"] = 1
+    _change_account(trial, latencies=_latencies(380) | {"negative_count": 1})
     (found,) = invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
     assert "visible before they were due" in found
 
@@ -211,7 +217,7 @@ def test_a_negative_latency_of_a_miscounting_engine_is_its_fault_and_not_the_clo
     observed = dict(EXPECTED.counts)
     observed[next(iter(observed))] += 1
     trial = _trial(observed=observed)
-    trial.measured["warmup"]["negative_count"] = 1
+    _change_account(trial, warmup=_latencies(190) | {"negative_count": 1})
     assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
     assert _result(trial, TRUTH).verdict is Verdict.FAIL
 
@@ -235,7 +241,7 @@ def _settling(
         readings.add(float(at_s), Usage(cpu_s, 0.0, 1000))
         cpu_s += cores(at_s)
     trial.readings["engine"] = readings
-    trial.measured |= {"latencies": measured.as_json(), "slot_means_ms": {str(at): ms for at, ms in found_ms.items()}}
+    _change_account(trial, latencies=measured.as_json(), slot_means_ms=found_ms)
     return _result(trial, None, scenario)
 
 

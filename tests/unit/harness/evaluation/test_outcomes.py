@@ -12,6 +12,7 @@ from harness.faults.plan import Planned
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.scenarios.scenario import Scenario
 from harness.trial.outcome import Injected, Trial
+from harness.workers.accounts import ProbeAccount
 from tests.builders.results import make_result
 from workloads.truth import expected_counts
 from workloads.workload import Workload
@@ -20,7 +21,7 @@ SCENARIO = Scenario.model_validate({"name": "x", "rate_records_per_s": 10, "warm
 EXPECTED = expected_counts(Workload(SCENARIO.workload()))
 
 
-def _why(measured: dict[str, Any], **trial: Any) -> str:
+def _why(measured: ProbeAccount | None, **trial: Any) -> str:
     injected = [Injected(Planned("engine-kill", 2.0, 1.0), started_s=2.0, healed_s=3.0)]
     done = Done(
         "x", 1, Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial), SCENARIO, EXPECTED
@@ -31,7 +32,7 @@ def _why(measured: dict[str, Any], **trial: Any) -> str:
 
 
 def test_an_engine_that_gave_nothing_before_the_fault_shows_nothing_of_what_is_normal() -> None:
-    late = {"by_step": [(40, 45)], "by_second": {"4": (45, 3000.0, 3000.0)}}
+    late = ProbeAccount(by_step=[(40, 45)], by_second={4: (45, 3000.0, 3000.0)})
     assert _why(late) == NO_BAND
 
 
@@ -40,7 +41,7 @@ def test_an_engine_that_gave_nothing_before_the_fault_shows_nothing_of_what_is_n
     [({"broken_off": "Ctrl-C"}, "Ctrl-C"), ({"engine_troubles": ["the engine died"]}, "the engine died")],
 )
 def test_a_trial_that_ended_early_says_why(trial: dict[str, Any], reason: str) -> None:
-    assert _why({}, **trial) == f"the trial ended before: {reason}"
+    assert _why(None, **trial) == f"the trial ended before: {reason}"
 
 
 LONG = SCENARIO.model_copy(update={"duration_s": 30})
@@ -54,7 +55,8 @@ def _found(back_s: float | None, *, waited: bool = True, normal: ControlBand = N
     end_s = 31.0 if back_s is None else back_s
     visible_s = [second if not 5 <= second < end_s else end_s for second in range(-1, 30)]
     by_step = [(round((second + 1) * 10), 10) for second in visible_s]
-    measured = {"by_step": by_step, "by_second": {str(round(second + 1)): (10, 50.0, 90.0) for second in visible_s}}
+    by_second = {round(second + 1): (10, 50.0, 90.0) for second in visible_s}
+    measured = ProbeAccount.model_validate({"by_step": by_step, "by_second": by_second})
     injected = [Injected(Planned("engine-kill", 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=True)]
     trial = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected)
     done = Done("x", 1, trial, LONG, expected_counts(Workload(LONG.workload())))

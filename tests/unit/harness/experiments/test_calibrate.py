@@ -24,6 +24,7 @@ from harness.scenarios.scenario import Scenario
 from harness.trial.options import View
 from harness.trial.outcome import Trial
 from harness.trial.setting import JOURNAL
+from harness.workers.accounts import ProbeAccount
 from tests.builders.results import make_environment
 from workloads.cells import cell_of
 from workloads.sample import waterfall_records
@@ -73,15 +74,14 @@ def _trial(directory: Path, reported_ns: np.ndarray) -> Trial:
         directory,
         anchor_ns=ANCHOR_NS,
         is_complete=True,
-        measured={
-            "warmup": Durations().as_json(),
-            "latencies": durations.as_json(),
-            "slot_s": 1,
-            "slot_means_ms": {"0": durations.mean_ms},
-            "by_second": {},
-            "sustained_records": 0,
-            "updates": 1,
-        },
+        measured=ProbeAccount(
+            warmup=Durations().as_json(),
+            latencies=durations.as_json(),
+            slot_s=1,
+            slot_means_ms={0: durations.mean_ms},
+            by_second={},
+            updates=1,
+        ),
         generator_progress=[(0, 0, 0)],
         readings={"engine": Readings([0.0], [Usage()])},
         observed=dict(EXPECTED.counts),
