@@ -6,73 +6,23 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from release.rooms import REPORT_ROOMS, ROOMS, ROOT, imports, room_imports
+
 OURS = {"engines", "harness", "loadtest", "release", "reports", "viewer", "workloads"}
 #: The command line: its own module, and those of single commands.
 COMMANDS = re.compile(r"cli\.py$|commands/")
-#: The rooms of `harness/`, from the ground up: **a package imports only packages that stand before it.** The two
-#: modules at the root, what can go wrong and the entry point, stand at the ends.
-ROOMS = (
-    "errors",
-    "console",
-    "numerics",
-    "processes",
-    "results",
-    "measurement",
-    "provision",
-    "clients",
-    "services",
-    "workers",
-    "faults",
-    "scenarios",
-    "input",
-    "engines",
-    "conclusions",
-    "trial",
-    "evaluation",
-    "live_map",
-    "session",
-    "conformance",
-    "experiments",
-    "experiments/benches",
-    "experiments/sharding",
-    "experiments/scale",
-    "experiments/soak",
-    "experiments/calibration",
-    "experiments/loadtest",
-    "commands",
-    "cli",
-)
-#: The rooms of `reports/`, by the same rule.
-REPORT_ROOMS = ("wording", "pictures", "sections", "documents", "schema")
 ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
 
 
-@functools.cache
-def _imports(folder: str) -> frozenset[tuple[str, str]]:
-    """(path below `folder`, imported module) for every import statement there, those inside functions too."""
-    found = set()
-    for path in (ROOT / folder).rglob("*.py"):
-        name = path.relative_to(ROOT / folder).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {(name, alias.name) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add((name, node.module))
-    assert found, f"no Python below {folder}"
-    return frozenset(found)
-
-
 def _ours(folder: str) -> set[tuple[str, str]]:
-    return {(file, name) for file, name in _imports(folder) if name.split(".")[0] in OURS}
+    return {(file, name) for file, name in imports(folder) if name.split(".")[0] in OURS}
 
 
 def test_the_contract_imports_the_standard_library_only() -> None:
-    foreign = {each for each in _imports("engines/contract") if each[1].split(".")[0] not in sys.stdlib_module_names}
+    foreign = {each for each in imports("engines/contract") if each[1].split(".")[0] not in sys.stdlib_module_names}
     assert {each for each in foreign if not each[1].startswith("engines.contract")} == set()
 
 
@@ -88,7 +38,7 @@ def test_engines_import_the_contract_and_nothing_else_of_ours(engine: str) -> No
 def test_workloads_are_pure() -> None:
     allowed = ("engines.contract", "workloads")
     assert {each for each in _ours("workloads") if not each[1].startswith(allowed)} == set()
-    roots = {name.split(".")[0] for _, name in _imports("workloads")}
+    roots = {name.split(".")[0] for _, name in imports("workloads")}
     assert roots & {"io", "os", "pathlib", "random", "socket", "subprocess", "time", "datetime"} == set()
 
 
@@ -97,27 +47,15 @@ def test_the_harness_imports_no_engine_and_only_its_command_line_imports_reports
     assert {
         each for each in _ours("harness") if not each[1].startswith(allowed) and not COMMANDS.match(each[0])
     } == set()
-    roots = {name.split(".")[0] for _, name in _imports("harness")}
+    roots = {name.split(".")[0] for _, name in imports("harness")}
     assert roots & {"pyspark", "pyflink", "apache_flink"} == set()
-
-
-def _room(path: str, rooms: Sequence[str]) -> str:
-    """The room that a file or a module, written as a path, is in."""
-    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
-    found = next((each for n in (2, 1) if (each := "/".join(parts[:n])) in rooms), None)
-    assert found, f"{path} is in no room: the list at the top of this file has them all"
-    return found
 
 
 def _upwards(folder: str, rooms: Sequence[str]) -> Iterator[str]:
     """The imports in `folder` that lead from a room to one that does not stand before it."""
-    floors = {room: floor for floor, room in enumerate(rooms)}
-    for file, name in sorted(_imports(folder)):
-        if not name.startswith(f"{folder}.") or file == "__init__.py":
-            continue
-        importing, imported = _room(file, rooms), _room(name.removeprefix(f"{folder}.").replace(".", "/"), rooms)
-        if importing != imported and floors[imported] > floors[importing]:
-            yield f"{folder}/{file} imports {name}"
+    for importing, imported, file, module in room_imports(folder, rooms):
+        if rooms.index(imported) > rooms.index(importing):
+            yield f"{folder}/{file} imports {module}"
 
 
 @pytest.mark.parametrize(("folder", "rooms"), [("harness", ROOMS), ("reports", REPORT_ROOMS)])
@@ -180,7 +118,7 @@ def test_the_load_test_imports_the_contract_and_what_it_can_import_without_the_h
     allowed = {"engines.contract.events", "harness.live_map.user_experience", "harness.numerics.search"}
     assert {name for _, name in _ours("loadtest") if not name.startswith("loadtest")} <= allowed
     for module in ("live_map/user_experience", "numerics/search"):
-        foreign = {name for file, name in _imports("harness") if file == f"{module}.py"}
+        foreign = {name for file, name in imports("harness") if file == f"{module}.py"}
         assert {name for name in foreign if name.split(".")[0] not in sys.stdlib_module_names} == set()
 
 
