@@ -16,6 +16,7 @@ from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, KAFKA_PROXY, RE
 from harness.faults.plan import CALM_BEFORE_S, Planned, anywhere, draw_plan, make_plan, put_off, trial_s
 from harness.processes.process import start_process, wait_until
 from harness.scenarios.scenario import Scenario
+from harness.trial.fault_actions import ACTIONS
 from harness.trial.outcome import Injected
 from harness.trial.stage import program_below, send
 from tests.deadlines import DEADLINE_S
@@ -30,6 +31,10 @@ def test_each_kind_has_a_name_of_its_own() -> None:
 def test_every_kind_is_documented_as_it_is_called() -> None:
     text = (Path(__file__).parents[4] / "docs" / "chaos.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE) == NAMES
+
+
+def test_every_kind_has_its_action_and_no_action_is_without_a_kind() -> None:
+    assert sorted(ACTIONS) == sorted(NAMES)
 
 
 def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
