@@ -19,7 +19,7 @@ noise of 4 % show a difference of 20 % in 82 % of the cases only, and smoothed i
 noise of standard deviation s / sqrt(n). With it, resamples have the variance s^2 on average, and not (n - 1) / n of it
 (Silverman and Young 1987, Biometrika 74; Hesterberg 2014, "What Teachers Should Know about the Bootstrap").
 
-**What to expect.** Simulated (`tests/unit/harness/numerics/test_statistics.py` repeats the essential part), with 6 to
+**What to expect.** Simulated (`tests/unit/harness/numerics/test_intervals.py` repeats the essential part), with 6 to
 12 trials:
 
 * Log-normal noise: 95 % intervals cover in 95 to 97 % of the cases, and of two equal engines, `paired_ratio` finds

@@ -10,7 +10,7 @@ ALL = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(UNIT))
 @pytest.mark.parametrize(
     ("file", "touched"),
     [
-        ("harness/numerics/intervals.py", "tests/unit/harness/numerics/test_statistics.py"),
+        ("harness/numerics/intervals.py", "tests/unit/harness/numerics/test_intervals.py"),
         # By way of harness.comparison.
         ("harness/numerics/intervals.py", "tests/unit/harness/conclusions/test_comparison.py"),
         ("viewer/zscore.py", "tests/unit/viewer/test_zscore.py"),
