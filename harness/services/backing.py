@@ -1,6 +1,6 @@
 """The services that a run stands on: started here, or the user's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -175,16 +175,7 @@ def start_backing(
         if bucket:
             check_s3(bucket.endpoint, bucket.name)
             versions["s3"] = f"external, {bucket.endpoint or 'AWS'}"
-        ports = external.ports
-        starters: dict[str, Callable[[], Any]] = {
-            "kafka": (lambda: start_brokers(directory, port=ports.get("kafka"), progress=progress))
-            if cluster
-            else lambda: start_kafka(directory, port=ports.get("kafka"), detour=kafka_detour, progress=progress),
-            "redis": lambda: (start_with_replica if cluster else start_redis)(
-                directory, port=ports.get("redis"), progress=progress
-            ),
-            "s3": lambda: start_s3(directory, port=ports.get("s3"), progress=progress),
-        }
+        starters = _starters(external.ports, directory, progress, kafka_detour=kafka_detour, cluster=cluster)
         _start_side_by_side({name: start for name, start in starters.items() if not getattr(external, name)}, keep)
         kafka, redis = services.get("kafka"), external.redis or services["redis"]
         brokers = [each.bootstrap_servers for each in services.values() if isinstance(each, KafkaService)]
@@ -203,6 +194,25 @@ def start_backing(
             kafka_gc_logs=kafka.gc_logs if isinstance(kafka, KafkaService) else None,
             kafka_properties=external.kafka_properties,
         )
+
+
+def _starters(
+    ports: Mapping[str, int | None], directory: Path, progress: Progress, *, kafka_detour: bool, cluster: bool
+) -> dict[str, Callable[[], Any]]:
+    """How each service is started here, by its name."""
+
+    def kafka() -> Any:
+        port = ports.get("kafka")
+        if cluster:
+            return start_brokers(directory, port=port, progress=progress)
+        return start_kafka(directory, port=port, detour=kafka_detour, progress=progress)
+
+    start = start_with_replica if cluster else start_redis
+    return {
+        "kafka": kafka,
+        "redis": lambda: start(directory, port=ports.get("redis"), progress=progress),
+        "s3": lambda: start_s3(directory, port=ports.get("s3"), progress=progress),
+    }
 
 
 def _start_side_by_side(starters: dict[str, Callable[[], Any]], keep: Callable[[str, Any], object]) -> None:
