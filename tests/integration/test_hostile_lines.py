@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engines.contract.record import parse
-from harness.conformance import judge
+from harness.conformance import judge_counts
 from harness.conformance.rig import Bench, Patience, Rig, open_rig
 from harness.engines.catalogue import find_engines
 from harness.engines.prepare import prepare
@@ -102,7 +102,8 @@ def bench(engine: str, services: Services, directory: Path) -> Bench:
 def differences(rig: Rig) -> list[str]:
     """Where an engine disagrees with the codec."""
     letters = [
-        judge.dead_letters(rig.ledger, rig.output, exactly=True, did="", tombstones=each) for each in (False, True)
+        judge_counts.dead_letters(rig.ledger, rig.output, exactly=True, did="", tombstones=each)
+        for each in (False, True)
     ]
-    problems = (*letters, judge.counts(rig.ledger, rig.output, ""))
+    problems = (*letters, judge_counts.counts(rig.ledger, rig.output, ""))
     return [f"{each.seen}; {each.likely}" for each in problems if each]
