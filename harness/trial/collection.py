@@ -57,9 +57,11 @@ class Collection:
     def collect_what_there_is(self) -> None:
         """Of a trial that was broken off: what was measured until then; its counts mean nothing."""
         self._faults.heal_all()  # what is stopped or cut off would hold up the end of the others
-        generator = self._processes.children["generator"]
-        generator.stop()
-        self._trial.generator = GeneratorAccount.model_validate(generator.wait_for("stopped", 0.5).fields)
+        self._processes.children["generator"].stop()
+        if stopped := self._processes.account("generator"):
+            self._trial.generator = GeneratorAccount.model_validate(stopped.fields)
+        else:
+            self._trial.spoil("the generator did not stop in good order, and how it kept its schedule is not known")
         self._processes.stop_observers()
         self._collect_measurements()
 
@@ -73,9 +75,12 @@ class Collection:
 
     def _collect_measurements(self) -> None:
         trial, backing = self._trial, self._setting.backing
-        saved = Path(self._setting.file("probe.json")).read_text(encoding="utf-8")
-        trial.measured = ProbeAccount.model_validate_json(saved)
-        if trial.measured.updates:
+        if self._processes.account("probe"):
+            saved = Path(self._setting.file("probe.json")).read_text(encoding="utf-8")
+            trial.measured = ProbeAccount.model_validate_json(saved)
+        else:
+            trial.spoil("the probe did not stop in good order, and what it measured is lost")
+        if trial.measured and trial.measured.updates:
             trial.drain_s = trial.measured.last_visible_ms / 1000 - self._timeline.last_due_s()
         self._observation.note_progress()
         trial.kafka_bytes = stored_bytes(backing.kafka_data, self._setting.topics)

@@ -56,7 +56,10 @@ class Phases:
             if reason := self._setting.options.meddle(self._observation.view()):
                 self._trial.broken_off, self._trial.broken_off_s = reason, self._timeline.now_s()
                 return False
-        self._trial.generator = GeneratorAccount.model_validate(generator.wait_for("stopped", 0.5).fields)
+        if not (ended := self._processes.account("generator")):
+            self._trial.spoil(generator.death())
+            return False
+        self._trial.generator = GeneratorAccount.model_validate(ended.fields)
         self._observation.end_load()
         return self._is_healed()
 

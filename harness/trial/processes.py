@@ -4,6 +4,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+from engines.contract.events import Event
 from harness.clients.kafka_topics import end_offset
 from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines.prepare import ENGINE_STOP_S
@@ -20,6 +21,7 @@ from harness.workers.start import start_worker
 WORKER_READY_S = 60.0
 WRITER_DEADLINE_S = 60.0
 ARCHIVE_DEADLINE_S = 60.0
+LAST_WORDS_S = 5.0
 
 
 class Processes:
@@ -197,6 +199,14 @@ class Processes:
         for name in ("redis_writer", "probe"):
             if name in self.children:
                 self.children[name].stop()
+
+    def account(self, name: str) -> Event | None:
+        """What the worker called `name` told when it ended in good order; None if it did not."""
+        try:
+            # What it said last may still be on its way when the process is gone.
+            return self.children[name].wait_for("stopped", LAST_WORDS_S)
+        except ServiceError:
+            return None
 
     def await_archiver(self) -> None:
         """Wait until the archiver, if there is one, has archived all of the input."""

@@ -32,8 +32,8 @@ def run_trial(setting: Setting) -> Trial:
     phases = Phases(setting, trial, timeline, processes, faults, observation, profiling)
     collection = Collection(setting, trial, timeline, processes, faults, observation, profiling)
 
-    _prepare(setting)
     try:
+        _prepare(setting)
         with ExitStack() as stack:
             stack.enter_context(setting.cores.others_kept_off(_everything_else(setting)))
             stack.callback(profiling.stop)

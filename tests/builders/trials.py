@@ -4,7 +4,6 @@ What is faked is what a trial reaches outside of this process by: how processes 
 Redis's contents. All parts of the trial are the real ones; of its observation, all but what asks the operating system.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from harness.trial.options import TrialOptions
 from harness.trial.outcome import Trial
 from harness.trial.runner import run_trial
 from harness.trial.setting import Setting
+from harness.workers.accounts import ProbeAccount
 from harness.workers.jobs import announce_anchor
 from harness.workers.orders import EndOrders
 from tests.builders.processes import Clock, FakeChild, FakeProcess
@@ -286,8 +286,8 @@ class World:
 
     def _term(self, name: str, child: FakeChild, term: Callable[[FakeChild], object]) -> None:
         if name == "probe" and name not in self.on_term:
-            account = {"updates": self._updates, "last_visible_ms": self.clock.now_ns // 10**6}
-            Path(self._the_setting.file("probe.json")).write_text(json.dumps(account), encoding="utf-8")
+            account = ProbeAccount(updates=self._updates, last_visible_ms=self.clock.now_ns // 10**6)
+            Path(self._the_setting.file("probe.json")).write_text(account.model_dump_json(), encoding="utf-8")
         term(child)
 
     @property
@@ -359,6 +359,11 @@ class World:
                 "schedule_ms": now_ms - self._anchor_ns // 10**6,
                 "sent_records": self._sent,
                 "acked_records": self._sent,
+                "failed_records": 0,
+                "schedule_error_ms_p50": 0.1,
+                "schedule_error_ms_p99": 1.0,
+                "schedule_error_ms_max": 2.0,
+                "schedule_error_histogram": "",
             },
             "probe": {
                 "now_ms": now_ms,

@@ -8,6 +8,7 @@ import pytest
 from harness.clients.kafka_topics import Topics
 from harness.results.performance import TopicBytes
 from harness.trial.collection import stored_bytes
+from tests.builders.processes import FakeChild
 from tests.builders.trials import World, plan
 
 
@@ -21,7 +22,7 @@ def test_counts_and_dead_letters_are_taken_in(world: World) -> None:
     trial = world.run()
     assert trial.observed == {} and trial.answers is None
     assert trial.dead_letters == [b"no", b"nor this"]
-    assert trial.measured["updates"] > 0
+    assert trial.measured.updates > 0
     assert trial.generator_progress[-1] == (7000, 7 * world.rate, 7 * world.rate)
 
 
@@ -46,23 +47,39 @@ def test_more_may_have_arrived_than_was_acknowledged_after_a_fault(world: World)
 
 def test_a_drain_is_measured_from_when_the_last_record_was_due(world: World) -> None:
     trial = world.run()
-    last_due_s, last_visible_s = trial.anchor_ns / 1e9 + 7 - 1 / world.rate, trial.measured["last_visible_ms"] / 1000
+    last_due_s, last_visible_s = trial.anchor_ns / 1e9 + 7 - 1 / world.rate, trial.measured.last_visible_ms / 1000
     assert trial.drain_s == pytest.approx(last_visible_s - last_due_s, abs=0.01)
 
 
 def test_a_drain_in_which_nothing_became_visible_was_not_measured(world: World) -> None:
     world.at(-1, lambda: world.children["engine"].process.heed(signal.SIGSTOP))
     trial = world.run()
-    assert trial.measured["updates"] == 0 and trial.drain_s is None
+    assert trial.measured.updates == 0 and trial.drain_s is None
 
 
 def test_of_a_trial_that_was_broken_off_what_was_measured_is_kept_and_no_counts(world: World) -> None:
     trial = world.run(meddle=lambda view: "enough" if view.t_s >= 3 else "", faults=plan(("writer-stop", 2, 90)))
-    assert 0 < trial.generator["acked_records"] < 7 * world.rate
-    assert trial.measured["updates"] > 0 and trial.generator_progress
+    assert 0 < trial.generator.acked_records < 7 * world.rate
+    assert trial.measured.updates > 0 and trial.generator_progress
     assert trial.observed is None and not trial.is_complete
     assert trial.injected[0].healed_s is not None, "a frozen writer would hold up the end of the others"
     assert {child.process.code for child in world.started} == {0}
+
+
+def test_of_a_generator_that_does_not_end_when_a_trial_is_broken_off_nothing_is_known(world: World) -> None:
+    world.on_term["generator"] = FakeChild.ignore
+    trial = world.run(meddle=lambda view: "enough" if view.t_s >= 3 else "")
+    assert trial.broken_off == "enough" and trial.generator is None
+    assert trial.invalid_reasons == [
+        "the generator did not stop in good order, and how it kept its schedule is not known"
+    ]
+
+
+def test_of_a_probe_that_does_not_end_in_good_order_nothing_is_known(world: World) -> None:
+    world.on_term["probe"] = FakeChild.die
+    trial = world.run()
+    assert trial.invalid_reasons == ["the probe did not stop in good order, and what it measured is lost"]
+    assert trial.measured is None and trial.drain_s is None and not trial.is_complete
 
 
 def test_what_a_broker_stores_is_told_by_topic(tmp_path: Path) -> None:

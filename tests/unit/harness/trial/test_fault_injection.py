@@ -182,7 +182,7 @@ def test_the_load_ends_early_once_the_last_fault_is_recovered_from(world: World)
     trial = world.run(faults=plan(("engine-stop", 1, 1)), pace=pace)
     assert 2 + CALM_S < trial.duration_s < 20
     assert f"the load ends at {trial.duration_s} s" in world.watcher.notes
-    assert trial.generator["acked_records"] == (1 + trial.duration_s) * world.rate
+    assert trial.generator.acked_records == (1 + trial.duration_s) * world.rate
     assert trial.is_complete and trial.drain_s is not None and trial.drain_s > 0
     assert world.t_s < trial.duration_s + 4, "all that was sent is visible: nothing more is waited for"
 
@@ -190,7 +190,7 @@ def test_the_load_ends_early_once_the_last_fault_is_recovered_from(world: World)
 def test_a_load_that_is_to_go_on_does_not_end_with_the_last_recovery(world: World) -> None:
     world.scenario["duration_s"] = 20
     trial = world.run(faults=plan(("engine-stop", 1, 1)), pace=_pace(world))
-    assert trial.duration_s == 20 and trial.generator["acked_records"] == 21 * world.rate
+    assert trial.duration_s == 20 and trial.generator.acked_records == 21 * world.rate
 
 
 def test_an_engine_that_stays_down_is_no_recovery(world: World) -> None:

@@ -27,7 +27,7 @@ def test_a_trial_that_goes_well_is_complete(world: World) -> None:
     trial = world.run()
     assert trial.is_complete
     assert trial.engine_troubles == trial.invalid_reasons == []
-    assert trial.generator["acked_records"] == 7 * world.rate
+    assert trial.generator.acked_records == 7 * world.rate
     assert trial.startup_s is not None and trial.startup_s > 0
     assert [text.removeprefix("mine: ") for text in world.watcher.phases] == [
         "starting the engine",
@@ -83,6 +83,16 @@ def test_a_worker_that_dies_in_the_drain_makes_the_trial_invalid(world: World) -
     world.at(6.7, world.dies("probe"))
     trial = world.run()
     assert trial.invalid_reasons == ["probe ended by itself with exit code 1\nlast words"]
+    assert not trial.is_complete
+
+
+def test_a_generator_that_dies_between_two_looks_makes_the_trial_invalid(world: World) -> None:
+    def meddle(_view: View) -> str:
+        world.children["generator"].die()
+        return ""
+
+    trial = world.run(meddle=meddle)
+    assert trial.invalid_reasons == ["generator ended by itself with exit code 1\nlast words"]
     assert not trial.is_complete
 
 

@@ -59,3 +59,14 @@ def test_nothing_is_left_of_a_trial_that_is_interrupted(world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         world.run(meddle=interrupt)
     _assert_nothing_is_left(world)
+
+
+def test_no_topics_are_left_if_not_all_could_be_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_one(*_place: object, **_how: object) -> None:
+        world.topics.add("cdr-run-mine")
+        raise ServiceError("cannot create the topic cdr-aggregates-run-mine")
+
+    monkeypatch.setattr("harness.trial.runner.create_topics", make_one)
+    with pytest.raises(ServiceError, match="cannot create the topic"):
+        world.run()
+    _assert_nothing_is_left(world)
