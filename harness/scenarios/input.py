@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from harness.scenarios.dialect import Dialect
 from harness.scenarios.sections import MAX_RATE_RECORDS_PER_S, Section
+from harness.scenarios.time_patterns import explain_pattern
 
 RECORDS, ACTIVITY = "records", "activity"
 LAYOUTS = (RECORDS, ACTIVITY)
 #: Ways to write times, besides a pattern of `strftime`.
-TIME_FORMATS = ("ms", "s", "iso")
+TIME_FORMATS = ("ms", "s", "us", "ns", "iso")
+#: What a value means that has its row left out.
+LEAVE_OUT = "skip"
 MAX_SPEED = 1_000_000
+#: More bad rows than this mean that the map is wrong, and not the rows.
+MAX_SKIPPED_SHARE = 0.05
 _DAY_S = 86_400
 
 #: A column's name in the header, or its number from 1 on.
 Name = Annotated[str, Field(min_length=1)] | PositiveInt
+#: Columns whose values belong together, with a blank between them: a date and a time of day, say.
+Names = Annotated[list[Name], Field(min_length=2, max_length=3)]
 
 
 class ColumnSection(Section):
     """Where a field's values come from, and what they mean."""
 
-    column: Name | None = None
+    column: Name | Names | None = None
     constant: str | None = Field(None, min_length=1)
     values: dict[str, str] = Field({}, description="what the data's values mean")
     default: str | None = Field(None, min_length=1, description="for values that are empty or not known")
@@ -49,9 +58,20 @@ class ColumnSection(Section):
             raise ValueError("`by_share` and `default` exclude each other")
         return self
 
+    @property
+    def names(self) -> list[Name]:
+        """The columns to read; none of a constant."""
+        if self.column is None:
+            return []
+        return self.column if isinstance(self.column, list) else [self.column]
+
 
 def _as_section(found: object) -> object:
-    return {"column": found} if isinstance(found, str | int) and not isinstance(found, bool) else found
+    if isinstance(found, str | int | list) and not isinstance(found, bool):
+        return {"column": found}
+    if found is not None and not isinstance(found, Mapping | ColumnSection):
+        raise ValueError("give a column's name or number (from 1 on), or a section with `column` or `constant`")
+    return found
 
 
 Column = Annotated[ColumnSection, BeforeValidator(_as_section)]
@@ -74,6 +94,13 @@ class RecordColumns(Section):
     def _is_as_it_stands(cls, column: ColumnSection | None) -> ColumnSection | None:
         if column and (column.column is None or len(column.model_fields_set) > 1):
             raise ValueError("this field takes a column's name or number only")
+        return column
+
+    @field_validator("duration", "county", "type", "operator", "source", "destination")
+    @classmethod
+    def _is_one_column(cls, column: ColumnSection | None) -> ColumnSection | None:
+        if column and isinstance(column.column, list):
+            raise ValueError("give one column: only `start` and `end` may be in several")
         return column
 
     @field_validator("type")
@@ -104,26 +131,46 @@ _OWN_COLUMNS = {
 }
 
 
-class _MapSection(Section):
+class _MapSection(Dialect):
+    """What both layouts have."""
+
     time: str = Field(
-        "ms", min_length=1, description="how times are written: ms, s, iso, or a pattern such as %Y-%m-%d"
+        "ms", min_length=1, description="how times are written: ms, s, us, ns, iso, or a pattern such as %Y-%m-%d %H:%M"
     )
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of text files")
-    header: bool = True
+    timezone: str | None = Field(None, description="of times that have none, such as Europe/Rome; UTC by default")
+    ambiguous_times: Literal["earlier", "later", "in_order"] | None = Field(
+        None, description="how to read times that a clock shows twice, when it is set back; by default, they are bad"
+    )
+    duplicate_files: Literal["refuse", "read"] = Field("refuse", description="whether to read equal files twice")
 
     @field_validator("time")
     @classmethod
     def _known_format(cls, found: str) -> str:
-        if found not in TIME_FORMATS and "%" not in found:
-            raise ValueError(f"give {', '.join(TIME_FORMATS)}, or a pattern such as '%d.%m.%Y %H:%M:%S'")
+        if found not in TIME_FORMATS and (problem := explain_pattern(found)):
+            raise ValueError(f"{problem}; give {', '.join(TIME_FORMATS)}, or a pattern such as '%d.%m.%Y %H:%M:%S'")
         return found
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, found: str | None) -> str | None:
+        if found is not None and found not in available_timezones():
+            raise ValueError("give a name of the IANA time zone database, such as Europe/Rome, or UTC")
+        return found
+
+    @model_validator(mode="after")
+    def _has_a_zone(self) -> _MapSection:
+        if self.ambiguous_times and not self.timezone:
+            raise ValueError("`ambiguous_times` is for times of a `timezone`: give that, too")
+        return self
 
 
 class RecordsMap(_MapSection):
     """The layout `records`: a row is one call or text."""
 
     layout: Literal["records"] = "records"
-    duration_unit: Literal["ms", "s"] = "s"
+    duration_unit: Literal["s", "ms", "us", "ns", "min", "h", "mm:ss", "hh:mm"] = Field(
+        "s", description="of numbers; values such as 00:01:05, 1m5s and PT65S are read, whatever it is"
+    )
     columns: RecordColumns = RecordColumns.model_validate(_OWN_COLUMNS)
 
 
@@ -131,7 +178,7 @@ class ActivityColumns(Section):
     """The columns of the layout `activity`; by default, those of Telecom Italia's grid, its country code left out."""
 
     square: Name = 1
-    interval: Name = 2
+    interval: Name | Names = 2
     sms_in: Name = 4
     sms_out: Name = 5
     call_in: Name = 6
@@ -165,7 +212,9 @@ class InputSection(Section):
     map: MapSection = RecordsMap()
     speed: float | None = Field(None, gt=0, le=MAX_SPEED, description="times as fast as it happened")
     rate_records_per_s: int | None = Field(None, ge=1, le=MAX_RATE_RECORDS_PER_S)
-    skip_bad_lines: bool = False
+    skip_bad_lines: bool | Literal["all"] = Field(
+        False, description=f"leave bad rows out: up to {MAX_SKIPPED_SHARE:.0%} of a file's rows, or all of them"
+    )
 
     @model_validator(mode="after")
     def _has_one_pace(self) -> InputSection:

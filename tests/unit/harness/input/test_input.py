@@ -333,7 +333,7 @@ def _refused(tmp_path: Path, section: object, **keys: Any) -> str:
         ({"path": "a", "speed": 0}, ["input.speed: found 0", "greater than 0"]),
         ({"path": "a", "speed": 2, "rate_records_per_s": 5}, ["exclude each other"]),
         ({"path": "a", "map": {"layout": "grid"}}, ["input.map.layout: found 'grid'", "records, activity"]),
-        ({"path": "a", "map": {"time": "unix"}}, ["input.map.time: found 'unix'", "ms, s, iso"]),
+        ({"path": "a", "map": {"time": "unix"}}, ["input.map.time: found 'unix'", "ms, s, us, ns, iso"]),
         ({"path": "a", "map": {"columns": {"end": 1, "county": 2}}}, ["input.map.columns.type: this key is required"]),
         ({"path": "a", "map": {"columns": {"county": 1, "type": 2}}}, ["input.map.columns", "give `end`, or `start`"]),
         (
