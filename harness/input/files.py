@@ -1,58 +1,64 @@
-"""Files of a user's own records: found in a folder or in S3, and read in batches of columns, with the rows' lines."""
+"""Files of a user's own records, found in a folder or in S3; what is no data is passed over."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import shutil
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from operator import itemgetter
-from pathlib import Path
-from typing import IO, Protocol
-from urllib.parse import urlsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
-from numpy.typing import NDArray
 
 from harness.clients.s3_archive import Bucket
 from harness.errors import ConfigurationError, ServiceError
-from harness.input.problems import Problems
+from harness.input.kinds import COMPRESSED, DAMAGED, explain_kind, is_parquet
 
 TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET = (".parquet", ".pq")
-GZIP = ".gz"
-ENDINGS = (*TEXT_DELIMITERS, *(f"{each}{GZIP}" for each in TEXT_DELIMITERS), *PARQUET)
-BATCH_ROWS = 50_000
+ENDINGS = (*TEXT_DELIMITERS, *PARQUET)
+#: Endings and names of files in a folder that hold no records, whatever `delimiter` says.
+_NO_DATA = (
+    ".md", ".rst", ".html", ".htm", ".yaml", ".yml", ".json", ".jsonl", ".toml", ".ini", ".py", ".ipynb", ".r", ".sql",
+    ".sh", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".png", ".jpg", ".svg", ".tar", ".tgz", ".sha256", ".md5",
+)  # fmt: skip
+_NO_DATA_NAMES = ("readme", "license", "licence", "changelog", "changes", "makefile", "notes")
 
-_FIX_ENDINGS = f"give files that end in {', '.join(ENDINGS)}, or set input.map.delimiter for text files of another name"
+_FIX_ENDINGS = (
+    f"give files that end in {', '.join(ENDINGS)} (with {', '.join(COMPRESSED)} after them, if they are compressed), "
+    "or set input.map.delimiter for text files of another name"
+)
 _DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 _GONE = ("404", "NoSuchBucket", "NoSuchKey")
 _HASH_BYTES = 1 << 20
 
 
-class _Reader(Protocol):
-    """What `csv.reader` gives."""
-
-    line_num: int
-
-    def __next__(self) -> list[str]: ...
-
-
 @dataclass(frozen=True)
 class Source:
-    """A file of the input. `name` is what people call it; `open` gives a local copy for the length of a context."""
+    """A file of the input.
+
+    Attributes:
+        name: what people call it.
+        bytes: its size.
+        open: gives the path of a local copy for the length of a context.
+        folders: values of the columns that folders on the way to it are named by, as in ``region=north``.
+    """
 
     name: str
     bytes: int
     open: Callable[[], _Opened]
+    folders: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files to read, in the order of their names; and the names of those that are passed over."""
+
+    sources: list[Source]
+    passed_over: list[str]
 
 
 class _Opened:
@@ -71,22 +77,7 @@ class _Opened:
             self._path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of a file.
-
-    Attributes:
-        file: its name, for people.
-        lines: of the rows, from 1 on; of Parquet, their numbers. Shape (rows,).
-        columns: by name or number, as they were asked for; strings, or timestamps where a Parquet file has those.
-    """
-
-    file: str
-    lines: NDArray[np.int64]
-    columns: dict[str | int, pa.Array]
-
-
-def find_sources(path: str, delimiter: str | None, work: Path) -> list[Source]:
+def find_sources(path: str, delimiter: str | None, work: Path) -> Found:
     """The files that `path` names, in the order of their names.
 
     Args:
@@ -103,32 +94,80 @@ def find_sources(path: str, delimiter: str | None, work: Path) -> list[Source]:
         return _find_objects(path, delimiter, work)
     found = Path(path)
     if found.is_dir():
-        files = [each for each in sorted(found.rglob("*")) if each.is_file() and _is_data(each.name, delimiter)]
-        if not files:
-            raise ConfigurationError(f"input.path: {path}: the folder holds no file to read", fix=_FIX_ENDINGS)
-    else:
-        files = [found]
-        try:
-            found.open("rb").close()
-        except OSError as error:
-            raise ConfigurationError(
-                f"input.path: {path}: cannot be read: {error.strerror}", fix="give a file or folder that is there"
-            ) from error
-        if not _is_data(found.name, delimiter):
-            raise ConfigurationError(f"input.path: {path}: not known what kind of file this is", fix=_FIX_ENDINGS)
-
-    def source(file: Path) -> Source:
-        return Source(str(file), file.stat().st_size, lambda: _Opened(file))
-
-    return [source(file) for file in files]
+        return _find_in_folder(found, delimiter)
+    try:
+        found.open("rb").close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"input.path: {path}: cannot be read: {error.strerror}", fix="give a file or folder that is there"
+        ) from error
+    if not (delimiter or _has_known_ending(found.name) or is_parquet(found)):
+        with suppress(*DAMAGED):
+            explain_kind(found, path)
+        raise ConfigurationError(f"input.path: {path}: not known what kind of file this is", fix=_FIX_ENDINGS)
+    return Found([_local(found)], [])
 
 
-def _is_data(name: str, delimiter: str | None) -> bool:
-    """Whether to read a file; those whose names begin with a dot or an underscore are other programs' marks."""
-    return not name.startswith((".", "_")) and (bool(delimiter) or name.lower().endswith(ENDINGS))
+def _local(file: Path, folders: dict[str, str] | None = None) -> Source:
+    return Source(str(file), file.stat().st_size, lambda: _Opened(file), folders or {})
 
 
-def _find_objects(path: str, delimiter: str | None, work: Path) -> list[Source]:
+def _find_in_folder(folder: Path, delimiter: str | None) -> Found:
+    files = [each for each in sorted(folder.rglob("*")) if each.is_file()]
+    sources, passed_over = [], []
+    for each in files:
+        inner = each.relative_to(folder).as_posix()
+        if _is_data(inner, delimiter):
+            sources.append(_local(each, _folders(inner)))
+        else:
+            passed_over.append(str(each))
+    if not sources:
+        held = f": it holds {len(files):,} other files, such as {files[0].name}" if files else ""
+        raise ConfigurationError(f"input.path: {folder}: the folder holds no file to read{held}", fix=_FIX_ENDINGS)
+    return Found(sources, passed_over)
+
+
+def _is_data(inner: str, delimiter: str | None) -> bool:
+    """Whether to read a file, by its path below the root.
+
+    What begins with a dot or an underscore, or is below such a folder, is other programs' own.
+    """
+    path = PurePosixPath(inner)
+    if any(part.startswith((".", "_")) for part in path.parts):
+        return False
+    if not delimiter:
+        return _has_known_ending(path.name)
+    name = path.name.lower()
+    return not name.endswith(_NO_DATA) and name.partition(".")[0] not in _NO_DATA_NAMES
+
+
+def _has_known_ending(name: str) -> bool:
+    return _unpacked(name).endswith(ENDINGS) or name.lower().endswith(".zip")
+
+
+def _unpacked(name: str) -> str:
+    """A file's name without the ending of what has compressed it, in small letters."""
+    name = name.lower()
+    return next((name.removesuffix(each) for each in COMPRESSED if name.endswith(each)), name)
+
+
+def plain_name(name: str) -> str:
+    """What a file would be called if it were not compressed: ``calls.csv`` of ``calls.csv.gz``."""
+    return name[: len(_unpacked(name))]
+
+
+def delimiter_of(name: str) -> str | None:
+    """The delimiter of text files of that name; None if it does not tell."""
+    return TEXT_DELIMITERS.get(PurePosixPath(_unpacked(name)).suffix)
+
+
+def _folders(inner: str) -> dict[str, str]:
+    """The columns that folders are named by, as Hive has them: ``region=north/day=5/part-0.csv``."""
+    pairs = (part.partition("=") for part in PurePosixPath(inner).parts[:-1])
+    return {unquote(name): unquote(value) for name, is_pair, value in pairs if is_pair and name}
+
+
+def _find_objects(path: str, delimiter: str | None, work: Path) -> Found:
     bucket, prefix = _bucket(path)
     client = bucket.client()
     with _s3_errors(path):
@@ -140,7 +179,12 @@ def _find_objects(path: str, delimiter: str | None, work: Path) -> list[Source]:
         # The prefix is an object's name or a folder's, not the beginning of one.
         if not prefix or prefix.endswith("/") or each["Key"] == prefix or each["Key"].startswith(f"{prefix}/")
     ]
-    objects = [each for each in wanted if _is_data(each["Key"].rpartition("/")[2], delimiter)]
+
+    def inner(key: str) -> str:
+        return key[len(prefix) :].lstrip("/") or key.rpartition("/")[2]
+
+    objects = [each for each in wanted if _is_data(inner(each["Key"]), delimiter)]
+    passed_over = [each["Key"] for each in wanted if each not in objects and not each["Key"].endswith("/")]
     if not objects:
         held = f"of {len(wanted):,} objects there, none can be read" if wanted else "there is no such object"
         raise ConfigurationError(f"input.path: {path}: {held}", fix=_FIX_ENDINGS)
@@ -152,9 +196,10 @@ def _find_objects(path: str, delimiter: str | None, work: Path) -> list[Source]:
                 shutil.copyfileobj(client.get_object(Bucket=bucket.name, Key=key)["Body"], file, _HASH_BYTES)
 
         local = work / key.rpartition("/")[2]
-        return Source(f"{root}/{key}", size, lambda: _Opened(local, fetch))
+        return Source(f"{root}/{key}", size, lambda: _Opened(local, fetch), _folders(inner(key)))
 
-    return [source(each["Key"], each["Size"]) for each in sorted(objects, key=itemgetter("Key"))]
+    found = [source(each["Key"], each["Size"]) for each in sorted(objects, key=itemgetter("Key"))]
+    return Found(found, [f"{root}/{each}" for each in sorted(passed_over)])
 
 
 def _bucket(path: str) -> tuple[Bucket, str]:
@@ -193,170 +238,3 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_batches(
-    path: Path, name: str, columns: dict[str, str | int], header: bool, delimiter: str | None, problems: Problems
-) -> Iterator[Batch]:
-    """The rows of a file, those left out that have no columns to speak of; `problems` is told of these.
-
-    Args:
-        path: the file.
-        name: what people call it.
-        columns: names or numbers (from 1) of columns, by the keys of the map that ask for them.
-        header: whether a text file's first line names its columns.
-        delimiter: of text files; None for what the file's name says.
-        problems: takes lines that are no rows.
-
-    Raises:
-        ConfigurationError: the file cannot be read, is damaged or empty, or lacks a column.
-    """
-    try:
-        if not delimiter and name.lower().endswith(PARQUET):
-            yield from _read_parquet(path, name, columns)
-        else:
-            yield from _read_text(path, name, columns, header, delimiter or _delimiter(name), problems)
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise ConfigurationError(f"{name}: cannot be read: {error}", fix="give a whole file of its kind") from error
-
-
-def _delimiter(name: str) -> str:
-    plain = Path(name.lower().removesuffix(GZIP))
-    return TEXT_DELIMITERS[plain.suffix]
-
-
-def _find(name: str, columns: dict[str, str | int], names: list[str] | None, width: int) -> dict[str | int, int]:
-    """Places of the wanted columns in a file with columns of these `names`, or with `width` columns without names."""
-    places: dict[str | int, int] = {}
-    for key, wanted in columns.items():
-        if isinstance(wanted, int):
-            if wanted > width:
-                raise ConfigurationError(
-                    f"{name}: input.map.columns.{key}: there is no column {wanted}; the first row has {width}",
-                    fix="correct the map, or input.map.delimiter",
-                )
-            places[wanted] = wanted - 1
-        elif names is None:
-            raise ConfigurationError(
-                f"{name}: input.map.columns.{key}: {wanted!r} is a name, and a file without a header has none",
-                fix="give the column's number, from 1 on, or set input.map.header to true",
-            )
-        elif names.count(wanted) != 1:
-            times = "twice or more" if wanted in names else "not"
-            raise ConfigurationError(
-                f"{name}: input.map.columns.{key}: column {wanted!r} is {times} in the file's header",
-                fix=f"give one of its columns: {', '.join(map(repr, names))}; a number, from 1 on; or another layout",
-            )
-        else:
-            places[wanted] = names.index(wanted)
-    return places
-
-
-def _read_parquet(path: Path, name: str, columns: dict[str, str | int]) -> Iterator[Batch]:
-    with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        places = _find(name, columns, names, len(names))
-        row = 1
-        for found in file.iter_batches(BATCH_ROWS, columns=sorted({names[place] for place in places.values()})):
-            lines = np.arange(row, row + found.num_rows, dtype=np.int64)
-            row += found.num_rows
-            yield Batch(name, lines, {each: _plain(found.column(names[at])) for each, at in places.items()})
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    """A Parquet column as timestamps, if it has such, else as strings; nulls as empty ones."""
-    if pa.types.is_timestamp(column.type):
-        return column
-    return pc.fill_null(column.cast(pa.string()), "")
-
-
-def _open_text(path: Path, name: str) -> IO[str]:
-    # Bytes that are not UTF-8 are kept apart, and told of where they matter.
-    if name.lower().endswith(GZIP):
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _read_text(
-    path: Path, name: str, columns: dict[str, str | int], header: bool, delimiter: str, problems: Problems
-) -> Iterator[Batch]:
-    with _open_text(path, name) as file:
-        rows = _rows(csv.reader(file, delimiter=delimiter, strict=True), name, problems)
-        first = next(rows, None)
-        if first is None:
-            raise ConfigurationError(f"{name}: there is no row in it", fix="give a file that holds records")
-        width = len(first[1])
-        places = _find(name, columns, first[1] if header else None, width)
-        batch = _TextBatch(name, places, problems)
-        if not header:
-            batch.add(*first)
-        for line, row in rows:
-            if len(row) != width:
-                problems.add(name, line, f"found {len(row)} columns; expected {width}, as in the first row")
-                continue
-            batch.add(line, row)
-            if batch.is_full:
-                yield batch.take()
-        if batch.lines:
-            yield batch.take()
-
-
-class _TextBatch:
-    """Gathers rows of text into columns."""
-
-    def __init__(self, name: str, places: dict[str | int, int], problems: Problems) -> None:
-        self._name, self._places, self._problems = name, places, problems
-        self._pick = itemgetter(*places.values(), 0)  # two items at the least, so that it gives a tuple
-        self.lines: list[int] = []
-        self._rows: list[tuple[str, ...]] = []
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.lines) >= BATCH_ROWS
-
-    def add(self, line: int, row: list[str]) -> None:
-        self.lines.append(line)
-        self._rows.append(self._pick(row))
-
-    def take(self) -> Batch:
-        """What was gathered, and begin anew."""
-        try:
-            columns = self._columns()
-        except UnicodeEncodeError:
-            self._drop_undecodable()
-            columns = self._columns()
-        lines = np.array(self.lines, dtype=np.int64)
-        self.lines, self._rows = [], []
-        return Batch(self._name, lines, columns)
-
-    def _columns(self) -> dict[str | int, pa.Array]:
-        columns = list(zip(*self._rows, strict=True)) or [()] * (len(self._places) + 1)
-        return {
-            name: pa.array(column, type=pa.string()) for name, column in zip(self._places, columns[:-1], strict=True)
-        }
-
-    def _drop_undecodable(self) -> None:
-        good = []
-        for line, row in zip(self.lines, self._rows, strict=True):
-            try:
-                "".join(row).encode("utf-8")
-                good.append((line, row))
-            except UnicodeEncodeError:
-                self._problems.add(self._name, line, "found bytes that are not UTF-8; expected text in UTF-8")
-        self.lines = [line for line, _ in good]
-        self._rows = [row for _, row in good]
-
-
-def _rows(reader: _Reader, name: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a text file with the lines at which they begin; empty lines are passed over."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            problems.add(name, line, f"found broken quoting or a NUL ({error}); expected a row of delimited values")
-            continue
-        if row:
-            yield line, row

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
 from harness.errors import ConfigurationError
-from harness.input.files import Source, find_sources, read_batches, sha256
-from harness.input.layouts import Arrays, Layout, layout_of
-from harness.input.problems import Check, Problems
+from harness.input.arrays import Arrays
+from harness.input.reading import Reading, read_input, refuse_rows
+from harness.input.zones import utc_text
 from harness.provision.cache import Progress
 from harness.results.result import Input, InputFile
 from harness.scenarios.input import InputSection
@@ -27,17 +24,28 @@ from harness.scenarios.scenario import MAX_DURATION_S, Scenario
 from workloads.profiles import NANOSECONDS_PER_S, ConstantRate
 from workloads.replay import ARRAYS, lateness_needed_ms, offsets_at_speed_ns, resolution_ms
 
-#: Nothing is said of work that is done sooner.
-_SILENT_S = 2.0
+#: Is told what was read of a section, before it is judged.
+Tell = Callable[[InputSection, Reading], None]
+
+_DAY_MS = 86_400_000
 #: What an engine takes at the most: Flink's intervals have two digits for days.
-_MAX_LATENESS_MS = 90 * 86_400_000
+_MAX_LATENESS_MS = 90 * _DAY_MS
+#: What a cell's number is made of.
+_CELL = ("counties", "operators", "types")
 
 
 @contextmanager
-def replayed(scenario: Scenario, progress: Progress) -> Iterator[tuple[Scenario, Input | None]]:
+def replayed(
+    scenario: Scenario, progress: Progress, tell: Tell = lambda _section, _reading: None
+) -> Iterator[tuple[Scenario, Input | None]]:
     """The scenario with its input prepared, and an account of that; a scenario without one as it is, and None.
 
     What is prepared goes away with the context.
+
+    Args:
+        scenario: what is to be run.
+        progress: is told how far reading is.
+        tell: is told what was read, before it is judged.
 
     Raises:
         ConfigurationError: the input cannot be read, rows of it are wrong, or nothing of it falls into the run.
@@ -48,37 +56,27 @@ def replayed(scenario: Scenario, progress: Progress) -> Iterator[tuple[Scenario,
         return
     work = Path(tempfile.mkdtemp(prefix="ringbench-input-"))
     try:
-        yield _prepare(scenario, scenario.input, work, progress)
+        yield _prepare(scenario, scenario.input, work, progress, tell)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _prepare(scenario: Scenario, section: InputSection, work: Path, progress: Progress) -> tuple[Scenario, Input]:
-    layout, problems = layout_of(section.map, scenario.seed), Problems()
-    files = _read(section, layout, problems, work, _Seldom(progress))
-    if problems.count and not section.skip_bad_lines:
-        raise _bad_rows(section, problems, files)
-    found = layout.records()
-    if not found or not len(found["event_times_ms"]):
-        raise ConfigurationError(
-            f"{section.path}: the input holds no call and no text",
-            fix="give other files; or, if counts are very small, raise input.map.records_per_unit",
-        )
-    order = np.argsort(found["event_times_ms"], kind="stable")
-    event_times_ms = found["event_times_ms"][order]
+def _prepare(
+    scenario: Scenario, section: InputSection, work: Path, progress: Progress, tell: Tell
+) -> tuple[Scenario, Input]:
+    reading = read_input(section, scenario.seed, work, progress)
+    tell(section, reading)
+    refuse_rows(section, reading)
+    event_times_ms = reading.records["event_times_ms"]
     offsets_ns = _offsets_ns(event_times_ms, section)
     cut = _cut(scenario, section, offsets_ns)
     sent = slice(None, cut.records)
     lateness_ms = lateness_needed_ms(offsets_ns[sent], event_times_ms[sent], scenario.allowed_lateness_ms)
     if lateness_ms > _MAX_LATENESS_MS:
-        raise ConfigurationError(
-            f"input: event times leap by {lateness_ms / 86_400_000:,.0f} days within {scenario.allowed_lateness_ms} ms "
-            "of the run, and engines would have to wait for records so late",
-            fix="give files without such a gap, a lower speed or rate, or a lower allowed_lateness_ms",
-        )
+        raise _leap(reading, cut.records, scenario.allowed_lateness_ms)
     total_s = scenario.warmup_s + cut.duration_s
-    progress(f"{cut.records:,} of {len(order):,} records are sent, at {_pace(section)} in {total_s:,} s")
-    _save(work, found, order[sent], offsets_ns[sent], event_times_ms[sent])
+    progress(f"{cut.records:,} of {len(event_times_ms):,} records are sent, at {_pace(section)} in {total_s:,} s")
+    _save(work, reading.records, sent, offsets_ns[sent])
     effective = scenario.model_copy(
         update={
             "rate_records_per_s": max(1, round(cut.records / total_s)),
@@ -87,70 +85,42 @@ def _prepare(scenario: Scenario, section: InputSection, work: Path, progress: Pr
         }
     )
     effective.replay(str(work), int(event_times_ms[0]) // 1000)
-    account = Input(
+    return effective, _account(section, reading, cut)
+
+
+def _account(section: InputSection, reading: Reading, cut: _Cut) -> Input:
+    event_times_ms = reading.records["event_times_ms"]
+    files = [InputFile(name=each.name, bytes=each.bytes, sha256=each.sha256, rows=each.rows) for each in reading.files]
+    return Input(
         path=section.path,
         layout=section.map.layout,
         map=section.map.model_dump(exclude={"layout"}, exclude_none=True),
         speed=None if section.rate_records_per_s else section.speed or 1.0,
         rate_records_per_s=section.rate_records_per_s,
         files=files,
-        rows_read=sum(each.rows for each in files),
-        rows_skipped=problems.count,
-        bad_rows=problems.shown,
+        rows_read=reading.rows,
+        rows_skipped=reading.problems.count,
+        bad_rows=reading.problems.shown,
         records=len(event_times_ms),
         records_sent=cut.records,
-        first_event=_utc(int(event_times_ms[0])),
-        last_event=_utc(int(event_times_ms[cut.records - 1])),
+        first_event=utc_text(int(event_times_ms[0])),
+        last_event=utc_text(int(event_times_ms[cut.records - 1])),
         resolution_ms=resolution_ms(event_times_ms),
     )
-    return effective, account
 
 
-def _read(section: InputSection, layout: Layout, problems: Problems, work: Path, progress: _Seldom) -> list[InputFile]:
-    sources = find_sources(section.path, section.map.delimiter, work)
-    return [_read_file(section, layout, each, problems, progress) for each in sources]
-
-
-def _read_file(
-    section: InputSection, layout: Layout, source: Source, problems: Problems, progress: _Seldom
-) -> InputFile:
-    """Read one file into the layout. Rows that are bad count as read."""
-    rows, bad_before, told_bad = 0, problems.count, 0
-    with source.open() as path:
-        digest = sha256(path)
-        batches = read_batches(path, source.name, layout.wanted(), section.map.header, section.map.delimiter, problems)
-        for batch in batches:
-            check = Check(len(batch.lines))
-            layout.add(check, batch)
-            check.tell(problems, batch.file, batch.lines)
-            rows, told_bad = rows + len(batch.lines), told_bad + int(check.bad.sum())
-            progress.say(f"{source.name}: {rows:,} rows read, {problems.count - bad_before:,} of them bad")
-    unreadable = problems.count - bad_before - told_bad
-    return InputFile(name=source.name, bytes=source.bytes, sha256=digest, rows=rows + unreadable)
-
-
-class _Seldom:
-    """Tells of progress after two seconds, and every two from then on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._due_s = progress, time.monotonic() + _SILENT_S
-
-    def say(self, text: str) -> None:
-        now_s = time.monotonic()
-        if now_s >= self._due_s:
-            self._due_s = now_s + _SILENT_S
-            self._progress(text)
-
-
-def _bad_rows(section: InputSection, problems: Problems, files: list[InputFile]) -> ConfigurationError:
-    total = sum(each.rows for each in files)
-    shown = "\n".join(problems.shown)
-    more = problems.count - len(problems.shown)
+def _leap(reading: Reading, sent: int, lateness_ms: int) -> ConfigurationError:
+    """What is said of event times that are too far from each other: between which records."""
+    times_ms = reading.records["event_times_ms"]
+    at = int(np.argmax(np.diff(times_ms[:sent])))
+    ends = (f"{utc_text(int(times_ms[each]))} ({reading.place(each)})" for each in (at, at + 1))
+    days = (int(times_ms[at + 1]) - int(times_ms[at])) / _DAY_MS
+    alone = f"; {at + 1:,} records are before it, and {sent - at - 1:,} after it"
     return ConfigurationError(
-        f"input.path: {section.path}: {problems.count:,} of {total:,} rows cannot be used:\n{shown}"
-        + (f"\nand {more:,} more" if more else ""),
-        fix="correct these rows, or the map (input.map, --input-map); or leave them out with --skip-bad-lines "
-        "(input.skip_bad_lines: true)",
+        f"input: event times leap by {days:,.0f} days, from {' to '.join(ends)}{alone}; at this pace, that is within "
+        f"{lateness_ms} ms of the run, and engines would have to wait for records so late",
+        fix="correct or leave out records of a wrong date (or input.map.time: days and months may be mixed up); or "
+        "give files without such a gap, a lower speed or rate, or a lower allowed_lateness_ms",
     )
 
 
@@ -202,24 +172,14 @@ def _cut(scenario: Scenario, section: InputSection, offsets_ns: NDArray[np.int64
     return _Cut(measured_s, records)
 
 
-def _save(
-    work: Path,
-    found: Arrays,
-    order: NDArray[np.int64],
-    offsets_ns: NDArray[np.int64],
-    event_times_ms: NDArray[np.int64],
-) -> None:
+def _save(work: Path, found: Arrays, sent: slice, offsets_ns: NDArray[np.int64]) -> None:
     """Write the arrays of `workloads.replay.ARRAYS`."""
-    cells = (found["counties"] * len(OPERATORS) + found["operators"]) * len(TYPES) + found["types"]
-    arrays: dict[str, NDArray[Any]] = {
-        "offsets_ns": offsets_ns,
-        "event_times_ms": event_times_ms,
-        "cells": cells[order],
-    }
     for name, kind in ARRAYS.items():
-        array = arrays[name] if name in arrays else found[name][order]
+        if name == "offsets_ns":
+            array = offsets_ns
+        elif name == "cells":
+            counties, operators, types = (found[each][sent].astype(np.int64) for each in _CELL)
+            array = (counties * len(OPERATORS) + operators) * len(TYPES) + types
+        else:
+            array = found[name][sent]
         np.save(work / f"{name}.npy", array.astype(kind))
-
-
-def _utc(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

@@ -37,20 +37,36 @@ class Problems:
     def shown(self) -> list[str]:
         return [text for _, _, text in self._first]
 
+    def told(self) -> str:
+        """The first of them, a line each, and how many there are more."""
+        more = self.count - len(self.shown)
+        return "\n".join([*self.shown, *([f"and {more:,} more"] if more else [])])
+
 
 class Check:
-    """Looks at the rows of a batch, one requirement after the other; a row's first failure is the one to be told."""
+    """Looks at the rows of a batch, one requirement after the other; a row's first failure is the one to be told.
+
+    Attributes:
+        bad: which rows are bad.
+        left_out: which rows the map leaves out: nothing is required of them.
+    """
 
     def __init__(self, rows: int) -> None:
         self.bad = np.zeros(rows, dtype=np.bool_)
+        self.left_out = np.zeros(rows, dtype=np.bool_)
         self._told: dict[int, str] = {}
 
     def require(self, holds: NDArray[np.bool_], say: Callable[[int], str]) -> None:
         """Mark the rows in which something does not hold; `say` tells of the row with a number what is wrong."""
-        new = ~holds & ~self.bad
+        new = ~holds & ~self.bad & ~self.left_out
         self.bad |= new
         # The first of all bad rows are among the first of each requirement.
         self._told |= {at: say(at) for at in np.flatnonzero(new)[:SHOWN].tolist()}
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Which rows give records."""
+        return ~self.bad & ~self.left_out
 
     def tell(self, problems: Problems, file: str, lines: NDArray[np.int64]) -> None:
         """Add what was found to `problems`."""

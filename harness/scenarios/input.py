@@ -235,3 +235,15 @@ INPUT_SECTIONS: dict[str, type[Section]] = {
     "input.map.activity.columns": ActivityColumns,
     **{f"input.map.records.columns.{field}": ColumnSection for field in RecordColumns.model_fields},
 }
+
+#: Keys that people look for beside `columns`, by the place of that.
+HELD_BELOW = {
+    "input.map.records": frozenset(RecordColumns.model_fields),
+    "input.map.activity": frozenset(ActivityColumns.model_fields),
+}
+#: What may be done about keys that are required.
+MISSING_KEYS = {
+    "county": " (without a column of counties, `{column: ANY COLUMN, by_share: true}` chooses them by a hash, and "
+    "`{constant: Fresno}` gives all the same)",
+    "type": " (if all rows are calls, give `{constant: call}`)",
+}

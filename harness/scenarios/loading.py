@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from harness.errors import ConfigurationError, UsageError
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
-from harness.scenarios.input import INPUT_SECTIONS, LAYOUTS
+from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
 from harness.scenarios.scenario import OPTIONS_OF_KEYS, PACES, Limits, Scenario, SurgeSection
 from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection, Section, did_you_mean
 from workloads.partitioning import ROUND_ROBIN
@@ -67,7 +67,10 @@ def _read_mapping(path: Path, what: str = "") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{what}{path}: {error}", fix="give a readable YAML file") from error
     if not isinstance(found, dict):
-        raise ConfigurationError(f"{what}{path}: expected keys and values, found {type(found).__name__}")
+        kind = "an empty file" if found is None else type(found).__name__
+        raise ConfigurationError(
+            f"{what}{path}: expected keys and values, found {kind}", fix="give a YAML file of keys, such as `time: iso`"
+        )
     return found
 
 
@@ -159,9 +162,10 @@ def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
         return f"{where}: {problem['msg']}"
     if problem["type"] == "extra_forbidden":
         known = list(_section(parents).model_fields)
-        return f"{where}: unknown key{did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
+        below = " (it belongs below `columns`)" if key in HELD_BELOW.get(".".join(map(str, parents)), ()) else ""
+        return f"{where}: unknown key{below or did_you_mean(str(key), known)}; known keys: {', '.join(known)}"
     if problem["type"] == "missing":
-        return f"{where}: this key is required"
+        return f"{where}: this key is required{MISSING_KEYS.get(str(key), '') if parents[:1] == ['input'] else ''}"
     if problem["type"] == "union_tag_invalid" and parents[:1] == ["input"]:
         tag = problem["ctx"]["tag"]
         return f"{where}.layout: found {tag!r}{did_you_mean(tag, list(LAYOUTS))}; give one of {', '.join(LAYOUTS)}"
@@ -171,7 +175,11 @@ def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
         kind = problem["ctx"]["tag"]
         close = did_you_mean(kind, list(SHAPE_SECTIONS))
         return f"{where}.kind: found {kind!r}{close}; give one of {', '.join(SHAPE_SECTIONS)}"
-    return f"{where}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    what = problem["msg"].removeprefix("Value error, ")
+    what = f"{what[0].lower()}{what[1:]}"
+    found_here = problem["input"]
+    # A whole section would bury what is wrong with it.
+    return f"{where}: {what}" if isinstance(found_here, Mapping) else f"{where}: found {found_here!r}; {what}"
 
 
 def _section(parents: Sequence[str | int]) -> type[Section]:

@@ -66,6 +66,10 @@ def explain_pattern(pattern: str) -> str:
     date = {"year", "short_year"} & set(groups) and {"month", "month_name"} & set(groups) and "day" in groups
     if not date:
         return "a pattern has to have year, month and day"
+    if not {"hour", "hour12", "zone"} & set(groups):
+        return (
+            "a pattern without hours is one of dates; if the time of day is elsewhere, give both: start: [date, time]"
+        )
     if ("hour12" in groups) != ("half" in groups):
         return "%I and %p (hours up to 12, and AM or PM) belong together; hours up to 24 are %H"
     return ""

@@ -216,14 +216,11 @@ def test_times_by_a_pattern_and_timestamps_of_parquet(tmp_path: Path) -> None:
         (lambda f: [*f, "more"], "found 8 columns; expected 7"),
         (lambda f: [*f[:4], "soon", *f[5:]], "end: found 'soon'; expected milliseconds since the Unix epoch"),
         (lambda f: [*f[:4], "1383260400", *f[5:]], "end: found '1383260400'; expected milliseconds"),
-        (lambda f: [*f[:4], "", *f[5:]], "end: found ''"),
         (lambda f: [*f[:3], f"{START_MS + 99_000}", *f[4:]], "after the end"),
         (lambda f: [*f[:2], "Paris", *f[3:]], "county: found 'Paris'; expected a county of California"),
         (lambda f: [*f[:2], "06116", *f[3:]], "county: found '06116'"),
         (lambda f: [*f[:5], "fax", f[6]], "type: found 'fax'; expected one of call, text"),
         (lambda f: [*f[:6], "TIM"], "operator: found 'TIM'; expected one of AT&T, Sprint, T-Mobile, Verizon"),
-        (lambda f: ["", *f[1:]], "source: found ''"),
-        (lambda f: [f[0], "", *f[2:]], "destination: found ''"),
         (lambda f: ['"x"y', *f[1:]], "broken quoting"),
         (lambda f: ["\udcff", *f[1:]], "not UTF-8"),
     ],
@@ -237,9 +234,10 @@ def test_a_bad_row_is_told_by_file_and_line_and_can_be_left_out(
     path = tmp_path / "own.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     error = refusal(scenario_of(path))
-    assert f"1 of 6 rows cannot be used:\n{path}:5: " in error.message and words in error.message
+    assert f"1 of 6 rows cannot be used (17%):\n{path}:5: " in error.message and words in error.message
     assert "skip_bad_lines" in error.fix
-    with prepare(scenario_of(path, {"skip_bad_lines": True})) as found:
+    assert "--skip-bad-lines=all" in refusal(scenario_of(path, {"skip_bad_lines": True})).fix
+    with prepare(scenario_of(path, {"skip_bad_lines": "all"})) as found:
         assert found.lines == good
         assert (found.account.rows_read, found.account.rows_skipped) == (6, 1)
         assert found.account.bad_rows[0].startswith(f"{path}:5: ")
@@ -249,7 +247,7 @@ def test_the_first_ten_bad_rows_are_told_in_their_order_and_all_are_counted(tmp_
     folder = tmp_path / "data"
     folder.mkdir()
     for name in "ab":
-        lines = [own_line(index, START_MS + 1000 * index) for index in range(20)]
+        lines = [own_line(index + ord(name), START_MS + 1000 * index) for index in range(20)]
         lines[3], lines[11] = "a,b", lines[11].replace("text", "fax")
         lines[5:9] = [own_line(1, START_MS, county="Paris")] * 4
         write(folder / f"{name}.csv", OWN, *lines)
@@ -272,7 +270,7 @@ def test_a_line_is_that_at_which_the_row_begins(tmp_path: Path) -> None:
         (grid_row(1, 5, 1, 1, 1, 1, 1), "interval: found '5'; expected milliseconds"),
         (grid_row(1, 1_999_999_999_999, 1, 1, 1, 1, 1), "expected an interval that ends by"),
         (grid_row(1, START_MS, -1, 1, 1, 1, 1), "sms_in: found '-1'; expected a number from 0"),
-        (grid_row(1, START_MS, 1, "nan", 1, 1, 1), "sms_out: found 'nan'"),
+        (grid_row(1, START_MS, 1, "none", 1, 1, 1), "sms_out: found 'none'"),
         (grid_row(1, START_MS, 1, 1, "1e30", 1, 1), "call_in: found '1e30'"),
         (grid_row(1, START_MS, 1, 1, 1, "0x3", 1), "call_out: found '0x3'"),
         (grid_row(1, START_MS, 1, 1), "found 5 columns; expected 8"),
@@ -301,7 +299,6 @@ def _parquet_cut_short(path: Path) -> None:
         ("a.csv", lambda path: write(path, OWN), "holds no call and no text"),
         ("a.csv", lambda path: write(path, OWN.replace("EndT", "Ended")), "columns.end: column 'EndT' is not in"),
         ("a.csv", lambda path: write(path, f"{OWN},EndT"), "column 'EndT' is twice or more in"),
-        ("a.csv.gz", lambda path: write(path, OWN), "cannot be read: Not a gzipped file"),
         ("a.csv.gz", lambda path: path.write_bytes(gzip.compress(OWN.encode() * 99)[:-9]), "cannot be read"),
         ("a.parquet", _parquet_cut_short, "cannot be read"),
         ("a.parquet", lambda path: pq.write_table(pa.table({"x": [1]}), path), "column 'EndT' is not in"),

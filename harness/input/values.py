@@ -1,0 +1,87 @@
+"""Columns of text: what is missing, what is a number, and how errors show a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+#: Words that mean a missing value in every file: of spreadsheets, data frames and databases.
+MISSING = ("", "NaN", "nan", "NaT", "NULL", "null", "\\N", "None", "<NA>", "NA", "N/A", "n/a", "0000-00-00",
+           "0000-00-00 00:00:00")  # fmt: skip
+_SHOWN_CHARACTERS = 60
+_NUMBER = r"^[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
+
+
+def quoted(column: pa.Array, at: int) -> str:
+    """A value as an error tells it: not at any length."""
+    text = str(column[at].as_py())
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
+
+
+def wrong(key: str, column: pa.Array, expected: str, hint: Callable[[str], str] | None = None) -> Callable[[int], str]:
+    """What says of a row that its value is wrong; `hint` may add what to do about it."""
+
+    def say(at: int) -> str:
+        more = hint(str(column[at].as_py()).strip()) if hint else ""
+        return f"{key}: found {quoted(column, at)}; expected {expected}" + (f" ({more})" if more else "")
+
+    return say
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """A column as strings without blanks around them; nulls as empty ones."""
+    text = column if pa.types.is_string(column.type) else pc.fill_null(column.cast(pa.string()), "")
+    return pc.utf8_trim_whitespace(text)
+
+
+def missing(text: pa.Array, words: Iterable[str]) -> NDArray[np.bool_]:
+    """Which values are missing: one of `words` and of those that always mean it."""
+    found: NDArray[np.bool_] = pc.is_in(text, pa.array([*MISSING, *words])).to_numpy(zero_copy_only=False)
+    return found
+
+
+def matching(text: pa.Array, pattern: str) -> pa.Array:
+    """`text`, with nulls in place of what does not match."""
+    return pc.if_else(pc.match_substring_regex(text, pattern), text, None)
+
+
+def filled(values: pa.Array, default: int) -> NDArray[np.int64]:
+    """An array of integers, with `default` in place of nulls."""
+    found: NDArray[np.int64] = pc.fill_null(values, default).to_numpy(zero_copy_only=False)
+    return found
+
+
+class Numbers:
+    """How numbers are written, by the map's `decimal` and `thousands`."""
+
+    def __init__(self, decimal: str, thousands: str | None) -> None:
+        self._decimal, self._thousands = decimal, thousands
+        group, point = re.escape(thousands or ""), re.escape(decimal)
+        self._grouped = rf"^[0-9]{{1,3}}({group}[0-9]{{3}})*({point}[0-9]*)?$"
+
+    def parse(self, text: pa.Array) -> NDArray[np.float64]:
+        """Numbers, 0 or more; NaN for what is none."""
+        if self._thousands:
+            grouped = pc.match_substring_regex(text, self._grouped)
+            text = pc.if_else(grouped, pc.replace_substring(text, self._thousands, ""), text)
+        if self._decimal == ",":
+            # What has a point in it, too, is something else.
+            text = pc.if_else(pc.match_substring(text, "."), "x", pc.replace_substring(text, ",", "."))
+        parsed = matching(text, _NUMBER).cast(pa.float64())
+        found: NDArray[np.float64] = pc.fill_null(parsed, float("nan")).to_numpy(zero_copy_only=False)
+        return found
+
+    def hint(self, text: str) -> str:
+        """What to do about a value that is no number."""
+        if re.fullmatch(r"-[0-9]+(\.[0-9]+)?", text):
+            return f"if {text} means that there is none, add it to input.map.null_values"
+        if self._decimal == "." and re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text):
+            return 'set input.map.thousands or input.map.decimal to ",", whichever the comma is'
+        if self._decimal == "." and re.fullmatch(r"[0-9]+,[0-9]+", text):
+            return 'set input.map.decimal to ","'
+        return ""
