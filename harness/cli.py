@@ -30,7 +30,8 @@ from harness.commands import (
     view,
     workload,
 )
-from harness.commands.common import console
+from harness.commands import input as own_records
+from harness.commands.common import WithSkipBadLines, console
 from harness.console.interrupt import INTERRUPTED
 from harness.console.redaction import redact
 from harness.errors import RingbenchError
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.add_typer(services.app, name="services")
 app.add_typer(workload.app, name="workload")
 app.add_typer(bench.app, name="bench")
+app.add_typer(own_records.app, name="input")
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,7 +79,7 @@ class _Settings:
     debug = False
 
 
-app.command(epilog=run.EPILOG)(run.run)
+app.command(cls=WithSkipBadLines, epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=sweep.EPILOG)(sweep.sweep)

@@ -3,10 +3,11 @@
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from harness.errors import UsageError
 
@@ -61,9 +62,38 @@ EngineCpus = Annotated[
     ),
 ]
 EnginePath = Annotated[list[Path] | None, typer.Option(help="A further folder of engines.")]
+SkipBadLines = Annotated[
+    str | None,
+    typer.Option(
+        "--skip-bad-lines",
+        metavar="[=all]",
+        help="With an input: leave bad rows out, and tell which; up to 5 % of them, or all.",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")]
+
+_SKIP, _SOME, _ALL = "--skip-bad-lines", "some", "all"
+
+
+class WithSkipBadLines(TyperCommand):
+    """A command whose `--skip-bad-lines` may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        return super().parse_args(ctx, [f"{_SKIP}={_SOME}" if each == _SKIP else each for each in args])
+
+
+def skip_bad_lines_of(text: str | None) -> "bool | Literal['all']":
+    """What `--skip-bad-lines` says, as the key `input.skip_bad_lines` has it.
+
+    Raises:
+        UsageError: it says something else.
+    """
+    if text not in (None, _SOME, _ALL):
+        raise UsageError(f"--skip-bad-lines={text} is not known", fix="give --skip-bad-lines, or --skip-bad-lines=all")
+    return "all" if text == _ALL else text is not None
 
 
 def show_paths(paths: list[Path]) -> None:

@@ -15,6 +15,7 @@ from harness.commands.common import (
     RedisProperties,
     Route,
     RunsDir,
+    SkipBadLines,
     Tuning,
     console,
     given,
@@ -23,6 +24,7 @@ from harness.commands.common import (
     report,
     session_options,
     show_result,
+    skip_bad_lines_of,
     tuned_scenario,
 )
 from harness.errors import UsageError
@@ -59,9 +61,7 @@ def run(
     speed: Annotated[
         float | None, typer.Option(help="With --input: so many times as fast as it happened; 1 by default.")
     ] = None,
-    skip_bad_lines: Annotated[
-        bool, typer.Option("--skip-bad-lines", help="With --input: leave bad rows out, and tell how many.")
-    ] = False,
+    skip_bad_lines: SkipBadLines = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
     rate: Annotated[str | None, typer.Option(help="Records per second; with --input, a fixed rate.")] = None,
     duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
@@ -147,7 +147,8 @@ def run(
         flink_jobmanager=flink_jobmanager,
         flink_conf=flink_conf or (),
     )
-    input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines)
+    skip = skip_bad_lines_of(skip_bad_lines)
+    input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
         plan = placed(tuned_scenario(name, chosen, options.engine_paths, input_options), placement)

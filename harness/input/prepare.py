@@ -16,6 +16,7 @@ from engines.contract.record import OPERATORS, TYPES
 from harness.errors import ConfigurationError
 from harness.input.arrays import Arrays
 from harness.input.reading import Reading, read_input, refuse_rows
+from harness.input.summary import summary_of, told
 from harness.input.zones import utc_text
 from harness.provision.cache import Progress
 from harness.results.result import Input, InputFile
@@ -36,7 +37,7 @@ _CELL = ("counties", "operators", "types")
 
 @contextmanager
 def replayed(
-    scenario: Scenario, progress: Progress, tell: Tell = lambda _section, _reading: None
+    scenario: Scenario, progress: Progress, tell: Tell | None = None
 ) -> Iterator[tuple[Scenario, Input | None]]:
     """The scenario with its input prepared, and an account of that; a scenario without one as it is, and None.
 
@@ -45,7 +46,7 @@ def replayed(
     Args:
         scenario: what is to be run.
         progress: is told how far reading is.
-        tell: is told what was read, before it is judged.
+        tell: is told what was read, before it is judged; by default, `progress` is told the summary of it.
 
     Raises:
         ConfigurationError: the input cannot be read, rows of it are wrong, or nothing of it falls into the run.
@@ -54,9 +55,14 @@ def replayed(
     if scenario.input is None:
         yield scenario, None
         return
+
+    def summarise(section: InputSection, reading: Reading) -> None:
+        for line in told(summary_of(section, reading), bad_rows=bool(section.skip_bad_lines)):
+            progress(line)
+
     work = Path(tempfile.mkdtemp(prefix="ringbench-input-"))
     try:
-        yield _prepare(scenario, scenario.input, work, progress, tell)
+        yield _prepare(scenario, scenario.input, work, progress, tell or summarise)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -69,7 +75,7 @@ def _prepare(
     refuse_rows(section, reading)
     event_times_ms = reading.records["event_times_ms"]
     offsets_ns = _offsets_ns(event_times_ms, section)
-    cut = _cut(scenario, section, offsets_ns)
+    cut = _cut(scenario, section, reading, offsets_ns)
     sent = slice(None, cut.records)
     lateness_ms = lateness_needed_ms(offsets_ns[sent], event_times_ms[sent], scenario.allowed_lateness_ms)
     if lateness_ms > _MAX_LATENESS_MS:
@@ -113,15 +119,17 @@ def _leap(reading: Reading, sent: int, lateness_ms: int) -> ConfigurationError:
     """What is said of event times that are too far from each other: between which records."""
     times_ms = reading.records["event_times_ms"]
     at = int(np.argmax(np.diff(times_ms[:sent])))
-    ends = (f"{utc_text(int(times_ms[each]))} ({reading.place(each)})" for each in (at, at + 1))
+    ends = (f"{utc_text(int(times_ms[each]))}{reading.place(each)}" for each in (at, at + 1))
     days = (int(times_ms[at + 1]) - int(times_ms[at])) / _DAY_MS
-    alone = f"; {at + 1:,} records are before it, and {sent - at - 1:,} after it"
+    sides = f"{at + 1:,} records are before it, {len(times_ms) - at - 1:,} after it"
     return ConfigurationError(
-        f"input: event times leap by {days:,.0f} days, from {' to '.join(ends)}{alone}; at this pace, that is within "
+        f"input: event times leap by {days:,.0f} days, from {' to '.join(ends)}: {sides}; that is within "
         f"{lateness_ms} ms of the run, and engines would have to wait for records so late",
-        fix="correct or leave out records of a wrong date (or input.map.time: days and months may be mixed up); or "
-        "give files without such a gap, a lower speed or rate, or a lower allowed_lateness_ms",
+        fix=f"{_FIX_DATES}; or give files without such a gap, a lower speed or rate, or a lower allowed_lateness_ms",
     )
+
+
+_FIX_DATES = "correct or leave out records of a wrong date (days and months may be mixed up: see input.map.time)"
 
 
 def _offsets_ns(event_times_ms: NDArray[np.int64], section: InputSection) -> NDArray[np.int64]:
@@ -143,7 +151,7 @@ def _pace(section: InputSection) -> str:
     return f"{rate:,} records/s" if rate else f"speed {section.speed or 1:g}"
 
 
-def _cut(scenario: Scenario, section: InputSection, offsets_ns: NDArray[np.int64]) -> _Cut:
+def _cut(scenario: Scenario, section: InputSection, reading: Reading, offsets_ns: NDArray[np.int64]) -> _Cut:
     """The data's duration, less the warm-up; the scenario's, if it says one and that is shorter."""
     total_s = int(offsets_ns[-1]) // NANOSECONDS_PER_S + 1
     measured_s = total_s - scenario.warmup_s
@@ -158,9 +166,12 @@ def _cut(scenario: Scenario, section: InputSection, offsets_ns: NDArray[np.int64
         measured_s = min(measured_s, scenario.duration_s)
     if measured_s > MAX_DURATION_S:
         least = -(-total_s // MAX_DURATION_S)
+        gap = reading.gap()
+        dates = f"{_FIX_DATES}; or " if gap else ""
         raise ConfigurationError(
-            f"input: at {pace}, the data lasts {total_s:,} s, and a run measures {MAX_DURATION_S:,} s at the most",
-            fix=f"give --duration for the beginning of the data, or {least:,} times the speed or more",
+            f"input: at {pace}, the data lasts {total_s:,} s, and a run measures {MAX_DURATION_S:,} s at the most"
+            f"{f'; {gap}' if gap else ''}",
+            fix=f"{dates}give --duration for the beginning of the data, or {least:,} times the speed or more",
         )
     ends_ns = (scenario.warmup_s * NANOSECONDS_PER_S, (scenario.warmup_s + measured_s) * NANOSECONDS_PER_S)
     warmup, records = (int(each) for each in np.searchsorted(offsets_ns, ends_ns))

@@ -21,12 +21,16 @@ from harness.input.parquet import read_parquet
 from harness.input.problems import Check, Problems
 from harness.input.tally import Tally
 from harness.input.text import TextAccount, TextReader
+from harness.input.zones import utc_text
 from harness.scenarios.input import MAX_SKIPPED_SHARE, InputSection
 
 Progress = Callable[[str], None]
 
 #: Nothing is said of work that is done sooner.
 _SILENT_S = 2.0
+_DAY_MS = 86_400_000
+#: A gap of this share of all time is told.
+_LARGE = 0.2
 
 
 @dataclass
@@ -71,11 +75,25 @@ class Reading:
         """Of all files, bad ones and those that the map leaves out included."""
         return sum(each.rows for each in self.files)
 
+    def gap(self) -> str:
+        """The longest time without a record and what is on both sides of it, if it is a large part of all time; else empty."""
+        times_ms = self.records.get("event_times_ms", np.zeros(0, dtype=np.int64))
+        if len(times_ms) < 2:
+            return ""
+        gaps_ms = np.diff(times_ms)
+        at = int(np.argmax(gaps_ms))
+        gap_ms = int(gaps_ms[at])
+        if gap_ms < _DAY_MS or gap_ms < int(times_ms[-1] - times_ms[0]) * _LARGE:
+            return ""
+        ends = (f"{utc_text(int(times_ms[each]))}{self.place(each)}" for each in (at, at + 1))
+        sides = f"{at + 1:,} records are before it, {len(times_ms) - at - 1:,} after it"
+        return f"there is nothing for {gap_ms / _DAY_MS:,.0f} days, from {' to '.join(ends)}: {sides}"
+
     def place(self, record: int) -> str:
-        """File and line of a record, by its number in the order; empty where they cannot be told."""
+        """File and line of a record, in parentheses, by its number in the order; empty where they cannot be told."""
         if "lines" not in self.records:
             return ""
-        return f"{self.files[int(self.records['files'][record])].name}:{int(self.records['lines'][record])}"
+        return f" ({self.files[int(self.records['files'][record])].name}:{int(self.records['lines'][record])})"
 
 
 def read_input(section: InputSection, seed: int, work: Path, progress: Progress) -> Reading:

@@ -180,6 +180,8 @@ def _warnings(section: InputSection, reading: Reading) -> Any:
     if tally.lone_ends:
         yield f"{tally.lone_ends:,} calls have only one of start and end, which stands for both: their length is 0"
     yield from _implausible_lengths(section, reading)
+    if gap := reading.gap():
+        yield f"{gap}; a wrong date, perhaps"
     if not isinstance(mapped, ActivityMap) and (at := _all_at_midnight(reading, mapped.timezone)):
         yield f"all calls begin at midnight ({at}): these are dates without a time of day; see start: [date, time]"
 
@@ -214,53 +216,52 @@ def _all_at_midnight(reading: Reading, zone: str | None) -> str:
     return utc_text(int(starts_ms[0])) if at_midnight.all() and (starts_ms + ahead_ms)[0] % _DAY_MS == 0 else ""
 
 
-def told(summary: InputSummary) -> list[str]:
-    """The summary as lines for people."""
-    calls = summary.calls
+def told(summary: InputSummary, *, bad_rows: bool) -> list[str]:
+    """The summary as lines for people; with the first bad rows, if these are not told elsewhere."""
+    lines = _told_of_files(summary)
+    if summary.rows_left_out or summary.repeated_headers:
+        headers = f"repeated headers, {summary.repeated_headers:,}"
+        lines.append(f"left out by the map, {summary.rows_left_out:,} rows; {headers}")
+    if summary.bad_rows and bad_rows:
+        lines.append(f"bad rows, which are left out: {summary.bad_rows:,} of {summary.rows:,}")
+        lines += [f"  {each}" for each in summary.bad_rows_shown]
+    if summary.records:
+        lines += _told_of_records(summary)
+    lines += [f"warning: {each}" for each in summary.warnings]
+    return lines
+
+
+def _told_of_files(summary: InputSummary) -> list[str]:
     files = [
         f"  {each.name}: {each.rows:,} rows" + (f", {each.encoding}" if each.encoding else "")
         for each in summary.files[:_SHOWN_FILES]
     ]
     more = len(summary.files) - len(files)
-    lines = [f"{len(summary.files):,} files, {summary.rows:,} rows, {summary.records:,} records", *files]
-    lines += [f"  and {more:,} files more"] if more else []
-    lines += [f"  passed over: {each}" for each in summary.passed_over[:_SHOWN_FILES]]
-    if summary.rows_left_out or summary.repeated_headers:
-        lines.append(f"left out by the map: {summary.rows_left_out:,}; repeated headers: {summary.repeated_headers:,}")
-    if summary.bad_rows:
-        lines.append(f"bad rows: {summary.bad_rows:,} of {summary.rows:,} ({summary.bad_rows / summary.rows:.1%})")
-        lines += [f"  {each}" for each in summary.bad_rows_shown]
-    if summary.records:
-        lines += [f"events from {_event(summary)} to {summary.last_event}; times without a zone: {_zone(summary)}"]
-    if summary.layout == "records":
-        lengths = f", median {calls.median_s:,.4g} s, longest {calls.longest_s:,.6g} s" if calls.longest_s else ""
-        lines.append(
-            f"{calls.count:,} calls ({calls.without_length:,} without a length){lengths}; {summary.texts:,} texts"
-        )
-        lines.append(
-            f"telephone numbers by a hash of their text: {_by_column(summary.numbers_hashed)}{_such_as(summary)}"
-        )
-        lines.append(f"missing numbers, chosen by a hash: {_by_column(summary.numbers_missing)}")
-    else:
-        lines.append(f"{calls.count:,} calls, {summary.texts:,} texts")
-    lines.append(f"counties chosen by share: {summary.counties_by_share:,} of {summary.records:,} records")
-    if summary.operators_by_share is None:
-        lines.append("operators chosen by share: all")
-    else:
-        lines.append(f"operators chosen by share: {summary.operators_by_share:,} of {summary.records:,} records")
-    lines += [f"warning: {each}" for each in summary.warnings]
-    return lines
+    files += [f"  and {more:,} files more"] if more else []
+    passed_over = [f"  passed over: {each}" for each in summary.passed_over[:_SHOWN_FILES]]
+    lines = [f"{len(summary.files):,} files, {summary.rows:,} rows, {summary.records:,} records"]
+    return [*lines, *files, *passed_over]
 
 
-def _event(summary: InputSummary) -> str:
+def _told_of_records(summary: InputSummary) -> list[str]:
+    calls, of_all = summary.calls, f"of {summary.records:,} records"
     local = f" ({summary.first_event_local})" if summary.first_event_local else ""
-    return f"{summary.first_event}{local}"
-
-
-def _zone(summary: InputSummary) -> str:
-    if not summary.times_without_zone:
-        return "none"
-    return f"{summary.times_without_zone:,}, taken as {summary.timezone}"
+    lines = [f"first event {summary.first_event}{local}, last {summary.last_event}"]
+    if summary.times_without_zone:
+        assumed = "assumed, since the map gives no timezone" if summary.timezone_assumed else "as the map says"
+        lines.append(f"times without a zone, {summary.times_without_zone:,}, taken as {summary.timezone}: {assumed}")
+    lengths = (
+        f"; the median lasts {calls.median_s:,.4g} s, the longest {calls.longest_s:,.6g} s" if calls.longest_s else ""
+    )
+    without = f" ({calls.without_length:,} without a length)" if summary.layout == "records" else ""
+    lines.append(f"{summary.texts:,} texts, {calls.count:,} calls{without}{lengths}")
+    if summary.layout == "records":
+        hashed = f"{_by_column(summary.numbers_hashed)}{_such_as(summary)}"
+        lines.append(f"telephone numbers made by a hash of a text: {hashed}")
+        lines.append(f"telephone numbers that are missing, chosen by a hash: {_by_column(summary.numbers_missing)}")
+    operators = "all" if summary.operators_by_share is None else f"{summary.operators_by_share:,}"
+    lines.append(f"chosen by share: counties of {summary.counties_by_share:,}, operators of {operators} {of_all}")
+    return lines
 
 
 def _by_column(counts: dict[str, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
@@ -31,7 +31,7 @@ class InputOptions:
     path: str | None = None
     map_file: Path | None = None
     speed: float | None = None
-    skip_bad_lines: bool = False
+    skip_bad_lines: bool | Literal["all"] = False
 
     def given(self) -> dict[str, str]:
         """The options that stand on the command line and need an input, by keys of the section."""
