@@ -76,7 +76,7 @@ class Reading:
         return sum(each.rows for each in self.files)
 
     def gap(self) -> str:
-        """The longest time without a record and what is on both sides of it, if it is a large part of all time; else empty."""
+        """The longest time without a record and what is on both sides of it, if it is a large one; else empty."""
         times_ms = self.records.get("event_times_ms", np.zeros(0, dtype=np.int64))
         if len(times_ms) < 2:
             return ""

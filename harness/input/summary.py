@@ -67,7 +67,7 @@ class InputSummary(_Part):
     timezone: str = Field(description="of times that have none of their own")
     timezone_assumed: bool = Field(description="whether UTC is assumed, since the map gives no zone")
     times_without_zone: int
-    times_shown_twice: int = Field(description="by a clock that was set back, and decided by `ambiguous_times`")
+    times_shown_twice: int = Field(description="by a clock that was set back, and decided by order or map")
     numbers_hashed: dict[str, int] = Field(description="texts that are no number of ten digits, by columns")
     numbers_hashed_shown: list[str]
     numbers_missing: dict[str, int] = Field(description="chosen by a hash of the row, by columns")
@@ -107,7 +107,7 @@ def summary_of(section: InputSection, reading: Reading) -> InputSummary:
         timezone=mapped.timezone or "UTC",
         timezone_assumed=mapped.timezone is None and tally.without_zone > 0,
         times_without_zone=tally.without_zone,
-        times_shown_twice=tally.twice if mapped.ambiguous_times else 0,
+        times_shown_twice=tally.twice,
         numbers_hashed={key: number for key, number in tally.hashed.items() if number},
         numbers_hashed_shown=tally.hashed_examples,
         numbers_missing={key: number for key, number in tally.missing_numbers.items() if number},
@@ -167,6 +167,10 @@ def _warnings(section: InputSection, reading: Reading) -> Any:
             f"{tally.without_zone:,} times have no zone and are taken as UTC; if they are local, set "
             "input.map.timezone, to America/Los_Angeles, say"
         )
+    if tally.twice:
+        how = (mapped.ambiguous_times or "in_order").replace("_", " ")
+        clocks = f"clocks of {mapped.timezone}"
+        yield f"{tally.twice:,} times were shown twice by {clocks}, which were set back; read as {how}"
     if tally.rounded_times:
         yield (
             f"{tally.rounded_times:,} times are written with an exponent (1.71E+12) and have lost their last digits: "

@@ -125,33 +125,36 @@ class Times:
     ) -> Read:
         meant = self._clock.meant(np.where(shown.has_zone | ~shown.holds, 0, shown.shown_ms))
         plain = shown.holds & ~shown.has_zone & ~lacks
-        local = self._decide(key, meant, plain, begun)
+        local, is_sure = self._decide(key, meant, plain, begun)
         found = np.where(shown.has_zone, shown.shown_ms - shown.ahead_ms, local)
         found = np.where(shown.holds, found, _OUT_OF_REACH)
         holds = (found >= LEAST_MS) & (found < PAST_MS)
         expected = _EXPECTED.get(self._form, f"a time like {self._form!r}, {_YEARS}")
         check.require(holds | lacks, wrong(key, column, expected, self._hint))
         never, twice = plain & meant.never, plain & meant.twice
-        where = self._timezone or "UTC"
-        check.require(~never, wrong(key, column, f"a time that clocks of {where} show: it was skipped there"))
-        if self._ambiguous is None:
-            fix = "earlier, later or in_order"
-            what = f"a time that clocks of {where} show once; input.map.ambiguous_times ({fix}) says which is meant"
-            check.require(~twice, wrong(key, column, what))
+        clocks = f"clocks of {self._timezone}"
+        check.require(~never, wrong(key, column, f"a time that {clocks} show: they were set forward over it"))
+        what = f"a time that {clocks} show once, or rows in order; input.map.ambiguous_times says which time is meant"
+        check.require(~twice | is_sure, wrong(key, column, what))
         self._tally.without_zone += int(plain.sum())
-        self._tally.twice += int(twice.sum())
+        self._tally.twice += int((twice & is_sure).sum())
         return Read(np.where(holds & ~lacks, found, LEAST_MS), lacks)
 
-    def _decide(self, key: str, meant: Meant, plain: NDArray[np.bool_], begun: Read | None) -> Milliseconds:
-        """One of two times that may be meant: of an end, the first that is not before its call's start."""
+    def _decide(
+        self, key: str, meant: Meant, plain: NDArray[np.bool_], begun: Read | None
+    ) -> tuple[Milliseconds, NDArray[np.bool_]]:
+        """One of two times that may be meant, and whether that is sure.
+
+        Of an end, it is the first that is not before its call's start.
+        """
+        sure = np.ones(len(plain), dtype=np.bool_)
         if begun is not None:
             fits = (meant.earlier_ms >= begun.times_ms) | begun.missing
-            return np.where(fits, meant.earlier_ms, meant.later_ms)
-        if self._ambiguous == "later":
-            return meant.later_ms
-        if self._ambiguous == "in_order":
-            return self._orders.setdefault(key, Order()).decide(meant, plain)
-        return meant.earlier_ms
+            return np.where(fits, meant.earlier_ms, meant.later_ms), sure
+        if self._ambiguous in ("earlier", "later"):
+            return meant.later_ms if self._ambiguous == "later" else meant.earlier_ms, sure
+        found, in_order = self._orders.setdefault(key, Order()).decide(meant, plain)
+        return found, sure if self._ambiguous == "in_order" else in_order
 
     def _of_text(self, text: pa.Array) -> _Shown:
         if self._pattern is None:

@@ -106,20 +106,27 @@ class Order:
 
     def __init__(self) -> None:
         self._last_ms = np.iinfo(np.int64).min // 2
+        self._is_broken = False
 
-    def decide(self, meant: Meant, counts: NDArray[np.bool_]) -> Milliseconds:
-        """One time for each row; only those that count are taken in as rows before."""
+    def decide(self, meant: Meant, counts: NDArray[np.bool_]) -> tuple[Milliseconds, NDArray[np.bool_]]:
+        """One time for each row, and whether the rows up to it are in order, so that it can be believed.
+
+        Args:
+            meant: what the rows' times may be.
+            counts: which rows have a time that is to be decided, shape (rows,).
+        """
         found = meant.earlier_ms.copy()
         last_ms, at = self._last_ms, 0
         for row in np.flatnonzero(meant.twice & counts).tolist():
-            between = found[at:row][counts[at:row]]
-            last_ms = max(last_ms, int(between.max(initial=last_ms)))
+            last_ms = max(last_ms, int(found[at:row][counts[at:row]].max(initial=last_ms)))
             if found[row] < last_ms - _TOLERANCE_MS:
                 found[row] = meant.later_ms[row]
             last_ms, at = max(last_ms, int(found[row])), row + 1
-        rest = found[at:][counts[at:]]
-        self._last_ms = max(last_ms, int(rest.max(initial=last_ms)))
-        return found
+        latest = np.maximum.accumulate(np.where(counts, np.maximum(found, self._last_ms), self._last_ms))
+        broken = np.logical_or.accumulate(counts & (found < latest - _TOLERANCE_MS)) | self._is_broken
+        if len(found):
+            self._last_ms, self._is_broken = int(latest[-1]), bool(broken[-1])
+        return found, ~broken
 
 
 def utc_text(milliseconds: int) -> str:

@@ -139,7 +139,9 @@ class _MapSection(Dialect):
     )
     timezone: str | None = Field(None, description="of times that have none, such as Europe/Rome; UTC by default")
     ambiguous_times: Literal["earlier", "later", "in_order"] | None = Field(
-        None, description="how to read times that a clock shows twice, when it is set back; by default, they are bad"
+        None,
+        description="how to read times that a clock shows twice, when it is set back: by default, by the order of the "
+        "rows, and where these are in no order, they are bad",
     )
     duplicate_files: Literal["refuse", "read"] = Field("refuse", description="whether to read equal files twice")
 
