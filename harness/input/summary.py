@@ -243,7 +243,8 @@ def _told_of_files(summary: InputSummary) -> list[str]:
     more = len(summary.files) - len(files)
     files += [f"  and {more:,} files more"] if more else []
     passed_over = [f"  passed over: {each}" for each in summary.passed_over[:_SHOWN_FILES]]
-    lines = [f"{len(summary.files):,} files, {summary.rows:,} rows, {summary.records:,} records"]
+    plural = "" if len(summary.files) == 1 else "s"
+    lines = [f"{len(summary.files):,} file{plural}, {summary.rows:,} rows, {summary.records:,} records"]
     return [*lines, *files, *passed_over]
 
 
