@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import IO
+from typing import Protocol
 
 from harness.errors import ConfigurationError
 from harness.input.kinds import check_text
@@ -14,6 +14,13 @@ _MAX_LINE_BYTES = 16 << 20
 _HEAD_BYTES = 512
 
 
+class Bytes(Protocol):
+    """A stream of bytes."""
+
+    def read(self, count: int, /) -> bytes:
+        """The next bytes, `count` of them at the most; none at the end."""
+
+
 class Blocks:
     """Whole lines of a text, a block at a time; every line ends in ``\\n``, whatever it ended in.
 
@@ -22,7 +29,7 @@ class Blocks:
         encoding: what the text is written in.
     """
 
-    def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
+    def __init__(self, stream: Bytes, name: str, encoding: str | None) -> None:
         self._stream, self._name = stream, name
         self._rest, self._pushed = b"", b""
         self._at_end = False

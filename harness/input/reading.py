@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,7 @@ class FileRead:
         sha256: of its bytes.
         rows: all of them, bad ones and those that the map leaves out included.
         text: how it is written; None of Parquet.
+        text_sha256: of its text, unpacked; empty of Parquet.
     """
 
     name: str
@@ -50,6 +52,7 @@ class FileRead:
     sha256: str
     rows: int = 0
     text: TextAccount | None = None
+    text_sha256: str = ""
 
 
 @dataclass
@@ -145,6 +148,7 @@ def _read_file(section: InputSection, layout: Layout, source: Source, reading: R
             file.rows = judged + problems.count - bad_before - told_bad
             seldom.say(f"{source.name}: {file.rows:,} rows read, {problems.count - bad_before:,} of them bad")
         file.rows = judged + problems.count - bad_before - told_bad
+        _refuse_copy(section, file, reading.files[:-1])
 
 
 def _batches(
@@ -158,11 +162,13 @@ def _batches(
         encoding = dialect.encoding if "encoding" in dialect.model_fields_set else None
         with open_plain(path, source.name) as stream:
             delimiter = delimiter_of(source.name)
-            reader = TextReader(stream, source.name, dialect, delimiter, encoding, problems)
+            hashed = _Hashed(stream)
+            reader = TextReader(hashed, source.name, dialect, delimiter, encoding, problems)
             file.text = reader.account
             if reader.named_row:
                 _refuse_forgotten_header(section, reader.named_row, source, layout.wanted())
             yield from reader.batches(layout.wanted(), source.folders)
+            file.text_sha256 = hashed.sha256
     except DAMAGED as error:
         raise ConfigurationError(
             f"{source.name}: cannot be read: {error}", fix="give a whole file of its kind"
@@ -207,9 +213,32 @@ def _refuse_packed_twice(section: InputSection, sources: list[Source]) -> None:
 
 
 def _refuse_copy(section: InputSection, file: FileRead, before: list[FileRead]) -> None:
-    other = next((each for each in before if each.sha256 == file.sha256), None)
-    if other and section.map.duplicate_files != "read":
-        raise ConfigurationError(f"input.path: {other.name} and {file.name} are the same, byte by byte", fix=_FIX_TWICE)
+    """Refuse a file with the bytes of another, or with its text."""
+    if section.map.duplicate_files == "read":
+        return
+    for other in before:
+        if other.sha256 == file.sha256 or (file.text_sha256 and other.text_sha256 == file.text_sha256):
+            raise ConfigurationError(
+                f"input.path: {other.name} and {file.name} hold the same, byte by byte", fix=_FIX_TWICE
+            )
+
+
+class _Hashed:
+    """A stream of bytes that are hashed as they are read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._hash = stream, hashlib.sha256()
+
+    def read(self, count: int) -> bytes:
+        """See `io.RawIOBase.read`."""
+        found = self._stream.read(count)
+        self._hash.update(found)
+        return found
+
+    @property
+    def sha256(self) -> str:
+        """Of what has been read."""
+        return self._hash.hexdigest()
 
 
 class Seldom:

@@ -17,9 +17,14 @@ _CTRL_Z = "\x1a"
 
 
 class _Feed:
-    """Gives `csv.reader` lines from a place on, and no more of them than a value may have."""
+    """Gives `csv.reader` lines from a place on, and no more of them than a value may have.
 
-    def __init__(self) -> None:
+    Args:
+        missing: what is taken out of lines: words for a missing value that the reader would change.
+    """
+
+    def __init__(self, missing: re.Pattern[str]) -> None:
+        self._missing = missing
         self._lines: list[str] = []
         self._at = self._end = 0
 
@@ -34,7 +39,7 @@ class _Feed:
         if self._at >= self._end:
             raise StopIteration
         self._at += 1
-        return self._lines[self._at - 1] + "\n"
+        return self._missing.sub("", self._lines[self._at - 1]) + "\n"
 
     @property
     def at(self) -> int:
@@ -64,7 +69,10 @@ class RowParser:
     def __init__(self, dialect: Dialect, delimiter: str, spaced: bool) -> None:
         self.width: int | None = None
         self._dialect, self._delimiter = dialect, delimiter
-        self._feed = _Feed()
+        quote, mark = re.escape(dialect.quote), re.escape(delimiter)
+        # What databases write for a missing value is not an escaped letter.
+        missing = rf"(?:(?<={mark})|^)\\N(?={mark}|$)" if dialect.escape == "\\" else "(?!)"
+        self._feed = _Feed(re.compile(missing))
         quotes: Literal[0, 3] = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
         self._reader = csv.reader(
             self._feed,
@@ -79,8 +87,9 @@ class RowParser:
         self._special = ({dialect.quote} if dialect.quoting != "none" else set()) | {dialect.escape or dialect.quote}
         if dialect.quoting == "none" and not dialect.escape:
             self._special = set()
-        quote, mark = re.escape(dialect.quote), re.escape(delimiter)
-        self._lenient = re.compile(rf"[ ]*{quote}(.*?){quote}[ ]*(?={mark}|$)|([^{mark}]*)")
+        # What is in quotes does not hold the opening of another value.
+        inner = rf"(?:(?!{mark}[ ]*{quote}).)*?"
+        self._lenient = re.compile(rf"[ ]*{quote}({inner}){quote}[ ]*(?={mark}|$)|([^{mark}]*)")
 
     def rows(self, lines: list[str], at_end: bool) -> Iterator[Row]:
         """The rows of `lines`, which have no line ends; blank lines and comments are passed over.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ _SCHEME = re.compile(r"<?(?:tel|sips?):(?://)?", re.IGNORECASE)
 _FORMULA = re.compile(r'="(.*)"|\'(.*)')
 _PUNCTUATION = re.compile(r"[\s.()/\-\u2010-\u2015]")
 _WHOLE = re.compile(r"(\+?[0-9]+)\.0+")
-_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,2}")
+_ROUNDED = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _NATIONAL = re.compile(r"[2-9][0-9]{9}")
 #: Fewer digits are a short code or an extension, and not a number with a country's code.
@@ -41,8 +42,16 @@ def canonical(text: str) -> str:
         bare = user if _DIGITS.fullmatch(_PUNCTUATION.sub("", user)) else bare.lower()
     if found := _WHOLE.fullmatch(bare):
         bare = found[1]
+    elif _is_exact(bare):
+        bare = str(int(Decimal(bare)))
     digits = _PUNCTUATION.sub("", bare)
     return _plan(digits) if _DIGITS.fullmatch(digits) else text
+
+
+def _is_exact(text: str) -> bool:
+    """Whether a number with an exponent has all of its digits."""
+    mantissa, _, exponent = text.lower().partition("e")
+    return bool(_ROUNDED.fullmatch(text)) and len(mantissa.partition(".")[2]) >= int(exponent)
 
 
 def _plan(digits: str) -> str:

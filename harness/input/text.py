@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ import pyarrow as pa
 from harness.errors import ConfigurationError
 from harness.input.batches import Batch, Wanted, find_columns, with_folders
 from harness.input.fast_rows import FastParser
-from harness.input.lines import Blocks
+from harness.input.lines import Blocks, Bytes
 from harness.input.problems import Problems
 from harness.input.rows import Row, RowParser
 from harness.scenarios.dialect import Dialect
@@ -50,7 +49,7 @@ class TextReader:
 
     def __init__(
         self,
-        stream: IO[bytes],
+        stream: Bytes,
         name: str,
         dialect: Dialect,
         delimiter: str | None,

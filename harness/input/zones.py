@@ -13,8 +13,10 @@ Milliseconds = NDArray[np.int64]
 
 #: Clocks are set forward and back at quarters of an hour.
 _QUARTER_MS = 900_000
-#: Rows that are in order are so at least by this much; a clock that is set back goes further.
+#: Rows are in order if none is before an earlier one by more than this: calls are written when they end.
 _TOLERANCE_MS = 1_800_000
+#: A row that goes back by more than this part of what a clock is set back by, was written after that.
+_BACK = 4
 _HOUR_MS = 3_600_000
 _EPOCH = datetime(1970, 1, 1)
 #: Names of zones with one meaning in telephone exchanges of America and Europe, in hours.
@@ -119,7 +121,8 @@ class Order:
         last_ms, at = self._last_ms, 0
         for row in np.flatnonzero(meant.twice & counts).tolist():
             last_ms = max(last_ms, int(found[at:row][counts[at:row]].max(initial=last_ms)))
-            if found[row] < last_ms - _TOLERANCE_MS:
+            step_ms = (int(meant.later_ms[row]) - int(found[row])) // _BACK
+            if found[row] < last_ms - step_ms:
                 found[row] = meant.later_ms[row]
             last_ms, at = max(last_ms, int(found[row])), row + 1
         latest = np.maximum.accumulate(np.where(counts, np.maximum(found, self._last_ms), self._last_ms))
