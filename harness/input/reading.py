@@ -266,13 +266,11 @@ def refuse_rows(section: InputSection, reading: Reading) -> None:
     if problems.count and (
         not section.skip_bad_lines or (section.skip_bad_lines is True and share > MAX_SKIPPED_SHARE)
     ):
-        fix = "correct these rows, or the map (input.map, --input-map)"
-        if section.skip_bad_lines:
-            fix += (
-                f"; more than {MAX_SKIPPED_SHARE:.0%} are left out by --skip-bad-lines=all (input.skip_bad_lines: all)"
-            )
+        fix = "correct these rows, or the map (input.map, --input-map); or leave them out with --skip-bad-lines"
+        if share > MAX_SKIPPED_SHARE:
+            fix += f"=all (input.skip_bad_lines: all), since they are more than {MAX_SKIPPED_SHARE:.0%}"
         else:
-            fix += "; or leave them out with --skip-bad-lines (input.skip_bad_lines: true)"
+            fix += " (input.skip_bad_lines: true)"
         raise ConfigurationError(
             f"input.path: {section.path}: {problems.count:,} of {rows:,} rows cannot be used"
             f"{f' ({share:.0%})' if share >= MAX_SKIPPED_SHARE else ''}:\n{problems.told()}",

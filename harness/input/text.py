@@ -15,7 +15,7 @@ from harness.errors import ConfigurationError
 from harness.input.batches import Batch, Wanted, find_columns, with_folders
 from harness.input.fast_rows import FastParser
 from harness.input.lines import Blocks, Bytes
-from harness.input.problems import Problems
+from harness.input.problems import SHOWN, Problems
 from harness.input.rows import Row, RowParser
 from harness.scenarios.dialect import Dialect
 
@@ -155,12 +155,8 @@ class TextReader:
         row = next((each for each in rows if not each.problem), rows[0] if rows else None)
         if row is None:
             raise ConfigurationError(f"{self._name}: there is no row in it", fix="give a file that holds records")
-        line = self._blocks.line + row.at
         if row.problem:
-            kind = (
-                "the header" if self._dialect.header else f"the first {len(rows):,} rows are bad, and the first of them"
-            )
-            raise ConfigurationError(f"{self._name}:{line}: {kind}: {row.problem}", fix=_fix_of(row.problem))
+            raise self._no_first_row(rows)
         if self._dialect.header:
             self._block = _joined(lines[row.end :])
             self._blocks.line += row.end
@@ -168,6 +164,12 @@ class TextReader:
         if not self._block:
             self._next_block(0, b"")
         return row
+
+    def _no_first_row(self, rows: list[Row]) -> ConfigurationError:
+        """What is said if neither the header nor one of the first rows can be read."""
+        what = "the header" if self._dialect.header else f"the first {len(rows):,} rows are bad"
+        told = [f"{self._name}:{self._blocks.line + each.at}: {each.problem}" for each in rows[:SHOWN]]
+        return ConfigurationError("\n".join([f"{self._name}: {what}:", *told]), fix=_fix_of(rows[0].problem))
 
 
 def _fix_of(problem: str) -> str:
