@@ -271,6 +271,8 @@ def refuse_rows(section: InputSection, reading: Reading) -> None:
             fix += f"=all (input.skip_bad_lines: all), since they are more than {MAX_SKIPPED_SHARE:.0%}"
         else:
             fix += " (input.skip_bad_lines: true)"
+        if not section.map.header and f":{section.map.skip_rows + 1}: " in problems.shown[0]:
+            fix += "; if the first row names the columns, set input.map.header to true"
         raise ConfigurationError(
             f"input.path: {section.path}: {problems.count:,} of {rows:,} rows cannot be used"
             f"{f' ({share:.0%})' if share >= MAX_SKIPPED_SHARE else ''}:\n{problems.told()}",

@@ -42,6 +42,7 @@ _ISO_GROUPS = ["year", "month", "day", "hour", "minute", "second", "fraction", "
 _NO_TIME = frozenset({"0", "0.0", "-1", "0000-00-00 00:00:00.000000"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}")
 _OUT_OF_REACH = -1
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,12 @@ class Times:
     def _in_utc(
         self, check: Check, key: str, column: pa.Array, shown: _Shown, lacks: NDArray[np.bool_], begun: Read | None
     ) -> Read:
-        meant = self._clock.meant(np.where(shown.has_zone | ~shown.holds, 0, shown.shown_ms))
-        plain = shown.holds & ~shown.has_zone & ~lacks
+        near = (shown.shown_ms >= LEAST_MS - _DAY_MS) & (shown.shown_ms < PAST_MS + _DAY_MS)
+        plain = shown.holds & near & ~shown.has_zone & ~lacks
+        meant = self._clock.meant(np.where(plain, shown.shown_ms, 0))
         local, is_sure = self._decide(key, meant, plain, begun)
         found = np.where(shown.has_zone, shown.shown_ms - shown.ahead_ms, local)
-        found = np.where(shown.holds, found, _OUT_OF_REACH)
+        found = np.where(shown.holds & near, found, _OUT_OF_REACH)
         holds = (found >= LEAST_MS) & (found < PAST_MS)
         expected = _EXPECTED.get(self._form, f"a time like {self._form!r}, {_YEARS}")
         check.require(holds | lacks, wrong(key, column, expected, self._hint))

@@ -1,6 +1,7 @@
 """Text files: both parsers agree, blocks may be cut anywhere, and a stray quote costs its own row."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from harness.input import lines, text
 from harness.input.problems import Problems
 from harness.input.text import TextReader
 from harness.scenarios.input import RecordsMap
+from tests.unit.harness.input.reading import read
 
 NAMES = {"a": 1, "b": 2, "c": 3}
 #: Pieces of which lines are made that a parser may take for something else.
@@ -105,3 +107,12 @@ def test_a_header_that_is_repeated_is_no_row() -> None:
     reader = TextReader(io.BytesIO("a,b,c\n1,2,3\n\ufeffa,b,c\n4,5,6\n".encode()), "f", section, ",", None, Problems())
     found = [batch.columns["a"].to_pylist() for batch in reader.batches({"a": "a"}, {})]
     assert found == [["1", "4"]] and reader.account.repeated_headers == 1
+
+
+def test_a_header_that_the_map_denies_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,x\n1709287200000,1\n", encoding="utf-8")
+    columns = {"start": 1, "county": {"constant": "Yolo"}, "type": {"constant": "call"}}
+    with pytest.raises(ConfigurationError, match="set input.map.header to true"):
+        read(path, columns, header=False)
+    assert len(read(path, columns).records["lines"]) == 1

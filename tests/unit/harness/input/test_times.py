@@ -52,11 +52,13 @@ def test_a_time_is_what_it_says(tmp_path: Path, form: str, text: str, means: str
         ("ms", "2024-03-01 10:00:00", "this looks like input.map.time: iso"),
         ("iso", "1709287200", "this looks like input.map.time: s"),
         ("iso", "NaN", "found 'NaN'; expected a time"),
+        ("iso", "0000-01-01 00:00:00", "found '0000-01-01"),
+        ("iso", "9999-12-31 23:59:59", "found '9999-12-31"),
     ],
 )
 def test_what_is_no_time_is_a_bad_row(tmp_path: Path, form: str, text: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        starts(tmp_path / "a.csv", ["2024-03-01 10:00:00", text], time=form)
+        starts(tmp_path / "a.csv", ["2024-03-01 10:00:00", text], time=form, timezone=ANGELES)
     assert words in error.value.message and "a.csv:3: " in error.value.message
 
 
