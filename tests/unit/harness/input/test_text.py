@@ -113,6 +113,6 @@ def test_a_header_that_the_map_denies_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,x\n1709287200000,1\n", encoding="utf-8")
     columns = {"start": 1, "county": {"constant": "Yolo"}, "type": {"constant": "call"}}
-    with pytest.raises(ConfigurationError, match="set input.map.header to true"):
+    with pytest.raises(ConfigurationError, match="the first row names the columns"):
         read(path, columns, header=False)
     assert len(read(path, columns).records["lines"]) == 1
