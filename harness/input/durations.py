@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.input.problems import Check
-from harness.input.values import Numbers, as_text, filled, missing, wrong
+from harness.input.values import Numbers, as_text, filled, wrong
 
 MAX_DURATION_MS = 7 * 86_400_000
 _UNITS_MS = {"d": 86_400_000.0, "h": 3_600_000.0, "min": 60_000.0, "s": 1_000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
@@ -45,10 +45,10 @@ class Durations:
             found = filled(column.cast(pa.duration("us"), safe=False).cast(pa.int64()), 0) / 1000
         elif pa.types.is_time(column.type):
             found = filled(column.cast(pa.time64("us"), safe=False).cast(pa.int64()), 0) / 1000
-        elif not pa.types.is_string(column.type):
+        elif pa.types.is_temporal(column.type):
             found = np.full(len(column), np.nan)
         else:
-            found = self._of_text(as_text(column))
+            found = self._of_values(column)
         if self._unit in _TWO_UNITS_MS:
             expected = f"a length such as 01:05 ({self._unit}), at most 7 days; or nothing"
         else:
@@ -58,14 +58,14 @@ class Durations:
         check.require(holds, wrong(key, column, expected, self._hint))
         return np.where(holds, np.round(np.where(holds, found, 0)), 0).astype(np.int64)
 
-    def _of_text(self, text: pa.Array) -> NDArray[np.float64]:
-        lacks = missing(text, self._nulls)
+    def _of_values(self, column: pa.Array) -> NDArray[np.float64]:
+        found = self._numbers.read(column, self._nulls)
         unit_ms = _UNITS_MS.get(self._unit)
-        found = self._numbers.parse(text) * unit_ms if unit_ms else np.full(len(text), np.nan)
-        found = np.where(lacks, 0.0, found)
+        # Numbers alone are no lengths of two parts; what is missing is 0.
+        found = found * unit_ms if unit_ms else np.where(found > 0, np.nan, found)
         others = np.flatnonzero(np.isnan(found))
         if len(others):
-            seen = pc.dictionary_encode(pc.take(text, pa.array(others)))
+            seen = pc.dictionary_encode(pc.take(as_text(column), pa.array(others)))
             lengths = np.array([self._of_form(each) for each in seen.dictionary.to_pylist()])
             found[others] = lengths[seen.indices.to_numpy()]
         return found

@@ -36,8 +36,7 @@ TYPE_NAMES = {name: number for number, name in enumerate(TYPES)}
 
 def amounts(check: Check, key: str, column: pa.Array, numbers: Numbers, nulls: Sequence[str]) -> NDArray[np.float64]:
     """How much activity there was, shape (rows,); what is missing is none."""
-    text = as_text(column)
-    found = np.where(missing(text, nulls), 0.0, numbers.parse(text))
+    found = numbers.read(column, nulls)
     holds = (found >= 0) & (found <= _MAX_AMOUNT)
     check.require(holds, wrong(key, column, f"a number from 0 to {_MAX_AMOUNT:,.0f}, or nothing", numbers.hint))
     return np.where(holds, found, 0.0)

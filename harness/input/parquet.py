@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 
 from harness.errors import ConfigurationError
 from harness.input.batches import Batch, Wanted, find_columns, with_folders
+from harness.input.values import is_number
 
 BATCH_ROWS = 50_000
-#: The greatest whole number up to which a double has all of them.
-_EXACT = 2.0**53
 
 
 def read_parquet(path: Path, name: str, columns: Wanted, folders: Mapping[str, str]) -> Iterator[Batch]:
@@ -49,23 +48,12 @@ def _check_type(name: str, key: str, field: pa.Field) -> None:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """A column as strings, nulls as empty ones; but times, dates and durations as they are."""
+    """A column as strings, nulls as empty ones; but times, dates, durations and numbers as they are."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind) or pa.types.is_date(kind):
+    if pa.types.is_temporal(kind) or is_number(kind):
         return column
     if pa.types.is_null(kind):
         return pa.repeat(pa.scalar(""), len(column))
-    if pa.types.is_floating(kind):
-        return _of_floats(column.cast(pa.float64()))
     return pc.fill_null(column.cast(pa.string()), "")
-
-
-def _of_floats(column: pa.Array) -> pa.Array:
-    """Floating-point numbers as text: whole ones without a fraction, and NaN as nothing."""
-    found = pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False)
-    whole = (np.abs(found) < _EXACT) & (found == np.floor(found))
-    integers = pa.array(np.where(whole, found, 0).astype(np.int64)).cast(pa.string())
-    other = pc.if_else(pa.array(np.isnan(found)), "", column.cast(pa.string()))
-    return pc.fill_null(pc.if_else(pa.array(whole), integers, other), "")

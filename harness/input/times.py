@@ -110,7 +110,7 @@ class Times:
         Raises:
             ConfigurationError: the columns hold dates without times of day, or times of day without dates.
         """
-        if len(columns) == 1 and not pa.types.is_string(columns[0].type):
+        if len(columns) == 1 and pa.types.is_temporal(columns[0].type):
             column = columns[0]
             lacks = np.asarray(column.is_null())
             shown = _of_type(column, f"{file}: input.map.columns.{key}")

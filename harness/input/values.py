@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 MISSING = ("", "NaN", "nan", "NaT", "NULL", "null", "\\N", "None", "<NA>", "NA", "N/A", "n/a", "0000-00-00",
            "0000-00-00 00:00:00")  # fmt: skip
 _SHOWN_CHARACTERS = 60
+#: The greatest whole number up to which a double has all of them.
+_EXACT = 2.0**53
 _NUMBER = r"^[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
 
 
@@ -35,8 +37,24 @@ def wrong(key: str, column: pa.Array, expected: str, hint: Callable[[str], str] 
 
 def as_text(column: pa.Array) -> pa.Array:
     """A column as strings without blanks around them; nulls as empty ones."""
+    if pa.types.is_floating(column.type):
+        return _of_floats(column.cast(pa.float64()))
     text = column if pa.types.is_string(column.type) else pc.fill_null(column.cast(pa.string()), "")
     return pc.utf8_trim_whitespace(text)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a Parquet column of this type holds numbers."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _of_floats(column: pa.Array) -> pa.Array:
+    """Floating-point numbers as text: whole ones without a fraction, and NaN as nothing."""
+    found = pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False)
+    whole = (np.abs(found) < _EXACT) & (found == np.floor(found))
+    integers = pa.array(np.where(whole, found, 0).astype(np.int64)).cast(pa.string())
+    other = pc.if_else(pa.array(np.isnan(found)), "", column.cast(pa.string()))
+    return pc.fill_null(pc.if_else(pa.array(whole), integers, other), "")
 
 
 def missing(text: pa.Array, words: Iterable[str]) -> NDArray[np.bool_]:
@@ -64,8 +82,21 @@ class Numbers:
         group, point = re.escape(thousands or ""), re.escape(decimal)
         self._grouped = rf"^[0-9]{{1,3}}({group}[0-9]{{3}})*({point}[0-9]*)?$"
 
-    def parse(self, text: pa.Array) -> NDArray[np.float64]:
-        """Numbers, 0 or more; NaN for what is none."""
+    def read(self, column: pa.Array, nulls: Iterable[str]) -> NDArray[np.float64]:
+        """Numbers of a column, shape (rows,): NaN for what is none, 0 for what is missing.
+
+        Args:
+            column: text, or Parquet's own numbers.
+            nulls: words that mean a missing value.
+        """
+        text = as_text(column)
+        if is_number(column.type):
+            found = pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
+        else:
+            found = self._parse(text)
+        return np.where(missing(text, nulls), 0.0, found)
+
+    def _parse(self, text: pa.Array) -> NDArray[np.float64]:
         if self._thousands:
             grouped = pc.match_substring_regex(text, self._grouped)
             text = pc.if_else(grouped, pc.replace_substring(text, self._thousands, ""), text)

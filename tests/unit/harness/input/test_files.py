@@ -8,12 +8,14 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ConfigurationError
-from tests.unit.harness.input.reading import read
+from tests.unit.harness.input.reading import COLUMNS, read
 
 TEXT = b"t\n1709287200000\n1709287201000\n"
 
@@ -112,3 +114,23 @@ def test_a_column_may_stand_in_the_folders_names(tmp_path: Path) -> None:
     (folder / "a.csv").write_bytes(TEXT)
     found = read(tmp_path, {"start": "t", "county": "county", "type": "kind"})
     assert found.records["types"].tolist() == [1, 1] and not found.records["chosen"].any()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "keys", "length_ms"),
+    [
+        (pa.array([1.125]), {"decimal": ",", "thousands": "."}, 1125),
+        (pa.array(["1.125"]), {"decimal": ",", "thousands": "."}, 1_125_000),
+        (pa.array([90], type=pa.int16()), {"duration_unit": "min"}, 5_400_000),
+        (pa.array([None], type=pa.float64()), {}, 0),
+        (pa.array([float("nan")]), {}, 0),
+        (pa.array([-1]), {"null_values": ["-1"]}, 0),
+        (pa.array([2_500], type=pa.duration("ms")), {"duration_unit": "min"}, 2_500),
+    ],
+)
+def test_numbers_and_durations_of_parquet_are_no_text(
+    tmp_path: Path, lengths: pa.Array, keys: dict[str, Any], length_ms: int
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"t": pa.array([1_709_287_200_000], type=pa.timestamp("ms", "UTC")), "s": lengths}), path)
+    assert read(path, COLUMNS | {"duration": "s"}, **keys).records["durations_ms"].tolist() == [length_ms]
