@@ -184,7 +184,8 @@ def _find_objects(path: str, delimiter: str | None, work: Path) -> Found:
         return key[len(prefix) :].lstrip("/") or key.rpartition("/")[2]
 
     objects = [each for each in wanted if _is_data(inner(each["Key"]), delimiter)]
-    passed_over = [each["Key"] for each in wanted if each not in objects and not each["Key"].endswith("/")]
+    read = {each["Key"] for each in objects}
+    passed_over = [each["Key"] for each in wanted if each["Key"] not in read and not each["Key"].endswith("/")]
     if not objects:
         held = f"of {len(wanted):,} objects there, none can be read" if wanted else "there is no such object"
         raise ConfigurationError(f"input.path: {path}: {held}", fix=_FIX_ENDINGS)

@@ -115,13 +115,13 @@ def read_input(section: InputSection, seed: int, work: Path, progress: Progress)
     layout = layout_of(section.map, seed)
     found = find_sources(section.path, section.map.delimiter, work)
     reading = Reading([], [f"{each}: no file of records" for each in found.passed_over], Problems(), layout.tally)
-    seldom = Seldom(progress)
+    copies, seldom = _Copies(section), Seldom(progress)
     _refuse_packed_twice(section, found.sources)
     for source in found.sources:
         if source.bytes == 0 and len(found.sources) > 1:
             reading.passed_over.append(f"{source.name}: empty")
             continue
-        _read_file(section, layout, source, reading, seldom)
+        _read_file(section, layout, source, reading, copies, seldom)
     try:
         records = layout.records()
     except ConfigurationError as error:
@@ -131,13 +131,15 @@ def read_input(section: InputSection, seed: int, work: Path, progress: Progress)
     return reading
 
 
-def _read_file(section: InputSection, layout: Layout, source: Source, reading: Reading, seldom: Seldom) -> None:
+def _read_file(
+    section: InputSection, layout: Layout, source: Source, reading: Reading, copies: _Copies, seldom: Seldom
+) -> None:
     """Read one file into the layout. Rows that are bad count as read."""
     problems, judged, told_bad = reading.problems, 0, 0
     bad_before = problems.count
     with source.open() as path:
         file = FileRead(source.name, source.bytes, _sha256(path))
-        _refuse_copy(section, file, reading.files)
+        copies.refuse(file.name, file.sha256)
         reading.files.append(file)
         layout.begin_file()
         for batch in _batches(section, layout, path, source, file, problems):
@@ -148,7 +150,8 @@ def _read_file(section: InputSection, layout: Layout, source: Source, reading: R
             file.rows = judged + problems.count - bad_before - told_bad
             seldom.say(f"{source.name}: {file.rows:,} rows read, {problems.count - bad_before:,} of them bad")
         file.rows = judged + problems.count - bad_before - told_bad
-        _refuse_copy(section, file, reading.files[:-1])
+        if file.text_sha256:
+            copies.refuse(file.name, file.text_sha256)
 
 
 def _batches(
@@ -212,15 +215,22 @@ def _refuse_packed_twice(section: InputSection, sources: list[Source]) -> None:
         seen[plain] = each.name
 
 
-def _refuse_copy(section: InputSection, file: FileRead, before: list[FileRead]) -> None:
-    """Refuse a file with the bytes of another, or with its text."""
-    if section.map.duplicate_files == "read":
-        return
-    for other in before:
-        if other.sha256 == file.sha256 or (file.text_sha256 and other.text_sha256 == file.text_sha256):
-            raise ConfigurationError(
-                f"input.path: {other.name} and {file.name} hold the same, byte by byte", fix=_FIX_TWICE
-            )
+class _Copies:
+    """Refuses files with the bytes of another, or with its text."""
+
+    def __init__(self, section: InputSection) -> None:
+        self._are_wanted = section.map.duplicate_files == "read"
+        self._names: dict[str, str] = {}
+
+    def refuse(self, name: str, sha256: str) -> None:
+        """Make sure that this is no other file's.
+
+        Raises:
+            ConfigurationError: it is.
+        """
+        other = self._names.setdefault(sha256, name)
+        if other != name and not self._are_wanted:
+            raise ConfigurationError(f"input.path: {other} and {name} hold the same, byte by byte", fix=_FIX_TWICE)
 
 
 class _Hashed:

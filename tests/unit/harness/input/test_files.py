@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ConfigurationError
+from harness.input import files
 from tests.unit.harness.input.reading import COLUMNS, read
 
 TEXT = b"t\n1709287200000\n1709287201000\n"
@@ -134,3 +135,25 @@ def test_numbers_and_durations_of_parquet_are_no_text(
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"t": pa.array([1_709_287_200_000], type=pa.timestamp("ms", "UTC")), "s": lengths}), path)
     assert read(path, COLUMNS | {"duration": "s"}, **keys).records["durations_ms"].tolist() == [length_ms]
+
+
+class _Listing:
+    """A client of S3 that lists these keys."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+
+    def get_paginator(self, _name: str) -> "_Listing":
+        return self
+
+    def paginate(self, **_wanted: str) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key, "Size": 9} for key in self._keys]}]
+
+
+def test_hidden_folders_are_passed_over_in_s3_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ("_raw/day=1/a.csv", "_raw/_temporary/0/b.csv", "_raw/.x/c.csv", "_raw/README.md", "_rawer/d.csv")
+    monkeypatch.setattr(files.Bucket, "client", lambda _self: _Listing(*keys))
+    found = files.find_sources("s3://bucket/_raw", None, tmp_path)
+    assert [each.name for each in found.sources] == ["s3://bucket/_raw/day=1/a.csv"]
+    assert found.sources[0].folders == {"day": "1"}
+    assert found.passed_over == [f"s3://bucket/{key}" for key in sorted(keys[1:4])]
