@@ -102,6 +102,11 @@ def show_paths(paths: list[Path]) -> None:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """Tell how far something is, or what was found, as it stands: brackets are no markup."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def this_command() -> list[str]:
     """The arguments that repeat this command."""
     return ["ringbench", *map(_without_password, sys.argv[1:])]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands.common import Json, SkipBadLines, WithSkipBadLines, console, given, skip_bad_lines_of
+from harness.commands.common import Json, SkipBadLines, WithSkipBadLines, console, given, note, skip_bad_lines_of
 from harness.errors import RingbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def input_check(
         summary = summary_of(section, reading)
         found.update(summary.model_dump())
         for line in told(summary, bad_rows=bool(section.skip_bad_lines)):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            note(line)
         if summary.sample:
             console.print(_sample(summary))
         if records:
@@ -67,7 +67,7 @@ def input_check(
     overrides = given(rate_records_per_s=rate, duration_s=duration, warmup_s=warmup)
     refusal = None
     try:
-        with replayed(load_scenario(str(INPUT_SCENARIO), overrides, options), console.print, tell):
+        with replayed(load_scenario(str(INPUT_SCENARIO), overrides, options), note, tell):
             pass
     except RingbenchError as error:
         refusal = {"message": error.message, "fix": error.fix}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import console, given, show_paths
+from harness.commands.common import given, note, show_paths
 from harness.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="See what a scenario sends, without running it.")
@@ -39,7 +39,7 @@ def workload_plot(
     # Before all is counted and drawn, which takes seconds.
     if not path.parent.is_dir():
         raise UsageError(f"{path}: cannot be written: no such folder", fix="give a file in a folder that is there")
-    with replayed(load_scenario(scenario, given(seed=seed)), console.print) as (plan, _):
+    with replayed(load_scenario(scenario, given(seed=seed)), note) as (plan, _):
         specification = plan.workload()
         found = tally(open_workload(specification))
     try:
@@ -63,7 +63,7 @@ def workload_show(
     from harness.scenarios.loading import load_scenario
     from workloads.replay import open_workload
 
-    with replayed(load_scenario(scenario, {}), console.print) as (plan, _):
+    with replayed(load_scenario(scenario, {}), note) as (plan, _):
         workload = open_workload(plan.workload())
         last = min(records, workload.total_records)
         for first in range(0, last, SHOWN_AT_ONCE):
