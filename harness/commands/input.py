@@ -24,12 +24,21 @@ EPILOG = (
 )
 
 
+PRESETS_EPILOG = (
+    "Examples: `ringbench input presets` | `ringbench input presets asterisk > map.yaml` | "
+    "`ringbench input check Master.csv --input-map preset:asterisk`"
+)
+
+
 @app.command("check", cls=WithSkipBadLines, epilog=EPILOG)
 def input_check(
     file: Annotated[
         str, typer.Argument(help="A file, a folder, s3://BUCKET/PREFIX or http://host:port/BUCKET/PREFIX.")
     ],
-    input_map: Annotated[Path | None, typer.Option(help="A YAML file that says what the columns mean.")] = None,
+    input_map: Annotated[
+        Path | None,
+        typer.Option(help="What the columns mean: a YAML file, or preset:NAME (see `ringbench input presets`)."),
+    ] = None,
     skip_bad_lines: SkipBadLines = None,
     speed: Annotated[float | None, typer.Option(help="As of `ringbench run`: so many times as fast.")] = None,
     rate: Annotated[int | None, typer.Option(help="As of `ringbench run`: a fixed rate, in records/s.")] = None,
@@ -75,6 +84,26 @@ def input_check(
     finally:
         if json:
             print(json_format.dumps(found | {"refusal": refusal}, ensure_ascii=False))
+
+
+@app.command("presets", epilog=PRESETS_EPILOG)
+def input_presets(
+    name: Annotated[str | None, typer.Argument(help="Print this preset's map.")] = None,
+    json: Json = False,
+) -> None:
+    """List the maps that `--input-map preset:NAME` knows, or print one, to be changed."""
+    from harness.scenarios.presets import preset_names, preset_path, preset_summary
+
+    if name is not None:
+        print(preset_path(name).read_text(encoding="utf-8"), end="")
+        return
+    found: dict[str, Any] = {each: preset_summary(each) for each in preset_names()}
+    if json:
+        print(json_format.dumps(found, ensure_ascii=False))
+        return
+    width = max(map(len, found))
+    for each, summary in found.items():
+        print(f"{each:{width}}  {summary}")
 
 
 def _sample(summary: "InputSummary") -> "Table":

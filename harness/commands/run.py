@@ -56,7 +56,10 @@ def run(
         ),
     ] = None,
     input_map: Annotated[
-        Path | None, typer.Option(help="With --input: a YAML file that says what the columns mean.")
+        Path | None,
+        typer.Option(
+            help="With --input: what the columns mean, a YAML file or preset:NAME (see `ringbench input presets`)."
+        ),
     ] = None,
     speed: Annotated[
         float | None, typer.Option(help="With --input: so many times as fast as it happened; 1 by default.")

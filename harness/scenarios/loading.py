@@ -14,6 +14,7 @@ from harness.errors import ConfigurationError, UsageError
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
+from harness.scenarios.presets import map_path
 from harness.scenarios.scenario import OPTIONS_OF_KEYS, PACES, Limits, Scenario, SurgeSection
 from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection, Section, did_you_mean
 from workloads.partitioning import ROUND_ROBIN
@@ -84,7 +85,7 @@ def _with_input(found: Mapping[str, Any], overrides: dict[str, Any], options: In
     if section is not None and not isinstance(section, Mapping):
         return overrides  # the scenario's own check tells what is wrong with it
     changed: dict[str, Any] = {"path": options.path}
-    changed |= {"map": _read_mapping(options.map_file) if options.map_file else None}
+    changed |= {"map": _read_mapping(map_path(options.map_file)) if options.map_file else None}
     changed |= {"speed": options.speed, "skip_bad_lines": options.skip_bad_lines or None}
     changed |= {"rate_records_per_s": overrides.get("rate_records_per_s")}
     changed = {key: value for key, value in changed.items() if value is not None}
