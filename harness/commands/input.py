@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.commands import input_guess
 from harness.commands.common import Json, SkipBadLines, WithSkipBadLines, console, given, note, skip_bad_lines_of
 from harness.errors import RingbenchError, UsageError
 
@@ -104,6 +105,9 @@ def input_presets(
     width = max(map(len, found))
     for each, summary in found.items():
         print(f"{each:{width}}  {summary}")
+
+
+app.command("guess", epilog=input_guess.EPILOG)(input_guess.input_guess)
 
 
 def _sample(summary: "InputSummary") -> "Table":
