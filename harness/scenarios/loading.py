@@ -180,7 +180,10 @@ def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
     what = f"{what[0].lower()}{what[1:]}"
     found_here = problem["input"]
     # A whole section would bury what is wrong with it.
-    return f"{where}: {what}" if isinstance(found_here, Mapping) else f"{where}: found {found_here!r}; {what}"
+    if not isinstance(found_here, Mapping):
+        return f"{where}: found {found_here!r}; {what}"
+    # A whole section is not repeated, but where there should be none, it is said that there is one.
+    return f"{where}: found keys and values; {what}" if problem["type"].endswith("_type") else f"{where}: {what}"
 
 
 def _section(parents: Sequence[str | int]) -> type[Section]:
