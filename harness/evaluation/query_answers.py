@@ -28,22 +28,6 @@ LEAST_ERROR = 1
 Seen = Mapping[str, tuple[int, int]]
 
 
-def refuse_untested(scenario: Scenario, *, view: bool) -> None:
-    """Make sure that the scenario's query goes with all else that is asked for.
-
-    Raises:
-        UsageError: it does not; the message names what does not.
-    """
-    if scenario.is_direct:
-        scenario.refuse_query("`route: direct`", "is for counts only")
-    if scenario.input:
-        scenario.refuse_query("an input", "is replayed for counts only")
-    if scenario.faults:
-        scenario.refuse_query("`faults`", "are injected for counts only")
-    if view:
-        scenario.refuse_query("--view", "shows counts only")
-
-
 def truth_of(scenario: Scenario, workload: Workload) -> ExpectedAnswers:
     """What the scenario's query must answer of `workload`.
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine, find_engines
-from harness.engines.placement import check_clusters, check_cores
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (
     Done,
@@ -31,12 +30,13 @@ from harness.measurement.pace import Pace
 from harness.measurement.recovery import COMMON_BAND_S
 from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.results.result import EngineResult, Result, TrialResult
+from harness.scenarios.refusals import CHAOS
 from harness.scenarios.scenario import Scenario
-from harness.scenarios.sections import RampSection
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import needs_detour, refuse_disorder, suited, trial_options
+from harness.trial.fault_options import needs_detour, suited, trial_options
 from harness.trial.outcome import Trial
 from workloads.truth import expected_counts, expected_malformed
 from workloads.workload import Workload
@@ -100,14 +100,7 @@ def chaos(
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
-    scenario.refuse_input("chaos")
-    scenario.refuse_query("`ringbench chaos`", "measures counts only")
-    refuse_disorder(scenario)
-    _refuse_open_ramp(scenario)
-    scenario.refuse_faults("chaos", "chaos injects each kind in turn, by a plan of its own")
-    scenario.refuse_direct("chaos", "chaos harms Redis and its writer, and an engine need not survive a lost Redis")
-    check_clusters(scenario, options.external, options.engine_paths)
-    check_cores(scenario, options.engine_paths)
+    check_scenario(scenario, CHAOS, options)
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     run_id = new_run_id(PREFIX)
@@ -130,15 +123,6 @@ def exit_code(result: Result) -> int:
         return InvalidRun.exit_code
     engines = all(engine.verdict == "pass" for engine in result.engines)
     return 0 if engines and faults_passed(result) else 1
-
-
-def _refuse_open_ramp(scenario: Scenario) -> None:
-    """Make sure that what is sent until a second does not hang on when the load ends, which is not known beforehand."""
-    if any(isinstance(section, RampSection) and section.duration_s is None for section in scenario.profile):
-        raise UsageError(
-            "`profile` has a ramp up to the end of the measured time, and when that ends is not known beforehand",
-            fix="give the ramp a `duration_s`",
-        )
 
 
 def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]], recover_within_s: int) -> Iterable[Done]:

@@ -8,27 +8,27 @@ from harness.clients.s3_archive import delete_archive
 from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import check_query, check_route, find_engines
-from harness.engines.placement import check_clusters, check_cores
-from harness.errors import InvalidRun, ServiceError, UsageError
+from harness.engines.catalogue import find_engines
+from harness.errors import InvalidRun, ServiceError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
 from harness.evaluation.ground_truth import TrialTruth, compute_truths, summarise
 from harness.evaluation.pooling import pool
-from harness.evaluation.query_answers import refuse_untested, truth_of
+from harness.evaluation.query_answers import truth_of
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
 from harness.experiments.blocks import Planned, plan, rehearse
-from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import check_place
 from harness.input.prepare import replayed
 from harness.measurement.recording import keep_files
 from harness.results.resilience import Resilience
 from harness.results.result import EngineResult, Input, Result, Truth
+from harness.scenarios.refusals import RUN
 from harness.scenarios.scenario import Scenario
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import needs_detour, refuse_disorder, suited, trial_options
+from harness.trial.fault_options import needs_detour, suited, trial_options
 from harness.trial.outcome import Trial
 from workloads.replay import open_workload
 from workloads.truth import ExpectedCounts, expected_counts
@@ -51,18 +51,13 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
     Ctrl-C ends the trial of the moment and those to come. If there are finished ones, they are verified and saved.
 
     Raises:
-        UsageError: the scenario has faults, and something that does not go with them.
+        UsageError: the scenario has something that does not go with something else.
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
-    _check_faults(scenario, options)
-    if options.view:
-        scenario.refuse_other_locations("--view")
-    check_clusters(scenario, options.external, options.engine_paths)
-    check_cores(scenario, options.engine_paths)
-    check_route(scenario.engines, scenario.route, options.engine_paths)
-    check_query(scenario.engines, scenario.query, options.engine_paths)
-    refuse_untested(scenario, view=options.view)
+    check_scenario(scenario, RUN, options)
+    if scenario.faults:
+        check_place((each.fault for each in scenario.fault_plan()), cluster=scenario.cluster)
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
         find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
@@ -108,28 +103,6 @@ def _run(
         directory.mkdir(parents=True, exist_ok=True)
         keep_files([path for trial in finished for path in trial.kept_files], directory)
         return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
-
-
-def _check_faults(scenario: Scenario, options: SessionOptions) -> None:
-    """Make sure that faults, if there are to be any, can be injected, and what they cost be told."""
-    if not scenario.faults:
-        return
-    refuse_disorder(scenario)
-    check_place((each.fault for each in scenario.fault_plan()), cluster=scenario.cluster)
-    external = options.external
-    for name, address in (("kafka", external.kafka), ("redis", external.redis), ("s3", external.s3)):
-        if address:
-            raise UsageError(
-                f"the scenario has `faults`, and --{name} names a service of your own, which is not harmed",
-                fix=f"leave out --{name}, to have one started, or `faults`",
-            )
-    harming = [each.fault for each in scenario.fault_plan() if BY_NAME[each.fault].harms_sink]
-    if harming and scenario.is_direct:
-        raise UsageError(
-            f"the scenario has `route: direct`, and the fault {harming[0]} harms Redis or the Redis writer: there is "
-            "no writer then, and an engine that writes Redis by itself need not survive a lost one",
-            fix="name other faults under `faults`, or take `route: kafka`",
-        )
 
 
 def _trials(session: Session, scenario: Scenario, planned: list[Planned], expected: ExpectedCounts) -> Taken:

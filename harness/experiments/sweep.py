@@ -9,8 +9,6 @@ from pathlib import Path
 
 from harness.conclusions.headline_figures import BASELINE
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import check_route
-from harness.engines.placement import check_cores
 from harness.errors import UsageError
 from harness.experiments.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.experiments.sustainable import ENGINE, OthersDelays, faults, growth
@@ -26,7 +24,9 @@ from harness.results.sweep import (
     load_sweep,
     save_sweep,
 )
+from harness.scenarios.refusals import SWEEP
 from harness.scenarios.scenario import Scenario
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
@@ -68,21 +68,15 @@ def sweep(
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: an attempt could not take place.
     """
-    scenario.refuse_input("sweep")
-    scenario.refuse_query("`ringbench sweep`", "measures counts only")
-    scenario.refuse_cluster("sweep")
-    check_cores(scenario, options.engine_paths)
+    check_scenario(scenario, SWEEP, options)
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
             f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "
             f"and the highest, {search.highest:,}",
             fix="change --start-rate, --lowest-rate or --highest-rate",
         )
-    scenario.refuse_varying_rate("a sweep looks for one constant rate")
-    scenario.refuse_faults("sweep", "a rate that is not held under faults says nothing of the engine's own limit")
     _refuse_short("duration_s", "--duration", scenario.duration_s)
     _refuse_short("confirm_duration_s", "--confirm-duration", search.confirm_duration_s)
-    check_route(scenario.engines, scenario.route, options.engine_paths)
     key = key_of(scenario, search)
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)

@@ -144,6 +144,13 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
+def _shown(found: object, problem: str) -> str:
+    """What was found, for a message; a whole section is not repeated, but where there should be none, it is named."""
+    if not isinstance(found, Mapping):
+        return f"found {found!r}; "
+    return "found keys and values; " if problem.endswith("_type") else ""
+
+
 def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
     """A line for one of pydantic's errors, or several: file, key, and what was expected; `found` is in the file."""
     if problem["type"] == "beside_input":
@@ -180,10 +187,7 @@ def _explain(origin: _Origin, found: Mapping[str, Any], problem: Any) -> str:
     what = f"{what[0].lower()}{what[1:]}"
     found_here = problem["input"]
     # A whole section would bury what is wrong with it.
-    if not isinstance(found_here, Mapping):
-        return f"{where}: found {found_here!r}; {what}"
-    # A whole section is not repeated, but where there should be none, it is said that there is one.
-    return f"{where}: found keys and values; {what}" if problem["type"].endswith("_type") else f"{where}: {what}"
+    return f"{where}: {_shown(found_here, problem['type'])}{what}"
 
 
 def _section(parents: Sequence[str | int]) -> type[Section]:

@@ -12,7 +12,6 @@ from pydantic_core import PydanticCustomError
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA
-from harness.errors import UsageError
 from harness.faults.plan import Planned
 from harness.scenarios.disorder import DisorderSection
 from harness.scenarios.faults import FaultSection, FaultSections, check_faults, fault_plan
@@ -252,46 +251,10 @@ class Scenario(Section):
         """The faults that are injected into each trial, in the order of their times."""
         return fault_plan(self.faults, self.seed, self.duration_s)
 
-    def refuse_faults(self, command: str, why: str) -> None:
-        """Make sure that there are no `faults`, which `command` does not inject.
-
-        Raises:
-            UsageError: there are; with `why` they cannot be.
-        """
-        if self.faults:
-            raise UsageError(
-                f"the scenario has `faults`, and {why}",
-                fix=f"leave `faults` out for `ringbench {command}`, or use `ringbench run`, which injects them",
-            )
-
     @property
     def is_direct(self) -> bool:
         """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
         return self.route == DIRECT
-
-    def refuse_cluster(self, command: str) -> None:
-        """Make sure that engines run in processes of their own.
-
-        Raises:
-            UsageError: they are to have clusters.
-        """
-        if self.cluster:
-            raise UsageError(
-                f"scenario {self.name}: `cluster`: `ringbench {command}` starts no clusters",
-                fix="leave `cluster` out, or use `ringbench run` or `ringbench chaos`",
-            )
-
-    def refuse_direct(self, command: str, why: str) -> None:
-        """Make sure that counts go through Kafka.
-
-        Raises:
-            UsageError: engines are to write Redis by themselves; with `why` they cannot here.
-        """
-        if self.is_direct:
-            raise UsageError(
-                f"scenario {self.name}: `route: direct`: {why}",
-                fix=f"leave `route` out for `ringbench {command}`, or use `ringbench run` or `ringbench sweep`",
-            )
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -302,18 +265,6 @@ class Scenario(Section):
     def asks_for_counts(self) -> bool:
         """Whether the query is the usual one."""
         return self.query == COUNTS
-
-    def refuse_query(self, what: str, why: str) -> None:
-        """Make sure that the query is for counts.
-
-        Raises:
-            UsageError: it is another; with `why`, `what` goes with counts only.
-        """
-        if not self.asks_for_counts:
-            raise UsageError(
-                f"scenario {self.name}: `query` is {self.query}, and {what} {why}",
-                fix=f"set `query` to {COUNTS}: other queries are for a plain `ringbench run`",
-            )
 
     def workload(self) -> WorkloadSpecification:
         """The workload this scenario sends to each engine."""
@@ -343,40 +294,6 @@ class Scenario(Section):
     def replay(self, folder: str, epoch_s: int) -> None:
         """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
         self._replayed, self._epoch_s = folder, epoch_s
-
-    def refuse_varying_rate(self, why: str) -> None:
-        """Make sure that the rate is constant.
-
-        Raises:
-            UsageError: the scenario has surges or a profile; with `why` they cannot be.
-        """
-        for name, sections in (("surges", self.surges), ("profile", self.profile)):
-            if sections:
-                raise UsageError(f"the rate varies by the scenario's `{name}`, and {why}", fix=f"leave `{name}` out")
-
-    def refuse_other_locations(self, what: str) -> None:
-        """Make sure that records come from California, the only place that the live map shows.
-
-        Raises:
-            UsageError: they do not; `what` needs the map.
-        """
-        if self.locations != CALIFORNIA:
-            raise UsageError(
-                f"scenario {self.name}: `locations` is {self.locations}, and {what} shows California's counties",
-                fix=f"set `locations` to {CALIFORNIA}",
-            )
-
-    def refuse_input(self, command: str) -> None:
-        """Make sure that records are made from the seed.
-
-        Raises:
-            UsageError: the scenario has an input; `command` is what cannot use it.
-        """
-        if self.input:
-            raise UsageError(
-                f"scenario {self.name}: `input`: `ringbench {command}` makes its own records, and replays none",
-                fix="leave `input` out, or use `ringbench run`",
-            )
 
 
 def _surges(section: SurgeSection) -> list[Surge]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.scenarios.refusals import OWN_KAFKA, OWN_REDIS, OWN_S3, VIEW
 from harness.services.backing import External
 
 
@@ -29,3 +30,10 @@ class SessionOptions:
     view: bool = False
     view_rate_hz: float = 4.0
     profile: bool = False
+
+    @property
+    def asked(self) -> list[str]:
+        """Options with which not every scenario goes, as `harness.scenarios.refusals` calls them."""
+        external = self.external
+        given = {VIEW: self.view, OWN_KAFKA: external.kafka, OWN_REDIS: external.redis, OWN_S3: external.s3}
+        return [option for option, is_given in given.items() if is_given]

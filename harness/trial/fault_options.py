@@ -4,24 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.engines.catalogue import Engine
-from harness.errors import UsageError
 from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
 from harness.faults.plan import Planned
-from harness.scenarios.scenario import Scenario
 from harness.trial.options import TrialOptions
-
-
-def refuse_disorder(scenario: Scenario) -> None:
-    """Make sure that the scenario's counts are known exactly.
-
-    Raises:
-        UsageError: it has disorder.
-    """
-    if scenario.disorder:
-        raise UsageError(
-            "the scenario has disorder, and what faults cost is told from counts that are known exactly",
-            fix="leave `disorder` out",
-        )
 
 
 def why_not(fault: Fault, engine: Engine) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from harness.console.interrupt import Interrupt
 from harness.console.progress import ConsoleWatcher
-from harness.engines.placement import check_cores
 from harness.errors import ServiceError
 from harness.experiments.blocks import Planned, plan
 from harness.experiments.loadtest.given_viewer import played
@@ -26,7 +25,9 @@ from harness.live_map.viewer_process import viewer_url
 from harness.processes.child import Child
 from harness.results.live_map import UserSearch
 from harness.results.result import Result
+from harness.scenarios.refusals import LOADTEST
 from harness.scenarios.scenario import Scenario
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import open_session
@@ -58,8 +59,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
-    _refuse(scenario)
-    check_cores(scenario, options.engine_paths)
+    check_scenario(scenario, LOADTEST, options)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -89,8 +89,7 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
-    _refuse(scenario)
-    check_cores(scenario, options.engine_paths)
+    check_scenario(scenario, LOADTEST, options)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
@@ -104,16 +103,6 @@ def by_hand(
         found = played(read_account(directory), load)
         result = load_test_result(setting, [LoadedTrial(planned, trial, found)], None)
         return result, session.save(result, went_wrong=not result.valid)
-
-
-def _refuse(scenario: Scenario) -> None:
-    """Make sure that nothing is asked for that does not go with a load test."""
-    scenario.refuse_other_locations("`ringbench loadtest`")
-    scenario.refuse_faults("loadtest", "what users cost the pipeline could not be told from what the faults do")
-    scenario.refuse_direct("loadtest", "a load test measures what users cost the pipeline as it usually is")
-    scenario.refuse_input("loadtest")
-    scenario.refuse_query("`ringbench loadtest`", "measures counts only")
-    scenario.refuse_cluster("loadtest")
 
 
 def _trial(setting: LoadTestSetting, planned: Planned, total: int) -> LoadedTrial:

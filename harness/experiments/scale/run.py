@@ -8,8 +8,6 @@ from pathlib import Path
 
 from engines.contract.record import LOCATIONS
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import check_route
-from harness.engines.placement import check_cores
 from harness.errors import UsageError
 from harness.experiments.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.experiments.blocks import rehearse
@@ -19,7 +17,9 @@ from harness.experiments.sustainable import ENGINE, HARNESS, OthersDelays
 from harness.results.correctness import Verdict
 from harness.results.performance import Throughput
 from harness.results.scale import Dimension, Scale, ScaleEngine, ScalePoint, ScaleTrial, load_scale, save_scale
+from harness.scenarios.refusals import SCALE
 from harness.scenarios.scenario import Scenario
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
@@ -77,13 +77,7 @@ def scale(
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: a trial could not take place.
     """
-    check_route(scenario.engines, scenario.route, session_options.engine_paths)
-    scenario.refuse_input("scale")
-    scenario.refuse_query("`ringbench scale`", "measures counts only")
-    scenario.refuse_cluster("scale")
-    check_cores(scenario, session_options.engine_paths)
-    scenario.refuse_varying_rate("a scaling has one constant rate in each trial")
-    scenario.refuse_faults("scale", "what they cost could not be told from what the load does")
+    check_scenario(scenario, SCALE, session_options)
     if scenario.hot_partition and min(options.partitions) == 1:
         raise UsageError(
             "the scenario has a `hot_partition`, which needs others, and --partitions has 1",

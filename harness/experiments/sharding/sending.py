@@ -18,6 +18,7 @@ from harness.measurement.clock import ClockWatch
 from harness.measurement.clock_offset import compare_clocks
 from harness.processes.child import Child
 from harness.results.shards import ClockOffset, Sent, ShardResult, Stream, save_shard
+from harness.scenarios.refusals import GENERATE, check_together
 from harness.scenarios.scenario import Scenario
 from harness.services.kafka import check_kafka
 from harness.session.fingerprint import host_id
@@ -228,8 +229,7 @@ def generate(scenario: Scenario, options: GenerateOptions, watcher: ConsoleWatch
         ServiceError: Kafka cannot be reached, or a generator has failed.
         InvalidRun: the clock was stepped before the load began.
     """
-    scenario.refuse_input("generate")
-    scenario.refuse_faults("generate", "generators alone have no pipeline to inject them into")
+    check_together(scenario, GENERATE)
     result = _Sending(scenario, options, watcher).run()
     return result, save_shard(result, options.directory)
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 from harness.console.interrupt import INTERRUPTED, Interrupt
 from harness.console.progress import ConsoleWatcher
-from harness.engines.placement import check_cores
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.counts import judge
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_cells
@@ -35,11 +34,13 @@ from harness.numerics.leaks import Bounds
 from harness.results.resilience import WrongCell
 from harness.results.result import EngineResult, Result, TrialResult
 from harness.results.soak import Soak, SoakGrowth, SoakSeries, SoakTrial, SoakVerified
+from harness.scenarios.refusals import SOAK
 from harness.scenarios.scenario import Scenario
+from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import needs_detour, refuse_disorder, suited, trial_options
+from harness.trial.fault_options import needs_detour, suited, trial_options
 from harness.trial.options import View
 from harness.trial.outcome import Trial
 from workloads.truth import ExpectedCounts, counts_between, expected_malformed
@@ -101,8 +102,7 @@ def soak(
         UsageError: the scenario has something that does not go with it, or so many faults do not fit.
         RingbenchError: a trial could not take place.
     """
-    _check(scenario)
-    check_cores(scenario, options.engine_paths)
+    check_scenario(scenario, SOAK, options)
     planned = soak_plan(scenario, chosen)
     run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)
@@ -130,20 +130,6 @@ def exit_code(result: Result) -> int:
     engines = all(engine.verdict == "pass" for engine in result.engines)
     tight = all(trial.verdict == "pass" for trial in result.soak.trials)
     return 0 if engines and tight and faults_passed(result) else 1
-
-
-def _check(scenario: Scenario) -> None:
-    refuse_disorder(scenario)
-    scenario.refuse_input("soak")
-    scenario.refuse_query("`ringbench soak`", "measures counts only")
-    scenario.refuse_cluster("soak")
-    scenario.refuse_faults("soak", "a soak test draws its own by --faults-per-hour")
-    scenario.refuse_direct("soak", "its faults harm Redis and the writer, and an engine need not survive a lost Redis")
-    if scenario.duplicates_per_million:
-        raise UsageError(
-            "the scenario has duplicates, which may be of another second, and a soak test verifies second by second",
-            fix="leave `duplicates_per_million` out",
-        )
 
 
 def _trial(

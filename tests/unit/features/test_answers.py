@@ -13,7 +13,6 @@ from engines.contract.record import PATTERNS
 from harness.engines.catalogue import check_query
 from harness.errors import ConfigurationError, UsageError
 from harness.evaluation.query_answers import (
-    refuse_untested,
     truth_of,
 )
 from harness.scenarios.loading import load_scenario
@@ -184,25 +183,6 @@ def test_keys_of_other_queries_are_refused(query: str) -> None:
 def test_wrong_keys_are_named(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         load_scenario("queries", changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "view", "words"),
-    [
-        ({"route": "direct"}, False, "`route: direct`"),
-        ({"faults": [{"kind": "engine-kill", "at_s": 5}]}, False, "`faults`"),
-        ({}, True, "--view"),
-    ],
-)
-def test_what_other_queries_do_not_go_with_is_refused(changes: dict[str, Any], view: bool, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        refuse_untested(load_scenario("queries", changes), view=view)
-    refuse_untested(load_scenario("queries", changes | {"query": "counts", "query_parameters": {}}), view=view)
-
-
-def test_other_commands_are_for_counts() -> None:
-    with pytest.raises(UsageError, match="`ringbench sweep` measures counts only"):
-        scenario_of("pairs").refuse_query("`ringbench sweep`", "measures counts only")
 
 
 def test_an_engine_without_the_query_is_named_with_those_that_have_it() -> None:

@@ -11,7 +11,7 @@ import pytest
 from engines.contract.aggregate import Cell
 from engines.contract.job import JobSpecification
 from engines.contract.record import COLUMNS, LOCATIONS, OPERATORS, TYPES, parse
-from harness.errors import ConfigurationError, UsageError
+from harness.errors import ConfigurationError
 from harness.measurement.trajectory import Trajectories
 from harness.scenarios.loading import load_scenario
 from reports.pictures.workload import draw_workload, totals
@@ -214,12 +214,6 @@ def test_an_unknown_set_is_refused_by_the_job_and_by_the_scenario(tmp_path: Path
         with pytest.raises(ConfigurationError) as caught:
             load_scenario(str(path), {})
         assert words in caught.value.message
-
-
-def test_the_map_is_californias() -> None:
-    load_scenario("main", {}).refuse_other_locations("--view")
-    with pytest.raises(UsageError, match="`locations` is us, and --view shows California's counties"):
-        load_scenario("main", {"locations": "us"}).refuse_other_locations("--view")
 
 
 @OTHERS

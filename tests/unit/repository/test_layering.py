@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from graphlib import TopologicalSorter
@@ -129,3 +130,12 @@ def test_nothing_imports_what_is_not_in_the_wheel() -> None:
     assert importing == set()
     allowed = ("release", "harness.engines.catalogue", "harness.errors", "harness.provision")
     assert {name for _, name in _ours("release") if not name.startswith(allowed)} == set()
+
+
+def test_a_scenario_is_read_without_clients_of_services_and_without_pictures() -> None:
+    heavy = ("boto3", "confluent_kafka", "matplotlib", "psutil", "redis")
+    code = (
+        f"import sys, harness.scenarios.loading, harness.scenarios.refusals; print(set({heavy!r}) & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -11,7 +11,6 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50
 _OPTIONS = "each of the command's options is a parameter, with its help"
 #: Longer files, and why.
 LONG_FILES = {
-    "harness/scenarios/scenario.py": "the model of a scenario: every key of the file, with the checks across keys",
     "tests/unit/harness/input/test_input.py": "every layout, and every way in which a row can be bad, of one input",
 }
 #: Longer functions, as FILE:NAME, and why.

@@ -154,13 +154,6 @@ def test_the_built_in_scenario_harms_both_engines() -> None:
     assert set(names) == set(OF_CLUSTERS) and found.engines == ["spark", "flink"]
 
 
-@pytest.mark.parametrize("command", ["sweep", "scale", "soak", "loadtest"])
-def test_commands_that_start_no_clusters_say_so(command: str) -> None:
-    with pytest.raises(UsageError, match=f"ringbench {command}. starts no clusters"):
-        scenario(cluster=True).refuse_cluster(command)
-    scenario().refuse_cluster(command)
-
-
 def test_the_usage_of_a_cluster_is_the_sum_of_its_processes() -> None:
     client = Readings([0.0, 1.0], [Usage(1.0, 0.5, 100), Usage(2.0, 0.5, 150)])
     worker = Readings([0.0, 1.0], [Usage(4.0, 1.0, 1000), Usage(6.0, 2.0, 900)])

@@ -3,7 +3,6 @@
 import itertools
 import re
 import signal
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,10 @@ import pytest
 from harness.engines.catalogue import find_engines
 from harness.errors import UsageError
 from harness.evaluation.fault_outcomes import verdict_of
-from harness.experiments.chaos import USUAL, ChaosOptions, _refuse_open_ramp, check_names, plan_of
+from harness.experiments.chaos import USUAL, ChaosOptions, check_names, plan_of
 from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, KAFKA_PROXY, REDIS_PROXY, needs
 from harness.faults.plan import CALM_BEFORE_S, Planned, anywhere, draw_plan, make_plan, put_off, trial_s
 from harness.processes.process import start_process, wait_until
-from harness.scenarios.scenario import Scenario
 from harness.trial.fault_actions import ACTIONS
 from harness.trial.outcome import Injected
 from harness.trial.stage import program_below, send
@@ -52,15 +50,6 @@ def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
         "engine-kill": [],
         "task-kill": ["baseline"],
     }
-
-
-@pytest.mark.parametrize(("ramp", "is_refused"), [({}, True), ({"duration_s": 20}, False)])
-def test_a_ramp_up_to_an_end_that_is_not_known_beforehand_is_refused(ramp: dict[str, int], is_refused: bool) -> None:
-    scenario = Scenario.model_validate(
-        {"name": "x", "profile": [{"kind": "ramp", "from_factor": 1, "to_factor": 3, **ramp}]}
-    )
-    with pytest.raises(UsageError, match="ramp") if is_refused else nullcontext():
-        _refuse_open_ramp(scenario)
 
 
 def test_a_fault_that_did_nothing_was_not_survived() -> None:

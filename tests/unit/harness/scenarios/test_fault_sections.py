@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigurationError, UsageError
+from harness.errors import ConfigurationError
 from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import Planned
 from harness.scenarios.loading import load_scenario
@@ -74,10 +74,3 @@ def test_what_cannot_be_is_refused(tmp_path: Path, faults: str, words: list[str]
     with pytest.raises(ConfigurationError) as caught:
         _load(tmp_path, faults)
     assert all(word in caught.value.message for word in words), caught.value.message
-
-
-def test_a_command_without_faults_says_what_has_them(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the scenario has `faults`, and it cannot be") as caught:
-        _load(tmp_path, "[{kind: redis-lost, at_s: 9}]").refuse_faults("sweep", "it cannot be")
-    assert "`ringbench run`" in caught.value.fix
-    load_scenario("main", {}).refuse_faults("sweep", "it cannot be")
