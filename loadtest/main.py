@@ -6,7 +6,7 @@ The job is one JSON object:
 
 ``url``: of the viewer's page. ``output``: where to write what was measured. ``users``, ``spawn_rate_users_per_s``,
 ``duration_s``, ``shape`` (see `loadtest.shapes`; null for a person who starts it in the web UI); of a search,
-``max_users``, ``resolution``, ``hold_s`` and ``bounds`` (of `harness.live_map.user_experience.Bounds`).
+``max_users``, ``resolution``, ``hold_s`` and ``bounds`` (of `harness.live_map.user_experience.ExperienceBounds`).
 ``ui_port``: of Locust's web UI on loopback, 0 for a free one, null for none. ``anchor``: a file to wait for before the
 first user comes, empty for none. ``visit_s_mean``, ``check_every``: see `loadtest.users`.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from locust import LoadTestShape
 
-from harness.live_map.user_experience import Bounds, together, why_not_held
+from harness.live_map.user_experience import ExperienceBounds, together, why_not_held
 from harness.numerics.search import Answer, Attempt, Next, Plan, next_step
 from loadtest.curves import CURVES
 from loadtest.meter import Meter
@@ -82,7 +82,7 @@ def curve(kind: str, users: int, duration_s: int) -> Callable[[Shape], Iterator[
     return course
 
 
-def search(plan: Plan, hold_s: int, bounds: Bounds, meter: Meter) -> Callable[[Shape], Iterator[int]]:
+def search(plan: Plan, hold_s: int, bounds: ExperienceBounds, meter: Meter) -> Callable[[Shape], Iterator[int]]:
     """The greatest number of users that are held: see `harness.numerics.search`, with users in place of rates."""
 
     def course(shape: Shape) -> Iterator[int]:
@@ -124,5 +124,5 @@ def make_shape(kind: str, meter: Meter, job: dict[str, Any]) -> Shape:
         return Shape(spawn_rate, curve(kind, users, duration_s))
     if kind == "search":
         plan = Plan(start=users, lowest=1, highest=job["max_users"], resolution=job["resolution"])
-        return Shape(spawn_rate, search(plan, job["hold_s"], Bounds(**job["bounds"]), meter))
+        return Shape(spawn_rate, search(plan, job["hold_s"], ExperienceBounds(**job["bounds"]), meter))
     raise ValueError(f"no load shape {kind!r}; known: constant, {', '.join(CURVES)}, search")

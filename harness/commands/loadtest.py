@@ -74,7 +74,7 @@ def loadtest(
 ) -> None:
     """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
     from harness.live_map.load_process import SETTLE_S, LoadOptions
-    from harness.live_map.user_experience import Bounds
+    from harness.live_map.user_experience import ExperienceBounds
 
     if shape not in ("constant", "ramp", "step", "spike", "search"):
         raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
@@ -83,7 +83,7 @@ def loadtest(
         spawn_rate_users_per_s=spawn_rate,
         duration_s=duration or (60 if headless else 600),
         shape=shape if headless else "",
-        bounds=Bounds(push_ms_p99=max_push_ms, lag_ms_p99=max_lag_ms),
+        bounds=ExperienceBounds(push_ms_p99=max_push_ms, lag_ms_p99=max_lag_ms),
         max_users=max(max_users, users),
     )
     port = None if headless else ui_port

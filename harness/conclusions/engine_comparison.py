@@ -13,7 +13,7 @@ from harness.conclusions.headline_figures import (
     BOUNDED,
     CPU,
     MEAN,
-    Headline,
+    HeadlineFigure,
     cold_trials,
     cpu_with_pipeline,
     figures,
@@ -82,7 +82,7 @@ def _model(interval: Interval | None) -> Confidence | None:
 
 
 def _ratio(
-    a: EngineResult, b: EngineResult, of: Headline, confidence: float, host_marked_share: float, *, exact: bool
+    a: EngineResult, b: EngineResult, of: HeadlineFigure, confidence: float, host_marked_share: float, *, exact: bool
 ) -> Ratio:
     mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
@@ -106,7 +106,7 @@ def _ratio(
     )
 
 
-def _why_no_winner(a: EngineResult, b: EngineResult, of: Headline, ratio: Interval | None) -> str:
+def _why_no_winner(a: EngineResult, b: EngineResult, of: HeadlineFigure, ratio: Interval | None) -> str:
     for engine in (a, b):
         if engine.verdict is not Verdict.PASS:
             return f"the verdict on {engine.name} is {engine.verdict.value}"
@@ -147,7 +147,7 @@ def _dearer_elsewhere(a: EngineResult, b: EngineResult, ratio: Interval, confide
     return f"with broker, Redis writer and Redis, the ratio is {what}"
 
 
-def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: Headline, confidence: float) -> str:
+def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: HeadlineFigure, confidence: float) -> str:
     """Whether `winner` would not have the lower quantile by every matching of counts with records; empty if it would.
 
     By the least favourable ones, it has the greatest value that its quantile can have, and the other one the least.
@@ -165,7 +165,7 @@ def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: Headline, c
     )
 
 
-def _bounds(engine: EngineResult, of: Headline) -> list[tuple[float, float]] | None:
+def _bounds(engine: EngineResult, of: HeadlineFigure) -> list[tuple[float, float]] | None:
     """Of each trial in the order of blocks; None if those of one are not known."""
     found = [trial.latency_ms.quantile_bounds_ms if trial.latency_ms else None for trial in _by_block(engine)]
     return None if None in found else [getattr(each, BOUNDED[of.name]) for each in found]
@@ -207,7 +207,7 @@ def _by_order(
     return first, second
 
 
-def _drift(engines: list[EngineResult], of: Headline) -> Drift | None:
+def _drift(engines: list[EngineResult], of: HeadlineFigure) -> Drift | None:
     trials = sorted(
         ((trial.number, engine.name, of.of(trial)) for engine in engines for trial in engine.trials),
         key=lambda each: each[0],

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pydantic import Field
 
 from harness.conclusions.comparable import engines_in_both, settings_of
-from harness.conclusions.gate_figures import NEW, OLD, Change, Pair, Rule, Status, improvement, judge
-from harness.conclusions.headline_figures import GATED, Headline, figures, headline, headlines_of
+from harness.conclusions.gate_figures import NEW, OLD, FigureChange, Pair, Rule, Status, improvement, judge
+from harness.conclusions.headline_figures import GATED, HeadlineFigure, figures, headline, headlines_of
 from harness.conclusions.hop_price import HopPrice, by_route
 from harness.errors import InvalidRun, UsageError
 from harness.numerics.intervals import MIN_TRIALS, POWER
@@ -59,7 +59,7 @@ class Gate(ResultPart):
     reasons: list[str] = Field(description="why it did not pass: those of the verdicts and of the changes")
     improvements: list[str] = Field(description="what is better, in words")
     verdicts: list[VerdictChange]
-    changes: list[Change]
+    changes: list[FigureChange]
     hop_prices: list[HopPrice] = Field([], description="of the Kafka hop, if the runs have different routes")
     notes: list[str]
     has_intervals: bool
@@ -151,7 +151,7 @@ def gate(
     )
 
 
-def _chosen(gated: Sequence[str], headlines: Sequence[Headline]) -> set[str]:
+def _chosen(gated: Sequence[str], headlines: Sequence[HeadlineFigure]) -> set[str]:
     """The names of the figures that can fail the build."""
     known = [of.name for of in headlines]
     unknown = [name for name in gated if name not in (ALL, *known)]
@@ -198,11 +198,11 @@ def _has_intervals(both: list[tuple[EngineResult, EngineResult]], *, point_estim
     return False
 
 
-def _pair(old: EngineResult, new: EngineResult, of: Headline, *, gated: bool) -> Pair:
+def _pair(old: EngineResult, new: EngineResult, of: HeadlineFigure, *, gated: bool) -> Pair:
     return Pair(old.name, of, _measured(old, of), _measured(new, of), gated=gated)
 
 
-def _measured(engine: EngineResult, of: Headline) -> list[float] | None:
+def _measured(engine: EngineResult, of: HeadlineFigure) -> list[float] | None:
     """The figure of each trial; None if any lacks it. What is not above 0 has no ratio, and counts as lacking."""
     found = figures(engine.trials, of)
     return found if found and all(math.isfinite(value) and value > 0 for value in found) else None
@@ -238,7 +238,7 @@ def _engine_notes(old: Result, new: Result) -> Iterator[str]:
             )
 
 
-def _figure_notes(changes: list[Change]) -> Iterator[str]:
+def _figure_notes(changes: list[FigureChange]) -> Iterator[str]:
     inconclusive = sum(change.status is Status.INCONCLUSIVE for change in changes)
     if inconclusive:
         gated = sum(change.gated for change in changes)

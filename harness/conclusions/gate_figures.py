@@ -15,7 +15,7 @@ from statistics import geometric_mean
 
 from pydantic import Field
 
-from harness.conclusions.headline_figures import Headline, headline, worst_of
+from harness.conclusions.headline_figures import HeadlineFigure, headline, worst_of
 from harness.numerics.intervals import POWER, Interval, UnpairedRatio, step_down, typical, unpaired_ratio
 from harness.results.part import ResultPart
 from harness.results.result import Confidence
@@ -41,7 +41,7 @@ class Status(StrEnum):
     NOT_MEASURED = "not measured"
 
 
-class Change(ResultPart):
+class FigureChange(ResultPart):
     """A headline figure of one engine in both runs."""
 
     engine: str
@@ -78,7 +78,7 @@ class Pair:
     """
 
     engine: str
-    of: Headline
+    of: HeadlineFigure
     old: list[float] | None
     new: list[float] | None
     gated: bool
@@ -158,7 +158,7 @@ class _Measured:
         return max(_worse_percent(ratio, of) for ratio in ratios)
 
 
-def judge(pairs: Sequence[Pair], rule: Rule) -> list[Change]:
+def judge(pairs: Sequence[Pair], rule: Rule) -> list[FigureChange]:
     """What became of each of `pairs`, in their order, by the rules of `harness.conclusions.gate.gate`."""
     measured = [_measured(pair, rule) for pair in pairs]
     judged_with = _confidences([each for each in measured if each and each.pair.gated], rule)
@@ -190,12 +190,12 @@ def _is(figure: _Measured, what: Status, confidence: float) -> bool:
     return figure.status(confidence) is what
 
 
-def _change(figure: _Measured, rule: Rule, judged_with: float | None) -> Change:
+def _change(figure: _Measured, rule: Rule, judged_with: float | None) -> FigureChange:
     """What became of a figure that was judged with a confidence for each end; None if it is not gated."""
     pair = figure.pair
     assert pair.old is not None and pair.new is not None
     of_interval = rule.confidence if judged_with is None else _of_both_ends(judged_with)
-    change = Change(
+    change = FigureChange(
         engine=pair.engine,
         figure=pair.of.name,
         gated=pair.gated,
@@ -213,9 +213,9 @@ def _change(figure: _Measured, rule: Rule, judged_with: float | None) -> Change:
     return change.model_copy(update={"reason": _reason(change, rule)})
 
 
-def _not_measured(pair: Pair, rule: Rule) -> Change:
+def _not_measured(pair: Pair, rule: Rule) -> FigureChange:
     reason = f"{pair.engine}: {pair.of.label} was measured in {OLD}, but not in every trial of {NEW}"
-    return Change(
+    return FigureChange(
         engine=pair.engine,
         figure=pair.of.name,
         gated=pair.gated,
@@ -235,14 +235,14 @@ def _not_measured(pair: Pair, rule: Rule) -> Change:
 # In words
 
 
-def improvement(change: Change) -> str:
+def improvement(change: FigureChange) -> str:
     """What is better, in words; empty if it is not shown to be."""
     if change.status is not Status.IMPROVEMENT:
         return ""
     return _sentence(change, f"better{_at_least(-change.interval_percent[1] if change.interval_percent else None)}")
 
 
-def _reason(change: Change, rule: Rule) -> str:
+def _reason(change: FigureChange, rule: Rule) -> str:
     """Why a figure fails the build; empty if it does not."""
     ends = change.interval_percent
     allowed = f"{rule.max_regression_percent:g} % is allowed"
@@ -258,7 +258,7 @@ def _at_least(percent: float | None) -> str:
     return "" if percent is None else f", by {percent:.1f} % at least"
 
 
-def _sentence(change: Change, how: str) -> str:
+def _sentence(change: FigureChange, how: str) -> str:
     """By how many percent a figure is `how`, and what it was in both runs."""
     of, values = headline(change.figure), (change.old, change.new, change.old_worst_trial, change.new_worst_trial)
     old, new, old_worst, new_worst = ("" if value is None else _number(value) for value in values)
@@ -281,12 +281,12 @@ def _of_both_ends(confidence: float) -> float:
     return 2 * confidence - 1
 
 
-def _ends_percent(ratio: Interval | Confidence, of: Headline) -> tuple[float, float]:
+def _ends_percent(ratio: Interval | Confidence, of: HeadlineFigure) -> tuple[float, float]:
     ends = [_worse_percent(end, of) for end in (ratio.low, ratio.high)]
     return min(ends), max(ends)
 
 
-def _worse_percent(ratio: float, of: Headline) -> float:
+def _worse_percent(ratio: float, of: HeadlineFigure) -> float:
     return (ratio - 1) * 100 if of.lower_is_better else (1 - ratio) * 100
 
 

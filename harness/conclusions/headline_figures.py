@@ -18,7 +18,7 @@ CPU = "cpu_s_per_million_records"
 
 
 @dataclass(frozen=True)
-class Headline:
+class HeadlineFigure:
     """A figure of a trial.
 
     Attributes:
@@ -63,11 +63,11 @@ def cpu_with_pipeline(trial: TrialResult) -> float | None:
 
 
 _OF_COUNTS = (
-    Headline("latency_ms_p50", "latency p50", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p50")),
-    Headline("latency_ms_p99", "latency p99", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p99")),
-    Headline("latency_ms_p999", "latency p99.9", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("p999")),
-    Headline(MEAN, "latency mean", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("mean")),
-    Headline(
+    HeadlineFigure("latency_ms_p50", "latency p50", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p50")),
+    HeadlineFigure("latency_ms_p99", "latency p99", "ms", True, True, CLOCK_RESOLUTION_MS, _latency("p99")),
+    HeadlineFigure("latency_ms_p999", "latency p99.9", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("p999")),
+    HeadlineFigure(MEAN, "latency mean", "ms", True, False, CLOCK_RESOLUTION_MS, _latency("mean")),
+    HeadlineFigure(
         "throughput_records_per_s_sustained",
         "sustained throughput",
         "records/s",
@@ -78,12 +78,14 @@ _OF_COUNTS = (
     ),
 )
 _OF_ANSWERS = (
-    Headline("emission_delay_ms_p50", "emission delay p50", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p50")),
-    Headline("emission_delay_ms_p99", "emission delay p99", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p99")),
-    Headline("emission_delay_ms_mean", "emission delay mean", "ms", True, False, CLOCK_RESOLUTION_MS, _delay("mean")),
+    HeadlineFigure("emission_delay_ms_p50", "emission delay p50", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p50")),
+    HeadlineFigure("emission_delay_ms_p99", "emission delay p99", "ms", True, True, CLOCK_RESOLUTION_MS, _delay("p99")),
+    HeadlineFigure(
+        "emission_delay_ms_mean", "emission delay mean", "ms", True, False, CLOCK_RESOLUTION_MS, _delay("mean")
+    ),
 )
 _OF_ALL = (
-    Headline(
+    HeadlineFigure(
         CPU,
         "CPU per million records",
         "s",
@@ -92,7 +94,7 @@ _OF_ALL = (
         0.0,
         lambda trial: trial.cost.cpu_s_per_million_records if trial.cost else None,
     ),
-    Headline(
+    HeadlineFigure(
         "rss_bytes_peak",
         "peak memory",
         "bytes",
@@ -106,23 +108,23 @@ _OF_ALL = (
 HEADLINES, ANSWER_HEADLINES = _OF_COUNTS + _OF_ALL, _OF_ANSWERS + _OF_ALL
 
 
-def headlines_of(engines: Iterable[EngineResult]) -> tuple[Headline, ...]:
+def headlines_of(engines: Iterable[EngineResult]) -> tuple[HeadlineFigure, ...]:
     """What `engines` are compared by, all of which were asked the same."""
     return ANSWER_HEADLINES if any(engine.answers for engine in engines) else HEADLINES
 
 
-def headline(name: str) -> Headline:
+def headline(name: str) -> HeadlineFigure:
     """The headline figure called `name`."""
     return next(each for each in HEADLINES + ANSWER_HEADLINES if each.name == name)
 
 
-def figures(trials: list[TrialResult], of: Headline) -> list[float] | None:
+def figures(trials: list[TrialResult], of: HeadlineFigure) -> list[float] | None:
     """The figure of every trial, in their order; None if any lacks it."""
     found = [value for trial in trials if (value := of.of(trial)) is not None]
     return found if len(found) == len(trials) else None
 
 
-def worst_of(found: Sequence[float], of: Headline) -> float:
+def worst_of(found: Sequence[float], of: HeadlineFigure) -> float:
     """Of the figures of trials, the worst one: of a rare bad trial, means say little."""
     return (max if of.lower_is_better else min)(found)
 

@@ -11,13 +11,13 @@ from engines.contract.aggregate import Cell
 from harness.engines.catalogue import Engine
 from harness.evaluation.counts import MAX_EXAMPLES
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.measurement.recovery import (
     COMMON_BAND_S,
     STEP_MS,
     STEP_S,
-    Band,
     Course,
+    NormalBand,
     beyond_share,
     common_band,
     excess_lag_record_s,
@@ -68,7 +68,7 @@ def faults_passed(result: Result) -> bool:
     return not result.resilience or all(each.verdict in passed for each in result.resilience.faults)
 
 
-def planned_faults(trials: Iterable[Sequence[Planned]], engines: Sequence[Engine]) -> list[PlannedFault]:
+def planned_faults(trials: Iterable[Sequence[DueFault]], engines: Sequence[Engine]) -> list[PlannedFault]:
     """The plan for `engines`, as it stands in the result, from that of each trial."""
     return [
         PlannedFault(
@@ -158,7 +158,7 @@ def wrong_in(done: Done) -> list[WrongCell] | None:
 
 def resilience_of(
     seed: int,
-    plan: Sequence[Planned],
+    plan: Sequence[DueFault],
     engines: Mapping[str, Engine],
     done: Sequence[Done],
     wrong: Callable[[Done], list[WrongCell] | None],
@@ -215,7 +215,7 @@ def outcomes(
             yield _not_measured(done.engine, trial.label, each.planned.fault, "unknown", why, each)
             continue
         own = [cell for cell in wrong or [] if number == owner(cell.window_s + 1 - zero_s, starts_s)]
-        times = _times(done, course, Band(normal.lag_records, normal.latency_ms_p99), number)
+        times = _times(done, course, NormalBand(normal.lag_records, normal.latency_ms_p99), number)
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
         if recover_within_s is not None and not times["recovered"] and not trial.broken_off:
             reasons.append(_not_recovered(recover_within_s, normal))
@@ -245,7 +245,7 @@ def _not_recovered(within_s: float, normal: ControlBand) -> str:
     return f"{why}; without a fault, it was beyond that for {share:.0%} of the time, too" if share else why
 
 
-def _times(done: Done, course: Course, band: Band, number: int) -> dict[str, Any]:
+def _times(done: Done, course: Course, band: NormalBand, number: int) -> dict[str, Any]:
     """When the fault of that number was detected and over, how stale results became, and what was started again.
 
     What becomes of the lag once the load has ended is no recovery.

@@ -17,7 +17,7 @@ from harness.results.correctness import (
     Examples,
     Verdict,
 )
-from harness.results.performance import Cost, Emission, Generator, Latency, Spread, Throughput
+from harness.results.performance import Cost, Emission, GeneratorFigures, Latency, Spread, Throughput
 from harness.results.result import EngineResult, TrialResult
 
 P = TypeVar("P")
@@ -182,10 +182,10 @@ def _cost(trials: list[TrialResult]) -> Cost | None:
     )
 
 
-def _generator(parts: Sequence[Generator]) -> Generator:
+def _generator(parts: Sequence[GeneratorFigures]) -> GeneratorFigures:
     histogram = merged([part.schedule_error_histogram for part in parts])
     p50, p99 = quantiles_ms(histogram, 50, 99)
-    return Generator(
+    return GeneratorFigures(
         schedule_error_ms_p50=p50,
         schedule_error_ms_p99=p99,
         schedule_error_ms_max=max(part.schedule_error_ms_max for part in parts),

@@ -18,7 +18,7 @@ from harness.results.performance import (
     CLOCK_RESOLUTION_MS,
     Cost,
     Emission,
-    Generator,
+    GeneratorFigures,
     Latency,
     ProcessCost,
     Sample,
@@ -268,11 +268,11 @@ def _other_costs(trial: Trial, workload: Workload) -> Iterator[ProcessCost]:
             )
 
 
-def _generator(trial: Trial) -> Generator | None:
+def _generator(trial: Trial) -> GeneratorFigures | None:
     found = trial.generator
     if not found or found.schedule_error_ms_p99 is None:
         return None
-    return Generator.model_validate(found.model_dump())
+    return GeneratorFigures.model_validate(found.model_dump())
 
 
 def _series(trial: Trial, workload: Workload, expected: ExpectedCounts) -> Iterator[Sample]:

@@ -11,7 +11,7 @@ from workloads.workload import Workload
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedTrial:
     """A trial to come: its place in the run, its block (both from 1), the engine, and a label."""
 
     number: int
@@ -20,12 +20,12 @@ class Planned:
     label: str
 
 
-def plan(engines: list[str], trials: int) -> list[Planned]:
+def plan(engines: list[str], trials: int) -> list[PlannedTrial]:
     """The trials in their order: blocks of all engines, in turn forwards and backwards (A B B A)."""
     rounds = [(block, engines if block % 2 else engines[::-1]) for block in range(1, trials + 1)]
     order = [(block, engine) for block, names in rounds for engine in names]
     return [
-        Planned(number, block, engine, engine if trials == 1 else f"{engine}-{block}")
+        PlannedTrial(number, block, engine, engine if trials == 1 else f"{engine}-{block}")
         for number, (block, engine) in enumerate(order, start=1)
     ]
 

@@ -25,7 +25,7 @@ from harness.evaluation.pooling import pool
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
 from harness.faults.catalogue import BY_NAME, FAULTS
-from harness.faults.plan import Planned, check_place, make_plan, trial_s
+from harness.faults.plan import DueFault, check_place, make_plan, trial_s
 from harness.measurement.pace import Pace
 from harness.measurement.recovery import COMMON_BAND_S
 from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
@@ -125,7 +125,7 @@ def exit_code(result: Result) -> int:
     return 0 if engines and faults_passed(result) else 1
 
 
-def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]], recover_within_s: int) -> Iterable[Done]:
+def _trials(session: Session, scenario: Scenario, plan: list[list[DueFault]], recover_within_s: int) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
     total, place = len(scenario.engines) * (1 + len(plan)), 0
     for engine in scenario.engines:
@@ -148,11 +148,11 @@ def _trials(session: Session, scenario: Scenario, plan: list[list[Planned]], rec
             yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
 
 
-def _archives(planned: Iterable[Planned]) -> bool:
+def _archives(planned: Iterable[DueFault]) -> bool:
     return any(BY_NAME[each.fault].archive for each in planned)
 
 
-def _planned_s(planned: list[Planned], plan: list[list[Planned]], recover_within_s: int) -> int:
+def _planned_s(planned: list[DueFault], plan: list[list[DueFault]], recover_within_s: int) -> int:
     """How long the measured time of a trial, or of the control, is at the most: of those that archive, all as long."""
     archived_s = [trial_s(each, recover_within_s) for each in plan if _archives(each)]
     if planned and not _archives(planned):

@@ -16,7 +16,7 @@ from harness.evaluation.pooling import pool
 from harness.evaluation.query_answers import truth_of
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
-from harness.experiments.blocks import Planned, plan, rehearse
+from harness.experiments.blocks import PlannedTrial, plan, rehearse
 from harness.faults.plan import check_place
 from harness.input.prepare import replayed
 from harness.measurement.recording import keep_files
@@ -40,7 +40,7 @@ TRUTH_ENGINE = "spark"
 class Taken:
     """The trials that took place; why not all of the planned ones did, and whether that was Ctrl-C."""
 
-    done: list[tuple[Planned, Trial]]
+    done: list[tuple[PlannedTrial, Trial]]
     why_not_all: list[str] = field(default_factory=list)
     interrupted: bool = False
 
@@ -105,9 +105,9 @@ def _run(
         return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
-def _trials(session: Session, scenario: Scenario, planned: list[Planned], expected: ExpectedCounts) -> Taken:
+def _trials(session: Session, scenario: Scenario, planned: list[PlannedTrial], expected: ExpectedCounts) -> Taken:
     """Run the trials: one that cannot be started, or that Ctrl-C ends, must not take the finished ones with it."""
-    done: list[tuple[Planned, Trial]] = []
+    done: list[tuple[PlannedTrial, Trial]] = []
     faults = scenario.fault_plan()
     for each in planned:
         session.watcher.progress(each.number, len(planned))
@@ -182,7 +182,7 @@ def _assemble(
 
 
 def _resilience(
-    session: Session, scenario: Scenario, done: list[tuple[Planned, Trial]], expected: ExpectedCounts
+    session: Session, scenario: Scenario, done: list[tuple[PlannedTrial, Trial]], expected: ExpectedCounts
 ) -> Resilience | None:
     """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
     if not scenario.faults:
@@ -193,7 +193,7 @@ def _resilience(
 
 
 def _engines(
-    scenario: Scenario, done: list[tuple[Planned, Trial]], truths: dict[str, TrialTruth], expected: ExpectedCounts
+    scenario: Scenario, done: list[tuple[PlannedTrial, Trial]], truths: dict[str, TrialTruth], expected: ExpectedCounts
 ) -> list[EngineResult]:
     engines = []
     for name in scenario.engines:

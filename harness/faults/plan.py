@@ -15,7 +15,7 @@ SPREAD_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Planned:
+class DueFault:
     """A fault to come: seconds after the start of the measured time, and how long it lasts."""
 
     fault: str
@@ -28,7 +28,7 @@ class Planned:
         return self.at_s + self.duration_s
 
 
-def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[Planned]]:
+def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[DueFault]]:
     """The faults called `names`, each once, in trials of up to `per_trial`: order and times as the seed says.
 
     The times are the earliest, as if each were recovered from at once: see `put_off`. One that needs the archive has a
@@ -43,12 +43,12 @@ def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[Plan
     return [_trial(dice, trial) for trial in trials]
 
 
-def _trial(dice: random.Random, names: Sequence[str]) -> list[Planned]:
+def _trial(dice: random.Random, names: Sequence[str]) -> list[DueFault]:
     planned, t_s = [], 0.0
     for name in names:
         at_s = round(t_s + CALM_BEFORE_S + dice.uniform(0, SPREAD_S), 1)
         duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
-        planned.append(Planned(name, at_s, duration_s))
+        planned.append(DueFault(name, at_s, duration_s))
         t_s = at_s + duration_s
     return planned
 
@@ -92,7 +92,7 @@ def room_s(name: str) -> float:
     return SPREAD_S + BY_NAME[name].duration_s * (1 + SPREAD_SHARE) + BY_NAME[name].recovery_s
 
 
-def draw_plan(seed: int, names: Sequence[str], count: int, start_s: float, end_s: float) -> list[Planned]:
+def draw_plan(seed: int, names: Sequence[str], count: int, start_s: float, end_s: float) -> list[DueFault]:
     """`count` faults, one in each of as many equal stretches of the time from `start_s` to `end_s`, with its recovery.
 
     Each of `names` comes once before any comes again. All else is as the seed says.
@@ -117,17 +117,17 @@ def draw_plan(seed: int, names: Sequence[str], count: int, start_s: float, end_s
         spare_s = SPREAD_S + stretch_s - room_s(name)
         at_s = round(start_s + number * stretch_s + dice.uniform(0, spare_s), 1)
         duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
-        planned.append(Planned(name, at_s, duration_s))
+        planned.append(DueFault(name, at_s, duration_s))
     return planned
 
 
-def put_off(planned: Sequence[Planned], number: int, at_s: float) -> list[Planned]:
+def put_off(planned: Sequence[DueFault], number: int, at_s: float) -> list[DueFault]:
     """The plan of a trial, with the fault of that number no earlier than `at_s`, and all after it later by as much."""
     later_s = max(0.0, at_s - planned[number].at_s)
     return [*planned[:number], *(replace(each, at_s=round(each.at_s + later_s, 3)) for each in planned[number:])]
 
 
-def trial_s(planned: Sequence[Planned], recover_within_s: float) -> int:
+def trial_s(planned: Sequence[DueFault], recover_within_s: float) -> int:
     """The longest measured time of a trial with these faults, in whole seconds, if each may take so long to recover."""
     waits_s = len(planned) * (recover_within_s + TICKS_S)
     return int(max((each.healed_s for each in planned), default=0) + waits_s + CALM_BEFORE_S) + 1

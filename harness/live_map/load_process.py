@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.live_map.user_experience import PERCENTILES, Bounds, Second, greatest, percentile, together, why_not_held
+from harness.live_map.user_experience import (
+    PERCENTILES,
+    ExperienceBounds,
+    Second,
+    greatest,
+    percentile,
+    together,
+    why_not_held,
+)
 from harness.processes.child import Child, module_command
 from harness.provision.cache import Progress
 from harness.provision.environments import ensure_environment
@@ -44,7 +52,7 @@ class LoadOptions:
     shape: str = "constant"
     visit_s_mean: float = 300.0
     check_every: int = 25
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: ExperienceBounds = field(default_factory=ExperienceBounds)
     max_users: int = 5000
     resolution: float = 1.25
     hold_s: int = 10
@@ -174,7 +182,7 @@ def _series(account: Account, zero_s: float) -> list[DashboardSecond]:
     ]
 
 
-def unfit(load: DashboardLoad, bounds: Bounds) -> list[str]:
+def unfit(load: DashboardLoad, bounds: ExperienceBounds) -> list[str]:
     """Why a load's numbers must not be believed; empty if nothing speaks against them."""
     reasons = []
     if load.lag_ms_p99 is None or load.lag_ms_p99 > bounds.lag_ms_p99:
@@ -189,7 +197,7 @@ def unfit(load: DashboardLoad, bounds: Bounds) -> list[str]:
     return reasons
 
 
-def searched(account: Account, bounds: Bounds) -> UserSearch:
+def searched(account: Account, bounds: ExperienceBounds) -> UserSearch:
     """What a search found."""
     levels = [
         _level(account, hold, attempt["sustained"], bounds)
@@ -205,7 +213,7 @@ def searched(account: Account, bounds: Bounds) -> UserSearch:
     )
 
 
-def _level(account: Account, hold: dict[str, Any], held: bool, bounds: Bounds) -> UserLevel:
+def _level(account: Account, hold: dict[str, Any], held: bool, bounds: ExperienceBounds) -> UserLevel:
     total = together(account.seconds, hold["start_s"], hold["end_s"])
     length_s = max(1.0, hold["end_s"] - hold["start_s"])
     return UserLevel(

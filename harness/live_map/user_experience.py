@@ -98,7 +98,7 @@ def greatest(distribution: Iterable[int]) -> float | None:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ExperienceBounds:
     """What a load must keep to be held.
 
     Attributes:
@@ -110,7 +110,7 @@ class Bounds:
     lag_ms_p99: float = 100.0
 
 
-def why_not_held(total: Second, users: int, bounds: Bounds) -> str:
+def why_not_held(total: Second, users: int, bounds: ExperienceBounds) -> str:
     """Why `users` users were not held over the time that `total` sums up; empty if they were."""
     push_ms = percentile(total.push, 99)
     if total.failures:

@@ -26,7 +26,7 @@ class Usage:
         return self.cpu_user_s + self.cpu_system_s
 
 
-class Meter:
+class UsageMeter:
     """Follows one group: the program under a guard with all its descendants, and those of them that have ended.
 
     The guard itself (see `harness.processes.guard`), whose pid names the group, is the harness's and does not count.
@@ -106,7 +106,7 @@ class TreeMeter:
     """Follows this process with all that it has started, whatever group that belongs to, guards included."""
 
     def __init__(self) -> None:
-        self._own, self._others = psutil.Process(), Meter(os.getpid())
+        self._own, self._others = psutil.Process(), UsageMeter(os.getpid())
 
     def read_cpu_s(self) -> float:
         """The CPU time that all of them have used, in seconds."""

@@ -60,7 +60,7 @@ def quantile_bounds(
     if appended_ms is not None:
         appended_ns = appended_ms[seen] * 1_000_000 - anchor_ns
         come_ns = np.where(appended_ms[seen] == NEVER, come_ns, np.maximum(come_ns, appended_ns))
-    bounds = Bounds(
+    bounds = LatencyBounds(
         Cells(
             workload.locations.key(columns.windows_s, columns.cells),
             columns.offsets_ns,
@@ -94,7 +94,7 @@ class Cells:
     visible_ns: Integers
 
 
-class Bounds:
+class LatencyBounds:
     """Bounds of the quantiles of the latencies of `cells`, of one record or more."""
 
     def __init__(self, cells: Cells) -> None:

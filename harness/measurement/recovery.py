@@ -63,7 +63,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Band:
+class NormalBand:
     """A lag in records, for all steps or for each (steps,), and a p99 of a second in milliseconds: the upper ends."""
 
     lag_records: float | NDArray[np.int64]
@@ -82,38 +82,38 @@ def visible_by_step(steps: Iterable[tuple[int, int]], count: int) -> NDArray[np.
     return np.cumsum(made)
 
 
-def normal_band(control: Course, end_s: float) -> Band:
+def normal_band(control: Course, end_s: float) -> NormalBand:
     """What the control shows to be normal, from 0 to `end_s`: its extremes, and some room for another trial's."""
     inside = (control.ends_s > 0) & (control.ends_s <= end_s)
     rate = float(control.due[inside][-1] - control.due[inside][0]) / end_s
     p99_ms = [found for second, found in control.p99_ms.items() if 0 <= second < end_s]
-    return Band(
+    return NormalBand(
         lag_records=BAND_FACTOR * float(control.lag[inside].max()) + BAND_LAG_S * rate,
         p99_ms=BAND_FACTOR * max(p99_ms) + BAND_MS,
     )
 
 
-def common_band(course: Course) -> Band:
+def common_band(course: Course) -> NormalBand:
     """The band that is the same for all engines: what was due in the last `COMMON_BAND_S`, whatever the rate is."""
     at = np.arange(len(course.due)) - round(COMMON_BAND_S / STEP_S)
     # Before the first step, nothing was due; of a part of a trial, that is far from the fault that it is about.
     before = np.where(at < 0, 0, course.due[at])
-    return Band(course.due - before, COMMON_BAND_S * 1000)
+    return NormalBand(course.due - before, COMMON_BAND_S * 1000)
 
 
-def beyond_share(course: Course, band: Band, end_s: float) -> float:
+def beyond_share(course: Course, band: NormalBand, end_s: float) -> float:
     """The share of the steps from 0 to `end_s` in which the course was beyond the band."""
     inside = (course.ends_s > 0) & (course.ends_s <= end_s + 1e-9)
     return float(1 - _within(course, band)[inside].mean())
 
 
-def time_to_detect_s(course: Course, band: Band, start_s: float, end_s: float) -> float | None:
+def time_to_detect_s(course: Course, band: NormalBand, start_s: float, end_s: float) -> float | None:
     """From the fault's start until the lag is beyond the band; None if it stays within until `end_s`."""
     beyond = (course.lag > band.lag_records) & (course.ends_s > start_s) & (course.ends_s <= end_s)
     return float(course.ends_s[np.argmax(beyond)] - start_s) if beyond.any() else None
 
 
-def time_to_recover_s(course: Course, band: Band, healed_s: float, end_s: float) -> float | None:
+def time_to_recover_s(course: Course, band: NormalBand, healed_s: float, end_s: float) -> float | None:
     """From the heal until lag and p99 are back in the band, and stay there for `CALM_S`; None if not before `end_s`.
 
     0 if they never left it.
@@ -130,7 +130,7 @@ def time_to_recover_s(course: Course, band: Band, healed_s: float, end_s: float)
     return None
 
 
-def _within(course: Course, band: Band) -> NDArray[np.bool_]:
+def _within(course: Course, band: NormalBand) -> NDArray[np.bool_]:
     """Whether lag and p99 are in the band, for each step, shape (steps,).
 
     A second's p99 is judged as a whole: each step of it has the second's.
@@ -139,7 +139,7 @@ def _within(course: Course, band: Band) -> NDArray[np.bool_]:
     return (course.lag <= band.lag_records) & (np.array(p99_ms) <= band.p99_ms)
 
 
-def excess_lag_record_s(course: Course, band: Band, start_s: float, end_s: float) -> float:
+def excess_lag_record_s(course: Course, band: NormalBand, start_s: float, end_s: float) -> float:
     """The area between the lag and the band's upper end, where the lag is above it, from `start_s` to `end_s`.
 
     In record-seconds: records times the time for which they were lagging in excess.

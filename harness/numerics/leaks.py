@@ -32,7 +32,7 @@ LEAST_SHARE_OF_LOWS = 0.3
 
 
 @dataclass(frozen=True)
-class Bounds:
+class LeakBounds:
     """What is no leak, whatever the interval.
 
     Attributes:
@@ -87,7 +87,7 @@ def growth_per_hour(stretch: Stretch, confidence: float) -> Interval:
     return Interval(found.estimate * 3600, found.low * 3600, found.high * 3600, confidence)
 
 
-def leaks(stretch: Stretch, bounds: Bounds, growth: Interval) -> bool:
+def leaks(stretch: Stretch, bounds: LeakBounds, growth: Interval) -> bool:
     """Whether a stretch with that growth is a leak: see above."""
     grown = growth.estimate / 3600 * stretch.length_s
     return (

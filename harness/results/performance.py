@@ -152,7 +152,7 @@ class Waterfall(ResultPart):
     bands: list[WaterfallBand]
 
 
-class Generator(ResultPart):
+class GeneratorFigures(ResultPart):
     """How well the open-loop generator kept its schedule. Error: actual less intended send time."""
 
     schedule_error_ms_p50: float

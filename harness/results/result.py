@@ -18,7 +18,7 @@ from harness.results.part import ResultPart, save_whole
 from harness.results.performance import (
     Cost,
     Emission,
-    Generator,
+    GeneratorFigures,
     Latency,
     Pauses,
     ProcessCost,
@@ -48,7 +48,7 @@ class _Outcome(ResultPart):
     latency_ms: Latency | None = Field(description="of several trials, from their merged histograms")
     throughput_records_per_s: Throughput | None = Field(description="of several trials, the mean")
     cost: Cost | None = Field(description="of several trials, the sum of CPU time and the greatest memory")
-    generator: Generator | None = Field(description="of several trials, their merged histograms and sums")
+    generator: GeneratorFigures | None = Field(description="of several trials, their merged histograms and sums")
     updates: int = Field(description="upserts that reached Redis")
     count_regressions: int = Field(description="upserts that lowered a cell's count (a replay, or a fault)")
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from harness.results.correctness import Verdict
 from harness.results.part import ResultPart, save_whole
-from harness.results.performance import Cost, Generator, Latency, Throughput
+from harness.results.performance import Cost, GeneratorFigures, Latency, Throughput
 from harness.results.result import Environment
 
 SCHEMA_VERSION = 1
@@ -25,7 +25,7 @@ class Dimension(StrEnum):
     PARALLELISM = "parallelism"
 
 
-class Figure(StrEnum):
+class ScaledFigure(StrEnum):
     """What grows."""
 
     THROUGHPUT = "throughput"
@@ -93,7 +93,7 @@ class ScaleTrial(ResultPart):
     latency_ms: Latency | None
     throughput_records_per_s: Throughput | None
     cost: Cost | None
-    generator: Generator | None
+    generator: GeneratorFigures | None
     startup_s: float | None
     drain_s: float | None
     took_s: float = Field(description="the whole trial, starting and stopping included")
@@ -104,7 +104,7 @@ class ScaleFit(ResultPart):
 
     engine: str
     dimension: Dimension
-    figure: Figure
+    figure: ScaledFigure
     quality: FitQuality
     why: str = Field(description="why the fit is poor, or why there is none; empty if it is good")
     exponent: float | None
@@ -119,7 +119,7 @@ class ScaleControl(ResultPart):
     """How much a figure of the base point, which was repeated in the course of it all, differed by itself."""
 
     engine: str
-    figure: Figure
+    figure: ScaledFigure
     trials: int
     spread_percent: float = Field(description="the greatest over the least")
 
@@ -154,15 +154,15 @@ class Scale(ResultPart):
     controls: list[ScaleControl]
 
 
-def figure_of(trial: ScaleTrial, figure: Figure) -> float | None:
+def figure_of(trial: ScaleTrial, figure: ScaledFigure) -> float | None:
     """A trial's figure in records per second, ms, CPU-seconds per million records or bytes; None if not measured."""
     latency, cost, throughput = trial.latency_ms, trial.cost, trial.throughput_records_per_s
-    found: dict[Figure, float | None] = {
-        Figure.THROUGHPUT: throughput.sustained if throughput else None,
-        Figure.LATENCY_P50: latency.p50 if latency else None,
-        Figure.LATENCY_P99: latency.p99 if latency else None,
-        Figure.CPU: cost.cpu_s_per_million_records if cost else None,
-        Figure.MEMORY: cost.rss_bytes_peak if cost else None,
+    found: dict[ScaledFigure, float | None] = {
+        ScaledFigure.THROUGHPUT: throughput.sustained if throughput else None,
+        ScaledFigure.LATENCY_P50: latency.p50 if latency else None,
+        ScaledFigure.LATENCY_P99: latency.p99 if latency else None,
+        ScaledFigure.CPU: cost.cpu_s_per_million_records if cost else None,
+        ScaledFigure.MEMORY: cost.rss_bytes_peak if cost else None,
     }
     return found[figure]
 

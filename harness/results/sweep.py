@@ -11,7 +11,7 @@ from harness.numerics.search import Kind
 from harness.results.correctness import Verdict
 from harness.results.host import Host
 from harness.results.part import ResultPart, save_whole
-from harness.results.performance import Cost, Generator, Latency
+from harness.results.performance import Cost, GeneratorFigures, Latency
 from harness.results.result import Environment
 
 #: 2: a rate is tried up to three times, answers and ratios are brackets. Sweeps of version 1 are read.
@@ -43,7 +43,7 @@ class SweepAttempt(ResultPart):
     sustained_records_per_s: float | None
     drain_s: float | None
     cost: Cost | None
-    generator: Generator | None
+    generator: GeneratorFigures | None
     host: Host | None = Field(None, description="what others had of the machine; null if it was not measured")
     input_delay_ms_max: float | None = Field(
         None, description="how late the broker had the records, by generator and broker; null if it was not measured"

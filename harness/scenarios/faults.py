@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 from pydantic_core import PydanticCustomError
 
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned, anywhere, draw_plan
+from harness.faults.plan import DueFault, anywhere, draw_plan
 from harness.scenarios.sections import Section
 
 #: No fault may begin earlier: the time before the first one shows what is normal.
@@ -44,11 +44,11 @@ class FaultSection(Section):
             raise ValueError("a fault has a `kind` and an `at_s`; or give `random`, and how many")
         return self
 
-    def planned(self) -> Planned:
+    def planned(self) -> DueFault:
         """The fault of an entry that is not `random`."""
         assert self.kind is not None and self.at_s is not None
         own_s = BY_NAME[self.kind].duration_s
-        return Planned(self.kind, self.at_s, own_s if self.duration_s is None else self.duration_s)
+        return DueFault(self.kind, self.at_s, own_s if self.duration_s is None else self.duration_s)
 
 
 def _as_list(found: object) -> object:
@@ -76,7 +76,7 @@ def check_faults(sections: list[FaultSection], measured_s: int | None) -> list[F
     return sections
 
 
-def fault_plan(sections: Sequence[FaultSection], seed: int, measured_s: int) -> list[Planned]:
+def fault_plan(sections: Sequence[FaultSection], seed: int, measured_s: int) -> list[DueFault]:
     """The faults that `sections` ask for, in the order of their times; the same for the same arguments.
 
     Raises:
@@ -115,7 +115,7 @@ def _does_not_fit(sections: Sequence[FaultSection], measured_s: int) -> str:
     return ""
 
 
-def _overlap(one: Planned, section: FaultSection) -> bool:
+def _overlap(one: DueFault, section: FaultSection) -> bool:
     if section.random is not None:
         return False
     other = section.planned()

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.scenarios.disorder import DisorderSection
 from harness.scenarios.faults import FaultSection, FaultSections, check_faults, fault_plan
 from harness.scenarios.input import InputSection
@@ -247,7 +247,7 @@ class Scenario(Section):
     def _faults_are_in_place(cls, sections: list[FaultSection], info: ValidationInfo) -> list[FaultSection]:
         return check_faults(sections, info.data.get("duration_s"))
 
-    def fault_plan(self) -> list[Planned]:
+    def fault_plan(self) -> list[DueFault]:
         """The faults that are injected into each trial, in the order of their times."""
         return fault_plan(self.faults, self.seed, self.duration_s)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.engines.catalogue import Engine
 from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.trial.options import TrialOptions
 
 
@@ -20,17 +20,17 @@ def why_not(fault: Fault, engine: Engine) -> str:
     return ""
 
 
-def suited(planned: Iterable[Planned], engine: Engine) -> list[Planned]:
+def suited(planned: Iterable[DueFault], engine: Engine) -> list[DueFault]:
     """Those of the faults that `engine` can have."""
     return [each for each in planned if not why_not(BY_NAME[each.fault], engine)]
 
 
-def needs_detour(planned: Iterable[Planned]) -> bool:
+def needs_detour(planned: Iterable[DueFault]) -> bool:
     """Whether the faults need the broker to have a listener for the engine alone."""
     return needs(KAFKA_PROXY, [each.fault for each in planned])
 
 
-def trial_options(label: str, everything: Iterable[Planned], fit: Sequence[Planned], **further: Any) -> TrialOptions:
+def trial_options(label: str, everything: Iterable[DueFault], fit: Sequence[DueFault], **further: Any) -> TrialOptions:
     """The options of a trial that has the faults `fit`, in a run that has `everything`; and `further` ones.
 
     All trials of a run have the same proxies, so that they differ in the faults alone.

@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-from harness.measurement.accounting import Meter, OwnMeter, Readings
+from harness.measurement.accounting import OwnMeter, Readings, UsageMeter
 from harness.measurement.clock import ClockWatch
 from harness.measurement.delivery import Delays
 from harness.processes.cores import cores_in_use
@@ -25,7 +25,7 @@ class Observation:
 
     def __init__(self, setting: Setting, trial: Trial, timeline: Timeline, processes: Processes) -> None:
         self._setting, self._trial, self._timeline, self._processes = setting, trial, timeline, processes
-        self._meters: dict[str, Meter | OwnMeter] = {}
+        self._meters: dict[str, UsageMeter | OwnMeter] = {}
         self._reading_due_s = 0.0
         self._clock = ClockWatch()
         self._noted_ms: dict[str, int] = {}  # when the last event was sent that delays were taken from, by child
@@ -34,7 +34,7 @@ class Observation:
         """Begin when everything is ready, before the load."""
         companions = {name: child.process.pid for name, child in self._setting.options.companions.items()}
         pids = self._processes.pids() | companions
-        self._meters = {OWN: OwnMeter()} | {name: Meter(pid) for name, pid in pids.items()}
+        self._meters = {OWN: OwnMeter()} | {name: UsageMeter(pid) for name, pid in pids.items()}
         self._trial.readings = {name: Readings() for name in self._meters}
         self._clock.look()
         self._look_at_programs(-float(self._timeline.workload.warmup_s))
@@ -97,7 +97,7 @@ class Observation:
         self._trial.host.look(self._timeline.now_s())
         pids = self._processes.pids()
         for name, meter in self._meters.items():
-            if isinstance(meter, Meter) and name in pids:
+            if isinstance(meter, UsageMeter) and name in pids:
                 meter.follow(pids[name])
             self._trial.readings[name].add(self._timeline.now_s(), meter.read())
         self._trial.compilers.look(self._timeline.now_s(), self._processes.engine_pids())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.measurement.pace import Pace
 from harness.processes.child import Child
 
@@ -80,7 +80,7 @@ class TrialOptions:
     meddle: Meddler = lambda _view: ""
     answers: int = 0
     companions: Mapping[str, Child] = field(default_factory=dict)
-    faults: Sequence[Planned] = ()
+    faults: Sequence[DueFault] = ()
     proxied: bool = False
     kept_s: int = 0
     kafka_proxied: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.contract.aggregate import Cell
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.measurement.accounting import Readings
 from harness.measurement.delivery import Delays
 from harness.measurement.hops import CountedAhead
@@ -27,7 +27,7 @@ class Injected:
     that rose.
     """
 
-    planned: Planned
+    planned: DueFault
     started_s: float | None = None
     healed_s: float | None = None
     before: int = 0

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.conclusions.gate import NO_INTERVALS, Gate, VerdictChange
-from harness.conclusions.gate_figures import Change, Status
-from harness.conclusions.headline_figures import Headline, headline
+from harness.conclusions.gate_figures import FigureChange, Status
+from harness.conclusions.headline_figures import HeadlineFigure, headline
 from harness.conclusions.hop_price import HopPrice
 from harness.results.result import Confidence
 from reports.documents.run import escape_markdown
@@ -175,7 +175,7 @@ def _hop_cells(found: HopPrice) -> tuple[str, str, str, str]:
     return f"{found.figure}, {found.unit}", values[0], values[1], values[2]
 
 
-def _cells(change: Change) -> tuple[str, str, str, str, str, str]:
+def _cells(change: FigureChange) -> tuple[str, str, str, str, str, str]:
     """What stands below `COLUMNS` but the status."""
     of, ends = headline(change.figure), change.interval_percent
     return (
@@ -188,17 +188,17 @@ def _cells(change: Change) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def _detectable(change: Change) -> str:
+def _detectable(change: FigureChange) -> str:
     """Empty if it could not be worked out."""
     return "" if change.minimum_detectable_percent is None else _percent(change.minimum_detectable_percent)
 
 
-def _unit(of: Headline) -> str:
+def _unit(of: HeadlineFigure) -> str:
     """In which `_value` shows a figure."""
     return "MiB" if of.unit == "bytes" else of.unit
 
 
-def _value(of: Headline, value: float | None) -> str:
+def _value(of: HeadlineFigure, value: float | None) -> str:
     if value is None:
         return ABSENT
     if of.unit == "bytes":
@@ -214,7 +214,7 @@ def _markdown_row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(map(escape_markdown, cells))} |"
 
 
-def _suite(verdict: VerdictChange, changes: list[Change], gate: Gate) -> ElementTree.Element:
+def _suite(verdict: VerdictChange, changes: list[FigureChange], gate: Gate) -> ElementTree.Element:
     classname = f"ringbench.{_xml(verdict.engine)}"
     cases = [_case(classname, "correctness", verdict.reason, "verdict")]
     for change in changes:
@@ -246,14 +246,14 @@ def _case(classname: str, name: str, failure: str, kind: str, skipped: str = "")
     return case
 
 
-def _skipped(change: Change) -> str:
+def _skipped(change: FigureChange) -> str:
     if change.status is Status.NOT_MEASURED:
         return NOT_MEASURED
     _, old, new, percent, interval, _ = _cells(change)
     return f"{change.status.value}: {old} to {new}, {percent} % ({interval} %); + is worse"
 
 
-def _output(change: Change) -> str:
+def _output(change: FigureChange) -> str:
     """What would have been found, and the worst trials."""
     of, found = headline(change.figure), _detectable(change)
     without = NOT_MEASURED if change.gated else Status.NOT_GATED.value
@@ -268,7 +268,7 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
-def _entry(change: Change, new: float) -> dict[str, str | float]:
+def _entry(change: FigureChange, new: float) -> dict[str, str | float]:
     of, interval = headline(change.figure), change.new_interval
     name, unit = of.label, of.unit
     if not of.lower_is_better:

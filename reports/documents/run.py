@@ -40,7 +40,7 @@ from reports.wording.notes import (
     wrong_cells,
 )
 from reports.wording.numbers import NOT_MEASURED, integer, mebibytes
-from reports.wording.opening import headline
+from reports.wording.opening import opening_of
 from reports.wording.summary import engine_title, flatten, groups
 
 FIGURES = "figures"
@@ -105,7 +105,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
     """What both templates are given."""
     return {
         "result": result,
-        "headline": headline(result),
+        "headline": opening_of(result),
         "groups": groups(result),
         "pictures": pictures,
         "figures": FIGURES,

@@ -16,7 +16,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.results.scale import Dimension, Figure, FitQuality, Scale, ScaleFit, ScaleTrial, figure_of, level_of
+from harness.results.scale import Dimension, FitQuality, Scale, ScaledFigure, ScaleFit, ScaleTrial, figure_of, level_of
 from reports.documents.run import escape_markdown
 from reports.pictures.style import STYLE, Picture, colours_of, new_figure, save_png, sentence, short_count, short_ms
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
@@ -42,16 +42,16 @@ class _Row:
     """
 
     title: str
-    lines: tuple[tuple[Figure, str], ...]
+    lines: tuple[tuple[ScaledFigure, str], ...]
     unit: float = 1.0
     write: Callable[[float], str] = short_count
 
 
 ROWS = (
-    _Row("records/s visible", ((Figure.THROUGHPUT, "-"),)),
-    _Row("latency", ((Figure.LATENCY_P99, "-"), (Figure.LATENCY_P50, ":")), write=short_ms),
-    _Row("CPU-s per million", ((Figure.CPU, "-"),)),
-    _Row("memory, MiB", ((Figure.MEMORY, "-"),), unit=2.0**20),
+    _Row("records/s visible", ((ScaledFigure.THROUGHPUT, "-"),)),
+    _Row("latency", ((ScaledFigure.LATENCY_P99, "-"), (ScaledFigure.LATENCY_P50, ":")), write=short_ms),
+    _Row("CPU-s per million", ((ScaledFigure.CPU, "-"),)),
+    _Row("memory, MiB", ((ScaledFigure.MEMORY, "-"),), unit=2.0**20),
 )
 HEADINGS = (
     "#",
@@ -87,7 +87,7 @@ def scale_table(scale: Scale) -> Group:
         dimensions = _varied(scale)
         for dimension in dimensions:
             table.add_column(dimension.value, justify="right")
-        for figure in Figure:
+        for figure in ScaledFigure:
             cells = [_short(_fit(scale, engine.name, dimension, figure)) for dimension in dimensions]
             table.add_row(figure.value, *cells)
         parts += [Text(""), table]
@@ -102,7 +102,7 @@ def _varied(scale: Scale) -> list[Dimension]:
     return [dimension for dimension in Dimension if len(scale.levels[dimension]) > 1]
 
 
-def _fit(scale: Scale, engine: str, dimension: Dimension, figure: Figure) -> ScaleFit | None:
+def _fit(scale: Scale, engine: str, dimension: Dimension, figure: ScaledFigure) -> ScaleFit | None:
     found = (fit for fit in scale.fits if (fit.engine, fit.dimension, fit.figure) == (engine, dimension, figure))
     return next(found, None)
 

@@ -15,7 +15,7 @@ from reports.wording.baseline import baseline_notes
 from reports.wording.cautions import cautions
 from reports.wording.notes import asks_for_counts, cost_notes, measure_notes, query_text, wrong_cells
 from reports.wording.numbers import decimal, integer, mebibytes, milliseconds
-from reports.wording.opening import headline
+from reports.wording.opening import opening_of
 from reports.wording.summary import engine_title
 
 VERDICT_STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow"}
@@ -29,7 +29,7 @@ def final_table(result: Result) -> Group:
 
     Everything that comes from outside is put in `Text`, where square brackets are no markup.
     """
-    opening = headline(result)
+    opening = opening_of(result)
     lines = [Text(opening.title, style="bold green" if result.valid else "bold red")]
     if query := query_text(result):
         lines.append(Text(query))

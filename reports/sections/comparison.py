@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.conclusions.headline_figures import Headline, headline, headlines_of
+from harness.conclusions.headline_figures import HeadlineFigure, headline, headlines_of
 from harness.results.result import Comparison, Drift, Figure, Ratio, Result
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
 from reports.wording.tables import Section, Table
@@ -61,7 +61,7 @@ def _order_warning(ratio: Ratio) -> str:
     )
 
 
-def _figures(comparison: Comparison, names: list[str], headlines: Iterable[Headline]) -> Table:
+def _figures(comparison: Comparison, names: list[str], headlines: Iterable[HeadlineFigure]) -> Table:
     by_name = {(figure.engine, figure.figure): figure for figure in comparison.figures}
     rows = [(_label(of), *(_figure_text(of, by_name.get((name, of.name))) for name in names)) for of in headlines]
     return Table(
@@ -71,11 +71,11 @@ def _figures(comparison: Comparison, names: list[str], headlines: Iterable[Headl
     )
 
 
-def _label(of: Headline) -> str:
+def _label(of: HeadlineFigure) -> str:
     return f"{of.label}, {'MiB' if of.unit == 'bytes' else of.unit}"
 
 
-def _figure_text(of: Headline, figure: Figure | None) -> str:
+def _figure_text(of: HeadlineFigure, figure: Figure | None) -> str:
     if figure is None:
         return NOT_MEASURED
     if figure.interval is None:
@@ -84,7 +84,7 @@ def _figure_text(of: Headline, figure: Figure | None) -> str:
     return f"{_value(of, found.estimate)} [{_value(of, found.low)}, {_value(of, found.high)}]"
 
 
-def _value(of: Headline, value: float) -> str:
+def _value(of: HeadlineFigure, value: float) -> str:
     if of.unit == "bytes":
         return mebibytes(round(value))
     if of.unit == "ms":

@@ -16,7 +16,7 @@ NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
 
 
 @dataclass(frozen=True)
-class Headline:
+class Opening:
     """The first thing a reader must know: whether the run counts, why not, and who won, or why nobody is named.
 
     Attributes:
@@ -29,12 +29,12 @@ class Headline:
     short_winners: tuple[str, ...]
 
 
-def headline(result: Result) -> Headline:
+def opening_of(result: Result) -> Opening:
     """Whether the run is valid, the reasons if it is not, and the winners that its comparison names."""
     if not result.valid:
         reasons = tuple(result.invalid_reasons) or ("no reason was recorded",)
         nobody = (NO_WINNER_INVALID,)
-        return Headline("Invalid run: its numbers must not be used", reasons, nobody, nobody)
+        return Opening("Invalid run: its numbers must not be used", reasons, nobody, nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
     do = "count" if asks_for_counts(result) else "answer"
     title = (
@@ -44,9 +44,9 @@ def headline(result: Result) -> Headline:
     comparison = compared(result)
     if not comparison:
         nobody = (NO_WINNER_SINGLE_TRIAL if most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
-        return Headline(title, (), nobody, nobody)
+        return Opening(title, (), nobody, nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
-    return Headline(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
+    return Opening(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
 
 
 def _leaks_text(result: Result) -> str:

@@ -14,7 +14,7 @@ from harness.conclusions.headline_figures import (
     ratios_to_baseline,
 )
 from harness.results.correctness import Answers, Approximation, Correctness, DeadLetters, Verdict
-from harness.results.performance import Cost, Emission, Generator, Latency, Spread, Throughput
+from harness.results.performance import Cost, Emission, GeneratorFigures, Latency, Spread, Throughput
 from harness.results.result import EngineResult, Result, TrialResult
 from reports.wording.baseline import NO_BASELINE
 from reports.wording.cautions import change_of
@@ -182,7 +182,7 @@ def _cost(show: Callable[[Cost], str]) -> Show:
     return _part(lambda engine: engine.cost, show)
 
 
-def _generator(show: Callable[[Generator], str]) -> Show:
+def _generator(show: Callable[[GeneratorFigures], str]) -> Show:
     return _part(lambda engine: engine.generator, show)
 
 

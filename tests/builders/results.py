@@ -18,7 +18,7 @@ from harness.results.correctness import CellExample, Correctness, DeadLetters, E
 from harness.results.performance import (
     Change,
     Cost,
-    Generator,
+    GeneratorFigures,
     Latency,
     Pauses,
     ProcessCost,
@@ -335,9 +335,9 @@ def _cost(cores: float) -> Cost:
     )
 
 
-def _generator(dice: random.Random) -> Generator:
+def _generator(dice: random.Random) -> GeneratorFigures:
     errors_ms = sorted(dice.lognormvariate(math.log(0.31), 0.8) for _ in range(500))
-    return Generator(
+    return GeneratorFigures(
         schedule_error_ms_p50=errors_ms[249],
         schedule_error_ms_p99=errors_ms[494],
         schedule_error_ms_max=errors_ms[-1],

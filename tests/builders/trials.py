@@ -18,7 +18,7 @@ from harness.engines.catalogue import Engine
 from harness.engines.prepare import PreparedEngine
 from harness.errors import ServiceError
 from harness.faults.catalogue import GENERATOR
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import Backing
 from harness.services.kafka import KafkaService
@@ -377,6 +377,6 @@ class World:
         return usual.get(name, {}) | self.told[name]
 
 
-def plan(*faults: tuple[str, float, float]) -> Sequence[Planned]:
+def plan(*faults: tuple[str, float, float]) -> Sequence[DueFault]:
     """Faults by name, start and length."""
-    return [Planned(*each) for each in faults]
+    return [DueFault(*each) for each in faults]

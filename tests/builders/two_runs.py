@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from harness.conclusions.gate import Gate
-from harness.conclusions.gate_figures import Change, Status
+from harness.conclusions.gate_figures import FigureChange, Status
 from harness.conclusions.headline_figures import GATED, HEADLINES
 from harness.numerics.intervals import MIN_TRIALS
 from harness.results.correctness import Verdict
@@ -84,7 +84,7 @@ def run(
 GATED_OF_COUNTS = [each for each in HEADLINES if each in GATED]
 
 
-def of(found: Gate, figure: str) -> Change:
+def of(found: Gate, figure: str) -> FigureChange:
     return next(change for change in found.changes if change.figure == figure)
 
 

@@ -10,7 +10,7 @@ import redis
 from engines.contract.keys import window_key
 from harness.clients.s3_archive import Bucket
 from harness.experiments.soak.running_verifier import Verifier
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.services.backing import Backing
 from harness.services.redis import start_redis
 from tests.integration.ringbench import SMALL, Outcome, Ringbench, outcome, write_scenario
@@ -129,7 +129,7 @@ def test_a_wrong_count_gets_a_second_look_and_is_wrong_then(backing: Backing) ->
 
 def test_nothing_is_verified_during_a_fault_or_while_redis_is_away(backing: Backing) -> None:
     _count(backing, 0, 60)
-    verifier = Verifier(WORKLOAD, backing, [Planned("redis-lost", 175, 5)])
+    verifier = Verifier(WORKLOAD, backing, [DueFault("redis-lost", 175, 5)])
     verifier.look(181)
     assert verifier.until_s == 0
     away = Backing("unused:1", "redis://127.0.0.1:1/0", "cdr", Bucket(None, "unused"), {})

@@ -42,7 +42,7 @@ from harness.experiments.benches.delivery_rig import (
     start_measurement,
     start_rig,
 )
-from harness.measurement.accounting import Meter, Readings
+from harness.measurement.accounting import Readings, UsageMeter
 from harness.processes.child import Child
 from harness.provision.java import ensure_java
 from harness.results.benches import PathBench, PathCapacity, PathPace, save_path_bench
@@ -205,7 +205,7 @@ def _capacity(rig: DeliveryRig) -> PathCapacity:
         at.children["feeder"].wait_for("stopped", DEADLINE_S)
         rig.expect(total, at.topics.aggregates)
         rig.watcher.phase("the Redis writer: as fast as it can")
-        redis_meter = Meter(rig.store.process.pid)
+        redis_meter = UsageMeter(rig.store.process.pid)
         redis_before_s = redis_meter.read().cpu_s
         writer_s, writer_cpu_s = _flat_out(at, "redis_writer", "upserts", total, lambda _: newest_message_ms(rig))
         redis_cpu_s = redis_meter.read().cpu_s - redis_before_s
@@ -233,7 +233,7 @@ def _flat_out(
     Times are in seconds.
     """
     child = at.start(name)
-    meter = Meter(child.process.pid)
+    meter = UsageMeter(child.process.pid)
     before_s = meter.read().cpu_s
     at.await_total(name, total, wanted)
     ready = child.wait_for("ready", READY_S)

@@ -15,7 +15,7 @@ from harness.clients.redis_contents import clear
 from harness.console.progress import ConsoleWatcher
 from harness.errors import ServiceError
 from harness.experiments.benches.broker import DEADLINE_S, PACE_S, READY_S, BenchBroker
-from harness.measurement.accounting import Meter, Readings
+from harness.measurement.accounting import Readings, UsageMeter
 from harness.processes.child import Child
 from harness.processes.process import wait_until
 from harness.services.backing import NAMESPACE
@@ -118,11 +118,11 @@ class Measurement:
             recording=str(self.directory / "probe.updates.gz"),
         )
 
-    def meters(self) -> dict[str, Meter]:
+    def meters(self) -> dict[str, UsageMeter]:
         """Meters of all processes now."""
         own = {name: child.process.pid for name, child in self.children.items()}
         services = {"kafka": self.rig.kafka.process.pid, "redis": self.rig.store.process.pid}
-        return {name: Meter(pid) for name, pid in (own | services).items()}
+        return {name: UsageMeter(pid) for name, pid in (own | services).items()}
 
     def await_total(self, name: str, total: str, wanted: int) -> None:
         """Wait until a worker has told of a total of `wanted`."""

@@ -9,7 +9,7 @@ from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.pooling import pool
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
-from harness.experiments.blocks import Planned
+from harness.experiments.blocks import PlannedTrial
 from harness.live_map.load_process import LoadOptions, unfit
 from harness.results.live_map import Dashboard, DashboardLoad, UserSearch
 from harness.results.result import EngineResult, Result
@@ -37,7 +37,7 @@ class LoadTestSetting:
 class LoadedTrial:
     """A trial that took place, and the load on it, if there was one."""
 
-    planned: Planned
+    planned: PlannedTrial
     trial: Trial
     load: DashboardLoad | None
 

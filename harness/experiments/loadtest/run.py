@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.console.interrupt import Interrupt
 from harness.console.progress import ConsoleWatcher
 from harness.errors import ServiceError
-from harness.experiments.blocks import Planned, plan
+from harness.experiments.blocks import PlannedTrial, plan
 from harness.experiments.loadtest.given_viewer import played
 from harness.experiments.loadtest.outcome import LoadedTrial, LoadTestSetting, load_test_result
 from harness.experiments.loadtest.stretch import PREFIX, Teller
@@ -105,7 +105,7 @@ def by_hand(
         return result, session.save(result, went_wrong=not result.valid)
 
 
-def _trial(setting: LoadTestSetting, planned: Planned, total: int) -> LoadedTrial:
+def _trial(setting: LoadTestSetting, planned: PlannedTrial, total: int) -> LoadedTrial:
     setting.session.watcher.progress(planned.number, total)
     if planned.engine == setting.engine:
         return LoadedTrial(planned, _run(setting, setting.scenario, planned.label, None), None)

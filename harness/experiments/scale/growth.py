@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from harness.numerics.trends import power_law
 from harness.results.scale import (
     Dimension,
-    Figure,
     FitQuality,
     ScaleControl,
+    ScaledFigure,
     ScaleFit,
     ScalePoint,
     ScaleTrial,
@@ -29,11 +29,11 @@ def fits(trials: Sequence[ScaleTrial], engines: Sequence[str], varied: Sequence[
         fit(counted[engine], engine, dimension, figure)
         for engine in engines
         for dimension in varied
-        for figure in Figure
+        for figure in ScaledFigure
     ]
 
 
-def fit(trials: Sequence[ScaleTrial], engine: str, dimension: Dimension, figure: Figure) -> ScaleFit:
+def fit(trials: Sequence[ScaleTrial], engine: str, dimension: Dimension, figure: ScaledFigure) -> ScaleFit:
     """How `figure` grows with `dimension` among `trials`, all of them counted; other dimensions make the groups."""
     measured = [(each, value) for each in trials if (value := figure_of(each, figure)) is not None]
     found = power_law(
@@ -82,7 +82,7 @@ def controls(trials: Sequence[ScaleTrial], engines: Sequence[str], base: ScalePo
     found = []
     for engine in engines:
         own = [each for each in trials if each.engine == engine and each.counted and each.point == base]
-        for figure in Figure:
+        for figure in ScaledFigure:
             values = [value for each in own if (value := figure_of(each, figure))]
             if len(values) > 1:
                 spread = (max(values) / min(values) - 1) * 100

@@ -14,7 +14,7 @@ Levels = dict[Dimension, list[int | str]]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedPoint:
     """A trial to come: the engine, and the point."""
 
     engine: str
@@ -43,7 +43,7 @@ def _ordered(levels: Levels) -> list[list[int | str]]:
     return [levels[dimension] for dimension in FIELDS]
 
 
-def plan(levels: Levels, base: ScalePoint, engines: Sequence[str], seed: int, *, full: bool) -> list[Planned]:
+def plan(levels: Levels, base: ScalePoint, engines: Sequence[str], seed: int, *, full: bool) -> list[PlannedPoint]:
     """The trials in their order.
 
     Points are shuffled by the seed, so that no dimension rises with time. The base comes first and last, and after
@@ -58,7 +58,7 @@ def plan(levels: Levels, base: ScalePoint, engines: Sequence[str], seed: int, *,
     if not others:
         order = [base]
     return [
-        Planned(engine, point)
+        PlannedPoint(engine, point)
         for number, point in enumerate(order)
         for engine in (engines if number % 2 == 0 else reversed(engines))
     ]

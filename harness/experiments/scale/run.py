@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.experiments.attempt import Attempted, attempt, find_unfinished, key_of
 from harness.experiments.blocks import rehearse
 from harness.experiments.scale.growth import controls, fits
-from harness.experiments.scale.points import Levels, Planned, base_point, plan, points
+from harness.experiments.scale.points import Levels, PlannedPoint, base_point, plan, points
 from harness.experiments.sustainable import ENGINE, HARNESS, OthersDelays
 from harness.results.correctness import Verdict
 from harness.results.performance import Throughput
@@ -178,7 +178,7 @@ def _measure(session: Session, found: Scale, scenario: Scenario, directory: Path
     session.watcher.progress(1, 1)
 
 
-def _left(done: Sequence[ScaleTrial], planned: Sequence[Planned], scenario: Scenario) -> str:
+def _left(done: Sequence[ScaleTrial], planned: Sequence[PlannedPoint], scenario: Scenario) -> str:
     """How long what is left of `planned` will take, by what each engine's trials took so far."""
     usual_s = scenario.warmup_s + scenario.duration_s + USUAL_OVERHEAD_S
     took_s = {name: [each.took_s for each in done if each.engine == name] for name in scenario.engines}
@@ -187,7 +187,7 @@ def _left(done: Sequence[ScaleTrial], planned: Sequence[Planned], scenario: Scen
     return f"about {left_s / 60:.0f} min left" if left_s >= 60 else f"about {left_s:.0f} s left"
 
 
-def _trial(session: Session, found: Scale, scenario: Scenario, planned: Planned, number: int) -> ScaleTrial:
+def _trial(session: Session, found: Scale, scenario: Scenario, planned: PlannedPoint, number: int) -> ScaleTrial:
     point = planned.point
     rate = point.rate_records_per_s
     load = scenario.model_copy(
@@ -208,7 +208,7 @@ def _trial(session: Session, found: Scale, scenario: Scenario, planned: Planned,
     return _saved(made, planned, number, load.duration_s, time.monotonic() - started_s)
 
 
-def _saved(made: Attempted, planned: Planned, number: int, duration_s: int, took_s: float) -> ScaleTrial:
+def _saved(made: Attempted, planned: PlannedPoint, number: int, duration_s: int, took_s: float) -> ScaleTrial:
     result = made.result
     reasons = _reasons(made, duration_s)
     windows = {cell.window_s for cell in made.expected.counts}

@@ -17,10 +17,10 @@ from harness.experiments.soak.resources import (
     RUN,
     STREAM,
     THREADS,
-    Readings,
+    ResourceSeries,
 )
 from harness.numerics.intervals import adjusted
-from harness.numerics.leaks import SHORTEST_S, Bounds, Stretch, growth_per_hour, leaks, stretches
+from harness.numerics.leaks import SHORTEST_S, LeakBounds, Stretch, growth_per_hour, leaks, stretches
 from harness.results.soak import SoakGrowth
 
 #: By resource: growth over the time that is judged which is no leak, in the resource's unit.
@@ -66,8 +66,8 @@ class _Settled:
 
 
 def growths(
-    readings: Readings,
-    bounds: Bounds,
+    readings: ResourceSeries,
+    bounds: LeakBounds,
     *,
     warmup_s: int,
     lateness_s: float,
@@ -100,7 +100,7 @@ def growths(
 
 
 def _stretches(
-    readings: Readings,
+    readings: ResourceSeries,
     process: str,
     resource: str,
     settled: _Settled,
@@ -121,7 +121,9 @@ def _stretches(
     return [Stretch(times_s[own], less[own], float(np.median(values[own])) if own.any() else 0.0) for own in chosen]
 
 
-def _by_design(readings: Readings, process: str, resource: str, kept_s: float, warmup_s: int) -> NDArray[np.float64]:
+def _by_design(
+    readings: ResourceSeries, process: str, resource: str, kept_s: float, warmup_s: int
+) -> NDArray[np.float64]:
     """What the resource has grown to by design at each reading: Redis's windows, and its stream until it is full."""
     design = np.zeros(len(readings.t_s))
     if (process, resource) == ("redis", KEYS):
@@ -137,7 +139,7 @@ def _growth(
 ) -> SoakGrowth:
     """The growth of the stretch that leaks, or of the longest."""
     name = process.replace("_", " ")
-    bounds = Bounds(percent_per_hour, LEAST_GROWTH[resource])
+    bounds = LeakBounds(percent_per_hour, LEAST_GROWTH[resource])
     judged = [(stretch, growth_per_hour(stretch, confidence)) for stretch in own if stretch.is_long_enough]
     if not judged:
         longest_s = max((stretch.length_s for stretch in own), default=0.0)

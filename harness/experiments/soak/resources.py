@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from engines.contract.keys import updates_key
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.services.backing import Backing
 from harness.trial.observation import OWN
 from harness.trial.options import View
@@ -36,13 +36,13 @@ def interval_s(duration_s: float) -> float:
     return max(INTERVAL_S, duration_s / MAX_READINGS)
 
 
-def disturbed(planned: Sequence[Planned], until_s: float = float("inf")) -> list[tuple[float, float]]:
+def disturbed(planned: Sequence[DueFault], until_s: float = float("inf")) -> list[tuple[float, float]]:
     """The times, from and to, of faults that begin before `until_s`, and of recovering from them."""
     return [(each.at_s, each.healed_s + BY_NAME[each.fault].recovery_s) for each in planned if each.at_s < until_s]
 
 
 @dataclass
-class Readings:
+class ResourceSeries:
     """What was read: times, and values by process and resource; None where there was nothing to be read.
 
     Attributes:
@@ -76,7 +76,7 @@ class Resources:
         self._backing, self._work, self._directory, self._every_s = backing, work, directory, every_s
         self._due_s = 0.0
         self._guards: dict[str, int] = {}
-        self.readings = Readings()
+        self.readings = ResourceSeries()
 
     def look(self, view: View) -> bool:
         """Read all, if it is time to. Returns whether it was."""

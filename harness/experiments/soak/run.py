@@ -29,8 +29,8 @@ from harness.experiments.soak.resources import (
     interval_s,
 )
 from harness.experiments.soak.running_verifier import Verifier
-from harness.faults.plan import Planned, anywhere, draw_plan
-from harness.numerics.leaks import Bounds
+from harness.faults.plan import DueFault, anywhere, draw_plan
+from harness.numerics.leaks import LeakBounds
 from harness.results.resilience import WrongCell
 from harness.results.result import EngineResult, Result, TrialResult
 from harness.results.soak import Soak, SoakGrowth, SoakSeries, SoakTrial, SoakVerified
@@ -73,7 +73,7 @@ class _Watched:
     lasted_s: float
 
 
-def soak_plan(scenario: Scenario, chosen: SoakOptions) -> list[Planned]:
+def soak_plan(scenario: Scenario, chosen: SoakOptions) -> list[DueFault]:
     """The faults of a soak test: the same for the same seed, duration and number.
 
     Raises:
@@ -136,7 +136,7 @@ def _trial(
     session: Session,
     scenario: Scenario,
     engine: str,
-    planned: list[Planned],
+    planned: list[DueFault],
     malformed: ExpectedCounts,
     interrupt: Interrupt,
 ) -> _Watched:
@@ -193,7 +193,7 @@ def _assemble(
     scenario: Scenario,
     chosen: SoakOptions,
     watched: list[_Watched],
-    planned: list[Planned],
+    planned: list[DueFault],
     malformed: ExpectedCounts,
     interrupt: Interrupt,
 ) -> Result:
@@ -276,7 +276,7 @@ def _soak_trial(session: Session, watched: _Watched, scenario: Scenario, chosen:
     readings, trial = watched.resources.readings, watched.trial
     found = growths(
         readings,
-        Bounds(chosen.percent_per_hour, 0),
+        LeakBounds(chosen.percent_per_hour, 0),
         warmup_s=scenario.warmup_s,
         lateness_s=scenario.allowed_lateness_ms / 1000,
         kept_s=watched.verifier.kept_s,

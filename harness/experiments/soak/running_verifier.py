@@ -10,7 +10,7 @@ from harness.evaluation.counts import compare
 from harness.evaluation.fault_outcomes import wrong_cells
 from harness.evaluation.pooling import total_correctness
 from harness.experiments.soak.resources import REDIS_TIMEOUT_S, disturbed
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.results.correctness import Correctness
 from harness.results.resilience import WrongCell
 from harness.services.backing import Backing
@@ -38,7 +38,7 @@ class Verifier:
         wrong: cells whose counts are wrong, up to `MAX_WRONG_CELLS`.
     """
 
-    def __init__(self, workload: Workload, backing: Backing, planned: Sequence[Planned]) -> None:
+    def __init__(self, workload: Workload, backing: Backing, planned: Sequence[DueFault]) -> None:
         self._workload, self._backing, self._disturbed = workload, backing, disturbed(planned)
         spec = workload.specification
         self._age_s = spec.allowed_lateness_ms / 1000 + VERIFIED_AFTER_S

@@ -64,7 +64,7 @@ def test_a_winner_that_the_comparison_withholds_is_not_named_although_its_interv
     assert result.comparison
     result.comparison.ratios[1].winner = None
     result.comparison.ratios[1].why_not = "flink reached no steady state in 4 of 6 trials"
-    for winners in (opening.headline(result).winners, opening.headline(result).short_winners):
+    for winners in (opening.opening_of(result).winners, opening.opening_of(result).short_winners):
         assert winners[0].startswith("Latency p50: flink is lower")
         assert winners[1] == (
             "Latency p99: no winner between flink and spark: flink reached no steady state in 4 of 6 trials"
@@ -80,7 +80,7 @@ def test_a_winner_that_comes_second_is_told_by_the_inverse_ratio() -> None:
     result = make_result(engines=obvious().engines[::-1])
     assert result.comparison and result.comparison.ratios[1].ratio and result.comparison.ratios[1].ratio.estimate > 1
     assert re.match(
-        r"Latency p99: flink is lower than spark by 9\d % \(ratio 0\.0", opening.headline(result).winners[1]
+        r"Latency p99: flink is lower than spark by 9\d % \(ratio 0\.0", opening.opening_of(result).winners[1]
     )
 
 
@@ -97,14 +97,14 @@ def test_an_invalid_run_shows_no_winner_and_no_comparison_whatever_its_result_ho
 def test_a_single_trial_is_not_compared() -> None:
     assert valid().comparison
     assert comparison_section(valid()) is draw_comparison(valid()) is None
-    assert opening.headline(make_result(engines=[make_engine("flink", 18, trials=2)])).winners == (
+    assert opening.opening_of(make_result(engines=[make_engine("flink", 18, trials=2)])).winners == (
         opening.NO_WINNER_ONE_ENGINE,
     )
 
 
 def test_too_few_trials_give_the_reason_and_no_picture() -> None:
     result = make_result(trials=2)
-    assert opening.headline(result).winners == ("No winner is named by any figure: too few trials for an interval.",)
+    assert opening.opening_of(result).winners == ("No winner is named by any figure: too few trials for an interval.",)
     assert draw_comparison(result) is None
     section = comparison_section(result)
     assert section and [table.caption.split()[0] for table in section.tables] == ["Estimate", "Ratios"]

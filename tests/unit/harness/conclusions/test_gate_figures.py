@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conclusions.gate import gate
-from harness.conclusions.gate_figures import Change, Pair, Rule, Status, judge
-from harness.conclusions.headline_figures import Headline
+from harness.conclusions.gate_figures import FigureChange, Pair, Rule, Status, judge
+from harness.conclusions.headline_figures import HeadlineFigure
 from harness.numerics.intervals import MIN_TRIALS
 from tests.builders.two_runs import (
     GATED_OF_COUNTS,
@@ -39,9 +39,9 @@ def builds(
     noise: Noise,
     worse: Sequence[float],
     allowed_percent: float = 5,
-    figures: Sequence[Headline] = GATED_OF_COUNTS,
+    figures: Sequence[HeadlineFigure] = GATED_OF_COUNTS,
     seed: int = 7,
-) -> list[list[Change]]:
+) -> list[list[FigureChange]]:
     """What came of `count` builds whose figures, in their order, truly are `worse` by these factors."""
     random = np.random.default_rng(seed)
     rule = Rule(allowed_percent, 0.95, has_intervals=True)
@@ -57,7 +57,7 @@ def builds(
     return found
 
 
-def share_of(status: Status, found: list[list[Change]], *, at: int | None = None) -> float:
+def share_of(status: Status, found: list[list[FigureChange]], *, at: int | None = None) -> float:
     """How many of the builds have a figure of that status, or have it `at` that place."""
     looked_at = [build if at is None else [build[at]] for build in found]
     return sum(status in {change.status for change in build} for build in looked_at) / len(found)

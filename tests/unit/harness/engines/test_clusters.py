@@ -10,7 +10,7 @@ from harness.engines.clusters import cluster_of, has_cluster
 from harness.engines.placement import Placement, check_clusters, placed
 from harness.errors import ServiceError, UsageError
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned, anywhere, check_place, possible
+from harness.faults.plan import DueFault, anywhere, check_place, possible
 from harness.measurement.accounting import Readings, Usage
 from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
@@ -130,13 +130,13 @@ def test_each_cluster_has_a_worker_to_lose_of_its_own_and_all_have_brokers() -> 
 
 
 def test_an_engine_is_to_restart_tasks_if_a_worker_of_its_is_lost() -> None:
-    lost, leader = Planned("taskmanager-kill", 5, 2), Planned("broker-leader-kill", 9, 2)
+    lost, leader = DueFault("taskmanager-kill", 5, 2), DueFault("broker-leader-kill", 9, 2)
     assert trial_options("x", [lost, leader], [lost, leader]).restarts_tasks
     assert not trial_options("x", [lost, leader], [leader]).restarts_tasks
 
 
 def test_a_lost_worker_is_looked_for_when_the_next_fault_has_begun() -> None:
-    injected = [Injected(Planned(name, 5, 2)) for name in ("task-kill", "taskmanager-kill", "broker-leader-kill")]
+    injected = [Injected(DueFault(name, 5, 2)) for name in ("task-kill", "taskmanager-kill", "broker-leader-kill")]
     task, lost, leader = injected
     assert still_watched(injected) == []
     task.started_s = 5.0

@@ -10,7 +10,7 @@ import pytest
 from harness.evaluation.ground_truth import TrialTruth
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import disturbances, invalid_reasons
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.measurement.accounting import Readings, Usage
 from harness.measurement.delivery import Delays
 from harness.measurement.hops import CountedAhead
@@ -164,7 +164,7 @@ def test_a_path_that_does_not_keep_up_makes_the_run_invalid_but_not_under_faults
     assert found.startswith(f"x-1: {who} did not keep up")
     patient = SCENARIO.model_copy(update={"limits": Limits(path_delay_ms=900.0)})
     assert invalid_reasons(trial, TRUTH, patient, EXPECTED) == []
-    trial.injected.append(Injected(Planned("redis-lost", 1.0, 1.0)))
+    trial.injected.append(Injected(DueFault("redis-lost", 1.0, 1.0)))
     assert invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED) == []
 
 

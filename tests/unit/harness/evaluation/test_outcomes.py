@@ -8,7 +8,7 @@ import pytest
 from harness.evaluation.fault_outcomes import NO_BAND, Done, outcomes, own_band
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.scenarios.scenario import Scenario
 from harness.trial.outcome import Injected, Trial
@@ -22,7 +22,7 @@ EXPECTED = expected_counts(Workload(SCENARIO.workload()))
 
 
 def _why(measured: ProbeAccount | None, **trial: Any) -> str:
-    injected = [Injected(Planned("engine-kill", 2.0, 1.0), started_s=2.0, healed_s=3.0)]
+    injected = [Injected(DueFault("engine-kill", 2.0, 1.0), started_s=2.0, healed_s=3.0)]
     done = Done(
         "x", 1, Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial), SCENARIO, EXPECTED
     )
@@ -57,7 +57,7 @@ def _found(back_s: float | None, *, waited: bool = True, normal: ControlBand = N
     by_step = [(round((second + 1) * 10), 10) for second in visible_s]
     by_second = {round(second + 1): (10, 50.0, 90.0) for second in visible_s}
     measured = ProbeAccount.model_validate({"by_step": by_step, "by_second": by_second})
-    injected = [Injected(Planned("engine-kill", 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=True)]
+    injected = [Injected(DueFault("engine-kill", 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=True)]
     trial = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected)
     done = Done("x", 1, trial, LONG, expected_counts(Workload(LONG.workload())))
     (found,) = outcomes(done, normal, wrong=[], recover_within_s=120 if waited else None)

@@ -43,6 +43,6 @@ def test_faults_of_the_writer_and_redis_are_refused_in_the_direct_route(kind: st
     options = SessionOptions(runs_dir=tmp_path, command=[])
     with (
         ConsoleWatcher(Console(quiet=True)) as watcher,
-        pytest.raises(UsageError, match=f"the fault {kind} harms Redis"),
+        pytest.raises(UsageError, match=f"the fault {kind}, which harms Redis"),
     ):
         run(scenario, 1, options, watcher)

@@ -25,9 +25,9 @@ from harness.results.performance import Throughput
 from harness.results.scale import (
     FIELDS,
     Dimension,
-    Figure,
     FitQuality,
     Scale,
+    ScaledFigure,
     ScaleEngine,
     ScalePoint,
     ScaleTrial,
@@ -212,15 +212,15 @@ def _scale(trials: list[ScaleTrial], *, finished: bool = True) -> Scale:
 def test_the_exponents_that_made_the_figures_are_found() -> None:
     made = _trials(lambda point: point.rate_records_per_s**-0.4 * CELLS[point.keys] ** 0.1)
     found = {(each.dimension, each.figure): each for each in fits(made, ["flink"], list(Dimension))}
-    assert len(found) == len(Dimension) * len(Figure)
-    by_dimension = {dimension: found[dimension, Figure.CPU].exponent for dimension in Dimension}
+    assert len(found) == len(Dimension) * len(ScaledFigure)
+    by_dimension = {dimension: found[dimension, ScaledFigure.CPU].exponent for dimension in Dimension}
     assert by_dimension == {
         Dimension.RATE: pytest.approx(-0.4),
         Dimension.PARTITIONS: pytest.approx(0, abs=1e-9),
         Dimension.KEYS: pytest.approx(0.1),
         Dimension.PARALLELISM: pytest.approx(0, abs=1e-9),
     }
-    assert found[Dimension.RATE, Figure.THROUGHPUT].exponent == pytest.approx(1)
+    assert found[Dimension.RATE, ScaledFigure.THROUGHPUT].exponent == pytest.approx(1)
     assert {each.quality for each in found.values()} == {FitQuality.GOOD}
 
 
@@ -231,24 +231,24 @@ def test_trials_that_are_not_counted_are_left_out_of_fits_and_controls() -> None
         else each
         for each in _trials(lambda point: 100.0 if point.rate_records_per_s > 4000 else point.rate_records_per_s)
     ]
-    by_rate = fit([each for each in made if each.counted], "flink", Dimension.RATE, Figure.CPU)
+    by_rate = fit([each for each in made if each.counted], "flink", Dimension.RATE, ScaledFigure.CPU)
     assert by_rate.exponent == pytest.approx(1)
-    ends = [each for each in fits(made, ["flink"], [Dimension.RATE]) if each.figure is Figure.CPU]
+    ends = [each for each in fits(made, ["flink"], [Dimension.RATE]) if each.figure is ScaledFigure.CPU]
     assert [each.exponent for each in ends] == [pytest.approx(1)]
     assert {each.trials for each in controls(made, ["flink"], BASE)} == {3}
 
 
 def test_a_fit_that_is_poor_or_impossible_says_why() -> None:
-    steps = fit(_trials(lambda point: 1 + 9 * (point.keys == "synthetic")), "flink", Dimension.KEYS, Figure.CPU)
+    steps = fit(_trials(lambda point: 1 + 9 * (point.keys == "synthetic")), "flink", Dimension.KEYS, ScaledFigure.CPU)
     assert steps.quality is FitQuality.POOR and "off the line: no power law" in steps.why
-    few = fit(_trials(lambda _: 1.0)[:2], "flink", Dimension.RATE, Figure.CPU)
+    few = fit(_trials(lambda _: 1.0)[:2], "flink", Dimension.RATE, ScaledFigure.CPU)
     assert few.quality is FitQuality.NONE and few.exponent is None and "a fit needs 3" in few.why
 
 
 def test_the_controls_say_how_much_the_base_differed() -> None:
     made = _trials(lambda _: 1.0)
     made[0] = _with_cpu(made[0], 1.2)
-    (cpu,) = (each for each in controls(made, ["flink"], BASE) if each.figure is Figure.CPU)
+    (cpu,) = (each for each in controls(made, ["flink"], BASE) if each.figure is ScaledFigure.CPU)
     assert cpu.spread_percent == pytest.approx(20) and cpu.trials == 4
 
 
@@ -320,7 +320,7 @@ def test_the_page_names_every_trial_every_fit_and_what_is_left_out(tmp_path: Pat
     scale = _scale([*made, *_trials(lambda _: 1.0, "spark")])
     page, picture = write_scale(scale, tmp_path)
     text = page.read_text(encoding="utf-8")
-    assert text.count("\n| flink |") + text.count("\n| spark |") == 2 * len(Dimension) * len(Figure)
+    assert text.count("\n| flink |") + text.count("\n| spark |") == 2 * len(Dimension) * len(ScaledFigure)
     assert "| flink | rate | CPU per record | 0.93 |" in text
     assert "no (engine): did not keep up: 1 of 2" in text.replace("\\", "") and "the base point, measured" in text
     assert picture.stat().st_size > 10_000

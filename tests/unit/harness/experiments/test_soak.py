@@ -17,29 +17,29 @@ from harness.experiments.soak.resources import (
     MAX_READINGS,
     MEMORY,
     STREAM,
-    Readings,
+    ResourceSeries,
     interval_s,
     size_bytes,
 )
 from harness.experiments.soak.run import SoakOptions, exit_code, soak_plan
-from harness.numerics.leaks import Bounds
+from harness.numerics.leaks import LeakBounds
 from harness.results.result import Result
 from harness.results.soak import Soak, SoakGrowth, SoakSeries, SoakTrial, SoakVerified
 from harness.scenarios.loading import load_scenario
 from reports.documents.run import html_text, markdown_text
 from reports.pictures.soak import draw_soak
 from reports.sections.soak import soak_section, soak_table
-from reports.wording.opening import headline
+from reports.wording.opening import opening_of
 from tests.builders.results import make_engine, make_result
 
 MIB = 2.0**20
 WARMUP_S, KEPT_S = 20, 700.0
 
 
-def read(minutes: int = 60, **growth_per_hour: float) -> Readings:
+def read(minutes: int = 60, **growth_per_hour: float) -> ResourceSeries:
     """Readings every 5 s of a small pipeline in which nothing grows but what is named."""
     dice = np.random.default_rng(3)
-    found = Readings()
+    found = ResourceSeries()
     for name in ("engine", "redis"):
         found.starts_s[name] = [-20.0]
     for t_s in np.arange(-20.0, minutes * 60, 5.0):
@@ -57,10 +57,10 @@ def read(minutes: int = 60, **growth_per_hour: float) -> Readings:
     return found
 
 
-def judge(readings: Readings, *, java: bool = False) -> dict[tuple[str, str], SoakGrowth]:
+def judge(readings: ResourceSeries, *, java: bool = False) -> dict[tuple[str, str], SoakGrowth]:
     found = growths(
         readings,
-        Bounds(10, 0),
+        LeakBounds(10, 0),
         warmup_s=WARMUP_S,
         lateness_s=60,
         kept_s=KEPT_S,
@@ -130,7 +130,7 @@ def test_a_process_that_was_started_again_is_judged_anew() -> None:
 
 
 def test_a_reading_that_is_missing_is_none_and_so_is_one_from_before_the_first() -> None:
-    readings = Readings()
+    readings = ResourceSeries()
     readings.add(0, {("redis", KEYS): 3.0})
     readings.add(2, {("engine", MEMORY): 5.0})
     assert readings.values == {("redis", KEYS): [3.0, None], ("engine", MEMORY): [None, 5.0]}
@@ -228,7 +228,7 @@ def test_the_report_names_the_leak_and_what_was_not_judged() -> None:
     rows = {row[0]: row[1:] for row in section.tables[0].rows}
     assert rows["engine: descriptors"] == ("fail", "40", "+30.0", "+29.0 to +31.0", "58")
     assert rows["engine: memory"] == ("not judged", *["not measured"] * 4)
-    assert headline(make_soak(leak=True)).title.endswith(", 1 of 1 resources that were judged leak")
+    assert opening_of(make_soak(leak=True)).title.endswith(", 1 of 1 resources that were judged leak")
     assert soak_section(make_result()) is None and draw_soak(make_result()) is None
 
 

@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.evaluation.fault_outcomes import verdict_of
 from harness.experiments.chaos import USUAL, ChaosOptions, check_names, plan_of
 from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, KAFKA_PROXY, REDIS_PROXY, needs
-from harness.faults.plan import CALM_BEFORE_S, Planned, anywhere, draw_plan, make_plan, put_off, trial_s
+from harness.faults.plan import CALM_BEFORE_S, DueFault, anywhere, draw_plan, make_plan, put_off, trial_s
 from harness.processes.process import start_process, wait_until
 from harness.trial.fault_actions import ACTIONS
 from harness.trial.outcome import Injected
@@ -60,7 +60,7 @@ def test_a_fault_that_did_nothing_was_not_survived() -> None:
 
 
 def test_a_fault_did_something_if_the_total_that_tells_of_it_rose() -> None:
-    injected = Injected(Planned("kafka-cut", at_s=5, duration_s=4), started_s=5.1, before=3)
+    injected = Injected(DueFault("kafka-cut", at_s=5, duration_s=4), started_s=5.1, before=3)
     injected.look(3)
     assert not injected.did_something
     injected.look(4)
@@ -69,7 +69,7 @@ def test_a_fault_did_something_if_the_total_that_tells_of_it_rose() -> None:
 
 
 def test_a_fault_without_a_total_cannot_but_do_something() -> None:
-    injected = Injected(Planned("engine-stop", at_s=5, duration_s=4), started_s=5.1)
+    injected = Injected(DueFault("engine-stop", at_s=5, duration_s=4), started_s=5.1)
     injected.look(0)
     assert injected.did_something
 
@@ -97,11 +97,11 @@ def test_the_load_is_planned_long_enough_for_every_fault_to_be_waited_for(seed: 
 
 
 def test_a_fault_that_is_put_off_puts_off_those_after_it_and_lasts_as_long() -> None:
-    planned = [Planned("engine-kill", 5, 2), Planned("redis-stop", 12, 4), Planned("kafka-kill", 21, 2)]
+    planned = [DueFault("engine-kill", 5, 2), DueFault("redis-stop", 12, 4), DueFault("kafka-kill", 21, 2)]
     assert put_off(planned, 1, 20.5) == [
         planned[0],
-        Planned("redis-stop", 20.5, 4),
-        Planned("kafka-kill", 29.5, 2),
+        DueFault("redis-stop", 20.5, 4),
+        DueFault("kafka-kill", 29.5, 2),
     ]
     assert put_off(planned, 1, 11) == planned
 

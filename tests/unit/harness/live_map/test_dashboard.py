@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from harness.live_map.user_experience import Bounds, Second, greatest, percentile, together, why_not_held
+from harness.live_map.user_experience import ExperienceBounds, Second, greatest, percentile, together, why_not_held
 
-BOUNDS = Bounds(push_ms_p99=250, lag_ms_p99=100)
+BOUNDS = ExperienceBounds(push_ms_p99=250, lag_ms_p99=100)
 
 
 def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed_rounded_up_to_the_next_millisecond() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.experiments.loadtest.outcome import p99_ratios, passed
 from harness.live_map.load_process import PACKAGES, Account, LoadOptions, measured, search_path, searched, unfit
-from harness.live_map.user_experience import Bounds, Second
+from harness.live_map.user_experience import ExperienceBounds, Second
 from harness.results.live_map import Dashboard
 from reports.documents.dashboard import dashboard_table
 from reports.documents.run import html_text, markdown_text
@@ -18,7 +18,7 @@ from reports.pictures.dashboard import draw_dashboard
 from reports.sections.dashboard import dashboard_section
 from tests.builders.results import make_engine, make_result
 
-BOUNDS = Bounds(push_ms_p99=250, lag_ms_p99=100)
+BOUNDS = ExperienceBounds(push_ms_p99=250, lag_ms_p99=100)
 LOAD = LoadOptions(users=10, bounds=BOUNDS)
 START_S = 1_000
 RIGHT = {"checked": 2, "agree": 2, "cells": 400}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.measurement.accounting import Meter, Readings, Usage
+from harness.measurement.accounting import Readings, Usage, UsageMeter
 from harness.processes.process import start_process, wait_until
 from tests.deadlines import DEADLINE_S
 
@@ -22,7 +22,7 @@ def test_a_groups_cpu_time_includes_its_children_and_not_the_guard(tmp_path: Pat
         f"{BURN.format(0.3)}\ntime.sleep(60)\n"
     )
     with start_process("burner", [sys.executable, "-c", program], log_path=tmp_path / "log") as process:
-        meter = Meter(process.pid)
+        meter = UsageMeter(process.pid)
         usage = wait_until(
             lambda: found if (found := meter.read()).cpu_s > 0.6 else None,
             deadline_s=DEADLINE_S,
@@ -36,7 +36,7 @@ def test_what_an_ended_process_used_is_kept(tmp_path: Path) -> None:
     with start_process(
         "burner", [sys.executable, "-c", BURN.format(0.5) + "input()"], log_path=tmp_path / "log"
     ) as one:
-        meter = Meter(one.pid)
+        meter = UsageMeter(one.pid)
         wait_until(lambda: meter.read().cpu_s > 0.2, deadline_s=DEADLINE_S, what="0.2 CPU-seconds used")
         before = meter.read()
         one.stop()
@@ -56,7 +56,7 @@ def test_what_short_lived_children_used_counts_though_no_reading_ever_saw_them(t
     with start_process("parent", argv, log_path=tmp_path / "log", stdout="pipe") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "done\n"
-        assert Meter(process.pid).read().cpu_s >= 20 * 0.05 - TICK_S
+        assert UsageMeter(process.pid).read().cpu_s >= 20 * 0.05 - TICK_S
 
 
 def test_a_group_that_was_started_anew_goes_on_counting(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_group_that_was_started_anew_goes_on_counting(tmp_path: Path) -> None:
         for each in (first, second):
             assert each.stdout is not None
             assert each.stdout.readline() == "done\n"
-        meter = Meter(first.pid)
+        meter = UsageMeter(first.pid)
         alone = meter.read().cpu_s
         first.stop()
         meter.follow(second.pid)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measurement.matching import RESOLUTION_NS, Bounds, Cells
+from harness.measurement.matching import RESOLUTION_NS, Cells, LatencyBounds
 
 #: Of a cell's records: when each was due, how long it took to come, and how long until the count showed it.
 RECORDS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=5)
@@ -48,7 +48,7 @@ def test_as_many_and_as_few_are_within_a_latency_as_any_matching_has(
         [int((each <= latency_ms * 1_000_000).sum()) for each in matchings]
         for matchings in _latencies_of_all_matchings(cells)
     ]
-    bounds = Bounds(cells)
+    bounds = LatencyBounds(cells)
     assert bounds.most_within(latency_ms * 1_000_000) == sum(map(max, counts))
     assert bounds.fewest_within(latency_ms * 1_000_000) == sum(map(min, counts))
 
@@ -62,7 +62,7 @@ def test_a_quantile_has_the_least_and_the_greatest_value_of_all_matchings(
     (matchings,) = _latencies_of_all_matchings(cells)
     rank = max(1, ceil(percent / 100 * len(records)))
     true_ms = [float(np.sort(each)[rank - 1]) / 1e6 for each in matchings]
-    low_ms, high_ms = Bounds(cells).quantile_ms(percent)
+    low_ms, high_ms = LatencyBounds(cells).quantile_ms(percent)
     resolution_ms = RESOLUTION_NS / 1e6
     assert min(true_ms) - resolution_ms <= low_ms <= min(true_ms)
     assert max(true_ms) <= high_ms <= max(true_ms) + resolution_ms
@@ -72,11 +72,11 @@ def test_the_order_in_which_records_are_given_makes_no_difference() -> None:
     cells = _cells([[(0, 1, 5), (3, 1, 0), (4, 2, 9)], [(1, 0, 0), (2, 0, 7)]])
     order = np.random.default_rng(1).permutation(len(cells.keys))
     shuffled = Cells(*(each[order] for each in (cells.keys, cells.due_ns, cells.come_ns, cells.visible_ns)))
-    assert Bounds(shuffled).quantile_ms(90) == Bounds(cells).quantile_ms(90)
+    assert LatencyBounds(shuffled).quantile_ms(90) == LatencyBounds(cells).quantile_ms(90)
 
 
 def test_a_record_that_came_late_by_its_own_clock_only_widens_the_bounds() -> None:
     cells = _cells([[(0, 0, 5), (1, 0, 5), (2, 0, 5)]])
     late = Cells(cells.keys, cells.due_ns, cells.come_ns + np.array([9_000_000, 0, 0]), cells.visible_ns)
-    (low, high), (other_low, other_high) = Bounds(cells).quantile_ms(50), Bounds(late).quantile_ms(50)
+    (low, high), (other_low, other_high) = LatencyBounds(cells).quantile_ms(50), LatencyBounds(late).quantile_ms(50)
     assert low == pytest.approx(other_low) and high == pytest.approx(other_high)

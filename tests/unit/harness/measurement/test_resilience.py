@@ -7,8 +7,8 @@ from engines.contract.aggregate import Cell
 from harness.evaluation.fault_outcomes import owner, wrong_cells
 from harness.measurement.recovery import (
     COMMON_BAND_S,
-    Band,
     Course,
+    NormalBand,
     beyond_share,
     common_band,
     excess_lag_record_s,
@@ -19,7 +19,7 @@ from harness.measurement.recovery import (
     worst_staleness_s,
 )
 
-BAND = Band(lag_records=30.0, p99_ms=100.0)
+BAND = NormalBand(lag_records=30.0, p99_ms=100.0)
 
 
 def course(*, stuck_from_s: float, stuck_to_s: float, back_s: float, slow_until_s: int = 0) -> Course:
@@ -42,7 +42,7 @@ CALM = course(stuck_from_s=99, stuck_to_s=100, back_s=100)
 
 
 def test_the_band_is_the_controls_extreme_and_some_room() -> None:
-    assert normal_band(CALM, 28) == Band(pytest.approx(1.5 * 10 + 25, abs=1), pytest.approx(1.5 * 20 + 100))
+    assert normal_band(CALM, 28) == NormalBand(pytest.approx(1.5 * 10 + 25, abs=1), pytest.approx(1.5 * 20 + 100))
 
 
 def test_a_stall_is_detected_when_the_lag_leaves_the_band() -> None:
@@ -89,7 +89,7 @@ def outage(usual_lag_s: float) -> Course:
     return Course(0.0, np.rint(100 * ends_s).astype(np.int64), np.rint(visible).astype(np.int64), p99_ms)
 
 
-def _recovery_s(found: Course, band: Band) -> float:
+def _recovery_s(found: Course, band: NormalBand) -> float:
     recover_s = time_to_recover_s(found, band, 30.0, 60)
     assert recover_s is not None
     return recover_s

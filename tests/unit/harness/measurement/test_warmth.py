@@ -103,11 +103,11 @@ def _result(*, warm: bool, trials: int = 1) -> Result:
 
 def test_the_headline_every_column_and_a_caution_say_who_was_not_warm() -> None:
     cold, warm = _result(warm=False), _result(warm=True)
-    assert opening.headline(cold).title.endswith("; not warm: flink")
+    assert opening.opening_of(cold).title.endswith("; not warm: flink")
     assert [summary.engine_title(engine) for engine in cold.engines] == ["flink (not warm)", "spark", "baseline"]
     (caution,) = [each for each in cautions.cautions(cold) if "not warm" in each]
     assert "0.40 cores at the end of the warm-up of 20 s, and 0.10 later" in caution
-    assert "warm" not in opening.headline(warm).title
+    assert "warm" not in opening.opening_of(warm).title
 
 
 def test_an_engine_that_was_not_warm_has_no_ratio_and_no_winner() -> None:

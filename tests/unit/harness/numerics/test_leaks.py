@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.numerics.leaks import SHORTEST_S, Bounds, Stretch, blocks, growth_per_hour, leaks, stretches
+from harness.numerics.leaks import SHORTEST_S, LeakBounds, Stretch, blocks, growth_per_hour, leaks, stretches
 
-BOUNDS = Bounds(percent_per_hour=10, least_growth=1)
+BOUNDS = LeakBounds(percent_per_hour=10, least_growth=1)
 #: As of 35 resources that hold together with 95 %.
 CONFIDENCE = 1 - 0.05 / 35
 MINUTES = 30

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import ConfigurationError
 from harness.faults.catalogue import BY_NAME
-from harness.faults.plan import Planned
+from harness.faults.plan import DueFault
 from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
 
@@ -20,8 +20,8 @@ def _load(tmp_path: Path, faults: str, **overrides: object) -> Scenario:
 def test_faults_are_planned_in_the_order_of_their_times_with_their_kinds_own_lengths(tmp_path: Path) -> None:
     found = _load(tmp_path, "[{kind: redis-lost, at_s: 30}, {kind: engine-stop, at_s: 10, duration_s: 2.5}]")
     assert found.fault_plan() == [
-        Planned("engine-stop", 10, 2.5),
-        Planned("redis-lost", 30, BY_NAME["redis-lost"].duration_s),
+        DueFault("engine-stop", 10, 2.5),
+        DueFault("redis-lost", 30, BY_NAME["redis-lost"].duration_s),
     ]
 
 
