@@ -7,37 +7,17 @@ from numpy.typing import NDArray
 
 from harness.clients.kafka_topics import Topics, end_offset, read_topic
 from harness.clients.redis_contents import read_answers, read_counts
-from harness.measurement.flame_graphs import Profiling
 from harness.measurement.hops import counted_ahead, emitted_ms, moments, waterfall
 from harness.measurement.jvm_pauses import read_pauses
 from harness.measurement.matching import quantile_bounds
 from harness.results.performance import QuantileBounds, TopicBytes
-from harness.trial.fault_injection import FaultInjection
-from harness.trial.observation import Observation
-from harness.trial.outcome import Trial
-from harness.trial.processes import Processes
-from harness.trial.setting import Setting
-from harness.trial.timeline import Timeline
+from harness.trial.part import Part
 from harness.workers.accounts import GeneratorAccount, ProbeAccount
 from workloads.replay import open_workload
 
 
-class Collection:
+class Collection(Part):
     """Stops one trial's processes in order, and takes what they leave into the trial."""
-
-    def __init__(
-        self,
-        setting: Setting,
-        trial: Trial,
-        timeline: Timeline,
-        processes: Processes,
-        faults: FaultInjection,
-        observation: Observation,
-        profiling: Profiling,
-    ) -> None:
-        self._setting, self._trial, self._timeline = setting, trial, timeline
-        self._processes, self._faults, self._observation = processes, faults, observation
-        self._profiling = profiling
 
     def collect(self) -> None:
         """Stop everything in good order, and take in all that it leaves."""

@@ -3,13 +3,8 @@
 import time
 
 from harness.clients.kafka_topics import end_offset
-from harness.measurement.flame_graphs import Profiling
-from harness.trial.fault_injection import FaultInjection
-from harness.trial.observation import Observation
-from harness.trial.outcome import Trial
-from harness.trial.processes import Processes
-from harness.trial.setting import TICK_S, Setting
-from harness.trial.timeline import Timeline
+from harness.trial.part import Part
+from harness.trial.setting import TICK_S
 from harness.workers.accounts import GeneratorAccount
 from harness.workers.jobs import announce_anchor
 from workloads.profiles import NANOSECONDS_PER_S
@@ -20,22 +15,8 @@ START_DELAY_S = 0.5
 PROFILED = ("engine", "kafka")
 
 
-class Phases:
+class Phases(Part):
     """Watches one trial through its load and its drain."""
-
-    def __init__(
-        self,
-        setting: Setting,
-        trial: Trial,
-        timeline: Timeline,
-        processes: Processes,
-        faults: FaultInjection,
-        observation: Observation,
-        profiling: Profiling,
-    ) -> None:
-        self._setting, self._trial, self._timeline = setting, trial, timeline
-        self._processes, self._faults, self._observation = processes, faults, observation
-        self._profiling = profiling
 
     def start_load(self) -> None:
         """Tell everything that is ready when the load starts."""
