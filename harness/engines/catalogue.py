@@ -99,13 +99,13 @@ def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engi
     return [known[name] for name in names]
 
 
-def check_route(names: list[str], route: str, extra: list[Path]) -> None:
-    """Make sure that the engines called `names` can send counts to Redis by `route`.
+def check_route(engines: Iterable[Engine], route: str) -> None:
+    """Make sure that all `engines` can send counts to Redis by `route`.
 
     Raises:
-        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+        ConfigurationError: one of them cannot; the message names it.
     """
-    for engine in find_engines(names, extra):
+    for engine in engines:
         if route not in engine.routes:
             raise ConfigurationError(
                 f"the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
@@ -114,13 +114,16 @@ def check_route(names: list[str], route: str, extra: list[Path]) -> None:
             )
 
 
-def check_query(names: list[str], query: str, extra: list[Path]) -> None:
-    """Make sure that the engines called `names` can be asked `query`.
+def check_query(engines: Iterable[Engine], query: str, extra: list[Path]) -> None:
+    """Make sure that all `engines` can be asked `query`.
+
+    Args:
+        extra: folders in which there may be other engines that can: see `all_engines`.
 
     Raises:
-        ConfigurationError: there is no such engine, or one of them cannot; the message names it.
+        ConfigurationError: one of them cannot; the message names it.
     """
-    for engine in find_engines(names, extra):
+    for engine in engines:
         if query not in engine.queries:
             able = [each.name for each in all_engines(extra) if query in each.queries]
             raise ConfigurationError(

@@ -2,17 +2,15 @@
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.engines.catalogue import find_engines
+from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
 from harness.errors import ServiceError, UsageError
-from harness.processes.cores import cores_for
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import External
 
@@ -78,45 +76,37 @@ def placed(scenario: Scenario, placement: Placement) -> Scenario:
     return scenario.model_copy(update={"engine_settings": settings})
 
 
-def check_clusters(scenario: Scenario, external: External, engine_paths: list[Path]) -> None:
-    """Make sure that clusters of the user's own answer, and can reach the services.
+def check_clusters(engines: Iterable[Engine], scenario: Scenario, external: External) -> None:
+    """Make sure that clusters of the user's own go with the scenario, can reach the services, and answer.
 
     Raises:
-        UsageError: there is to be a cluster of Ringbench's own, too; or a cluster elsewhere could not reach a service
-            that is started here; or a setting would give a secret away.
+        UsageError: there is to be a cluster of Ringbench's own, too; or a cluster elsewhere could not be given cores,
+            or reach a service that is started here; or a setting would give a secret away.
         ServiceError: a cluster does not answer.
     """
-    for engine in find_engines(scenario.engines, engine_paths):
+    addresses = {}
+    for engine in engines:
         settings = scenario.engine_settings.get(engine.name, {})
         _refuse_secrets(engine.name, settings.get("conf", {}))
-        address = cluster_of(engine, settings)
-        if not address:
-            continue
-        if scenario.cluster:
-            raise UsageError(
-                f"{engine.name} is to run on {address}, and `cluster`, or --cluster, starts one for it",
-                fix=f"leave one of them out: --cluster, or `{engine.cluster}` of {engine.name}",
-            )
-        _check_way(engine.name, address, scenario, external)
-        _check_answers(engine.name, address)
+        if address := cluster_of(engine, settings):
+            _check_goes_with(scenario, engine, address)
+            _check_way(engine.name, address, scenario, external)
+            addresses[engine.name] = address
+    for name, address in addresses.items():
+        _check_answers(name, address)
 
 
-def check_cores(scenario: Scenario, engine_paths: list[Path]) -> None:
-    """Make sure that engines can have cores of their own, if they are to.
-
-    Raises:
-        ConfigurationError: there are too few cores, or the system has no such thing.
-        UsageError: an engine runs where it cannot be given any.
-    """
-    if not scenario.engine_cpus:
-        return
-    cores_for(scenario.engine_cpus)
-    for engine in find_engines(scenario.engines, engine_paths):
-        if address := cluster_of(engine, scenario.engine_settings.get(engine.name, {})):
-            raise UsageError(
-                f"--engine-cpus (engine_cpus): {engine.name} is to run on {address}, whose processes are out of reach",
-                fix="leave one of them out",
-            )
+def _check_goes_with(scenario: Scenario, engine: Engine, address: str) -> None:
+    if scenario.cluster:
+        raise UsageError(
+            f"{engine.name} is to run on {address}, and `cluster`, or --cluster, starts one for it",
+            fix=f"leave one of them out: --cluster, or `{engine.cluster}` of {engine.name}",
+        )
+    if scenario.engine_cpus:
+        raise UsageError(
+            f"--engine-cpus (engine_cpus): {engine.name} is to run on {address}, whose processes are out of reach",
+            fix="leave one of them out",
+        )
 
 
 def _refuse_secrets(engine: str, conf: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from harness.clients.s3_archive import delete_archive
 from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import find_engines
 from harness.errors import InvalidRun, ServiceError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
 from harness.evaluation.ground_truth import TrialTruth, compute_truths, summarise
@@ -17,7 +16,6 @@ from harness.evaluation.query_answers import truth_of
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
 from harness.experiments.blocks import PlannedTrial, plan, rehearse
-from harness.faults.plan import check_place
 from harness.input.prepare import replayed
 from harness.measurement.recording import keep_files
 from harness.results.resilience import Resilience
@@ -52,15 +50,12 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
 
     Raises:
         UsageError: the scenario has something that does not go with something else.
-        ConfigurationError: an engine does not have the scenario's route.
+        ConfigurationError: there is no such engine, or one that does not have the scenario's route.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     check_scenario(scenario, RUN, options)
-    if scenario.faults:
-        check_place((each.fault for each in scenario.fault_plan()), cluster=scenario.cluster)
     names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
     if scenario.input:
-        find_engines(names, options.engine_paths)  # an unknown engine is told before much is read
         watcher.phase(f"reading {scenario.input.path}")
     with replayed(scenario, watcher.note) as (effective, used):
         # Before anything starts: it may turn out that the query has no answer.

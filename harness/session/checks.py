@@ -1,7 +1,9 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
-from harness.engines.catalogue import check_query, check_route
-from harness.engines.placement import check_clusters, check_cores
+from harness.engines.catalogue import check_query, check_route, find_engines
+from harness.engines.placement import check_clusters
+from harness.faults.plan import check_place
+from harness.processes.cores import cores_for
 from harness.scenarios.refusals import check_together
 from harness.scenarios.scenario import Scenario
 from harness.session.options import SessionOptions
@@ -10,16 +12,22 @@ from harness.session.options import SessionOptions
 def check_scenario(scenario: Scenario, command: str, options: SessionOptions) -> None:
     """Make sure that all parts of `scenario` go with each other, with `command`, its `options` and the engines.
 
+    What the scenario alone contradicts is told first; then what this machine lacks; then what the engines cannot do. A
+    cluster of the user's own is asked last, since that may take seconds.
+
     Args:
         command: as `harness.scenarios.refusals` calls it.
 
     Raises:
         UsageError: two things do not go together.
-        ConfigurationError: an engine does not have the route or the query, or there are too few cores.
+        ConfigurationError: there are too few cores, no such engine, or one that does not have the route or the query.
         ServiceError: a cluster of the user's own does not answer.
     """
     check_together(scenario, command, *options.asked)
-    check_clusters(scenario, options.external, options.engine_paths)
-    check_cores(scenario, options.engine_paths)
-    check_route(scenario.engines, scenario.route, options.engine_paths)
-    check_query(scenario.engines, scenario.query, options.engine_paths)
+    faults = scenario.fault_plan()
+    check_place([each.fault for each in faults], cluster=scenario.cluster)
+    cores_for(scenario.engine_cpus)
+    engines = find_engines(scenario.engines, options.engine_paths)
+    check_route(engines, scenario.route)
+    check_query(engines, scenario.query, options.engine_paths)
+    check_clusters(engines, scenario, options.external)

@@ -10,7 +10,7 @@ import pytest
 
 from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import PATTERNS
-from harness.engines.catalogue import check_query
+from harness.engines.catalogue import check_query, find_engines
 from harness.errors import ConfigurationError, UsageError
 from harness.evaluation.query_answers import (
     truth_of,
@@ -186,8 +186,9 @@ def test_wrong_keys_are_named(changes: dict[str, Any], words: str) -> None:
 
 
 def test_an_engine_without_the_query_is_named_with_those_that_have_it() -> None:
-    check_query(["spark", "flink"], "pairs", [])
-    check_query(["baseline"], "counts", [])
+    check_query(find_engines(["spark", "flink"]), "pairs", [])
+    check_query(find_engines(["baseline"]), "counts", [])
+    both = find_engines(["spark", "baseline"])
     with pytest.raises(ConfigurationError, match="baseline does not have the query 'pairs', only counts") as caught:
-        check_query(["spark", "baseline"], "pairs", [])
+        check_query(both, "pairs", [])
     assert "--engine flink --engine spark" in caught.value.fix

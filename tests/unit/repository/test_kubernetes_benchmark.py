@@ -111,7 +111,7 @@ def test_the_command_line_is_one_that_ringbench_takes(directory: str) -> None:
         name: given[name.upper()] for name in ("kafka", "redis", "s3")
     }
     scenario = _scenario(directory)
-    check_route(scenario.engines, scenario.route, [])
+    check_route(find_engines(scenario.engines), scenario.route)
     for engine, settings in scenario.engine_settings.items():
         assert set(settings) <= _known_settings(engine)
 

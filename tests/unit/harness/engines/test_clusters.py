@@ -30,6 +30,10 @@ def scenario(**keys: Any) -> Scenario:
     return Scenario.model_validate({"name": "of a test", "engines": ["spark", "flink"], **keys})
 
 
+def check(found: Scenario, external: External) -> None:
+    check_clusters(find_engines(found.engines), found, external)
+
+
 def test_options_become_settings_that_go_before_the_scenarios_own() -> None:
     before = scenario(engine_settings={"spark": {"tasks": 1, "master": "yarn", "conf": {"a": "1", "b": "2"}}})
     found = placed(
@@ -82,10 +86,10 @@ def test_clusters_are_started_for_spark_and_flink_only() -> None:
 def test_a_cluster_elsewhere_cannot_reach_a_kafka_on_loopback(address: str) -> None:
     settings = {"flink": {"jobmanager": address}}
     with pytest.raises(UsageError, match="Kafka that is started here") as caught:
-        check_clusters(scenario(engine_settings=settings), External(), [])
+        check(scenario(engine_settings=settings), External())
     assert "--kafka" in caught.value.fix
     with pytest.raises(UsageError, match="Redis that is started here"):
-        check_clusters(scenario(engine_settings=settings, route="direct"), External(kafka="k:9092"), [])
+        check(scenario(engine_settings=settings, route="direct"), External(kafka="k:9092"))
 
 
 @pytest.mark.parametrize("master", ["spark://127.0.0.1:{port}", "spark://localhost:{port},127.0.0.1:{port}"])
@@ -94,20 +98,26 @@ def test_a_cluster_that_does_not_answer_is_named_before_anything_is_started(mast
         bound.bind(("127.0.0.1", 0))  # and nobody listens
         settings = {"spark": {"master": master.format(port=bound.getsockname()[1])}}
         with pytest.raises(ServiceError, match="does not answer"):
-            check_clusters(scenario(engine_settings=settings), External(), [])
+            check(scenario(engine_settings=settings), External())
         bound.listen()
-        check_clusters(scenario(engine_settings=settings), External(), [])
+        check(scenario(engine_settings=settings), External())
 
 
 def test_an_engine_has_one_cluster() -> None:
     with pytest.raises(UsageError, match="spark is to run on yarn"):
-        check_clusters(scenario(cluster=True, engine_settings={"spark": {"master": "yarn"}}), External(), [])
+        check(scenario(cluster=True, engine_settings={"spark": {"master": "yarn"}}), External())
+
+
+def test_an_engine_on_a_cluster_elsewhere_cannot_be_given_cores() -> None:
+    settings = {"spark": {"master": "spark://far.example:7077"}}
+    with pytest.raises(UsageError, match=r"spark is to run on spark://far\.example:7077, whose processes are out of"):
+        check(scenario(engine_cpus=1, engine_settings=settings), External())
 
 
 def test_secrets_do_not_get_into_results() -> None:
     settings = {"spark": {"conf": {"spark.hadoop.fs.s3a.secret.key": "x"}}}
     with pytest.raises(UsageError, match=r"fs\.s3a\.secret\.key looks like a secret"):
-        check_clusters(scenario(engine_settings=settings), External(), [])
+        check(scenario(engine_settings=settings), External())
 
 
 def test_faults_go_with_clusters_or_without() -> None:

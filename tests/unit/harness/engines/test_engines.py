@@ -90,10 +90,11 @@ def test_every_engine_publishes_both_tunings() -> None:
 
 
 def test_an_engine_without_the_route_is_named_with_the_way_out(folder: Path) -> None:
-    check_route(["spark", "flink", "baseline"], "direct", [])
-    check_route(["mine"], "kafka", [folder])
+    check_route(find_engines(["spark", "flink", "baseline"]), "direct")
+    check_route(find_engines(["mine"], [folder]), "kafka")
+    both = find_engines(["baseline", "mine"], [folder])
     with pytest.raises(ConfigurationError, match="mine does not have the route 'direct', only kafka") as caught:
-        check_route(["baseline", "mine"], "direct", [folder])
+        check_route(both, "direct")
     assert "--route kafka" in caught.value.fix
 
 

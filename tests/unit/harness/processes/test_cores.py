@@ -7,13 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.engines.placement import check_cores
-from harness.errors import ConfigurationError, UsageError
+from harness.errors import ConfigurationError
 from harness.processes.child import Child
 from harness.processes.cores import Cores, cores_for, cores_in_use
 from harness.processes.process import start_process, wait_until
 from harness.results.host import Host
-from harness.scenarios.scenario import Scenario
 from reports.wording.summary import engine_title
 from tests.builders.results import changed, make_engine
 from tests.deadlines import DEADLINE_S
@@ -99,16 +97,6 @@ def test_a_system_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_has_ended_meanwhile_has_no_cores() -> None:
     gone = max(psutil.pids()) + 100_000
     assert cores_in_use([gone]) == []
-
-
-@several_cores
-def test_an_engine_on_a_cluster_elsewhere_cannot_be_given_cores() -> None:
-    settings = {"spark": {"master": "spark://far.example:7077"}}
-    scenario = Scenario(name="far", engines=["spark"], engine_cpus=1, engine_settings=settings)
-    with pytest.raises(
-        UsageError, match=r"spark is to run on spark://far\.example:7077, whose processes are out of reach"
-    ):
-        check_cores(scenario, [])
 
 
 @pytest.mark.parametrize(
