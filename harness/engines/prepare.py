@@ -29,6 +29,8 @@ class PreparedEngine:
 def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     """Make sure that `engine`'s environment and JVM artifacts are in the cache.
 
+    Each follows from those before it: environment, jars, classes of its own, and the archive of all classes.
+
     Raises:
         ProvisionError: they could not be obtained.
     """
@@ -37,24 +39,16 @@ def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     python = ensure_environment(lock, lock.parent.name, python=engine.python or None, progress=progress)
     jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
     if engine.java_sources:
-        jars.insert(0, _classes(engine, python, jars, progress))
-    archive = _class_archive(engine, python, jars, progress) if engine.java else None
+        folders = [engine.directory / engine.java_sources, CONTRACT_JAVA]
+        packages = f"lib/python*/site-packages/{engine.java_classpath}"
+        brought = sorted(python.parent.parent.glob(packages)) if engine.java_classpath else []
+        jars.insert(0, ensure_classes(folders, [*jars, *brought], engine.name, progress=progress))
+    if not engine.java:
+        return PreparedEngine(engine, python, jars)
+    # The program puts the class path together, so that the archive hangs on what it says.
+    program = [source.read_bytes() for source in sorted(engine.directory.glob("*.py"))]
+    archive = class_archive(engine.name, ensure_java(progress), [python, *jars], program, progress=progress)
     return PreparedEngine(engine, python, jars, archive)
-
-
-def _classes(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> Path:
-    """The jar of the engine's own Java, and the contract's."""
-    home = python.parent.parent
-    brought = sorted(home.glob(f"lib/python*/site-packages/{engine.java_classpath}")) if engine.java_classpath else []
-    folders = [engine.directory / engine.java_sources, CONTRACT_JAVA]
-    return ensure_classes(folders, [*jars, *brought], engine.name, progress=progress)
-
-
-def _class_archive(engine: Engine, python: Path, jars: list[Path], progress: Progress) -> ClassArchive:
-    """The archive of the engine's classes, made if a run has listed them."""
-    # The program puts the class path together.
-    sources = [source.read_bytes() for source in sorted(engine.directory.glob("*.py"))]
-    return class_archive(engine.name, ensure_java(progress), [python, *jars], sources, progress=progress)
 
 
 def contract_path(directory: Path) -> Path:

@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from harness.provision.cache import cache_dir
 from harness.results.result import CalibrationSummary, Environment
 
 ROOT = Path(__file__).parents[2]
-#: How the names of files with code, or what code reads when it starts, end.
-_CODE = {".py", ".java", ".toml"}
 
 
 def fingerprint(*, java: str, services: dict[str, str]) -> Environment:
@@ -73,15 +70,6 @@ def load_calibration() -> CalibrationSummary | None:
         return CalibrationSummary.model_validate_json(_calibration_path().read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         return None
-
-
-def code_digest(engine_directories: Iterable[Path]) -> str:
-    """A hash of the code that a run's processes are started from: Ringbench's own, and that of its engines."""
-    digest = hashlib.sha256()
-    for folder in (ROOT / "harness", ROOT / "workloads", ROOT / "engines" / "contract", *engine_directories):
-        for path in sorted(each for each in folder.rglob("*") if each.suffix in _CODE):
-            digest.update(f"{path}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _cpu_model() -> str:

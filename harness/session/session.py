@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
+from harness.engines.code import code_digest
 from harness.engines.prepare import PreparedEngine, prepare
 from harness.live_map.viewer_process import start_viewer, viewer_url
 from harness.processes.child import Child
@@ -20,7 +21,7 @@ from harness.results.soak import Soak
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import Backing, start_backing
 from harness.session.directory import copy_logs, engine_environment, private_directory
-from harness.session.fingerprint import code_digest, fingerprint
+from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
 from harness.trial.options import TrialOptions
 from harness.trial.outcome import Trial
@@ -70,7 +71,7 @@ class Session:
                 options=replace(options, profiler=self.profiler),
             )
         )
-        if self.code != code_digest(each.engine.directory for each in self.engines.values()):
+        if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
@@ -146,7 +147,7 @@ def open_session(
     """
     started_at = datetime.now(UTC)
     found = find_engines(engines, options.engine_paths)
-    code = code_digest(engine.directory for engine in found)
+    code = code_digest(found)
     with ExitStack() as stack:
         work = private_directory(stack, options.runs_dir / run_id)
         watcher.phase("providing Java, engines and services")
