@@ -4,11 +4,13 @@
 that there is one copy of them however many read it.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from workloads.locations import locations_of
-from workloads.profiles import NANOSECONDS_PER_S
+from workloads.profiles import NANOSECONDS_PER_S, ConstantRate
 from workloads.workload import Columns, Workload, WorkloadSpecification
 
 #: The arrays of a prepared input, each a file NAME.npy of shape (records,): see `workloads.workload.Columns`.
@@ -23,6 +25,29 @@ ARRAYS = {
 #: What event times are multiples of, from the coarsest on, in milliseconds: minutes, seconds, milliseconds.
 RESOLUTIONS_MS = (60_000, 1000, 1)
 _CHUNK_RECORDS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When records of an input are sent, and which of them: those of the warm-up, and of the measured time after it.
+
+    Attributes:
+        offsets_ns: intended send times of all records, ascending, shape (records,).
+        total_s: how long all of them would take, in whole seconds.
+        measured_s: below 1 if the warm-up takes all of that.
+        records: how many are sent, the first ones.
+        measured_records: how many of those are sent in the measured time.
+        lateness_ms: see `lateness_needed_ms`, of the records that are sent.
+        resolution_ms: see `resolution_ms`, of all records.
+    """
+
+    offsets_ns: NDArray[np.int64]
+    total_s: int
+    measured_s: int
+    records: int
+    measured_records: int
+    lateness_ms: int
+    resolution_ms: int
 
 
 class Replay(Workload):
@@ -109,6 +134,44 @@ def offsets_at_speed_ns(event_times_ms: NDArray[np.int64], speed: float) -> NDAr
     return offsets
 
 
+def time_replay(
+    event_times_ms: NDArray[np.int64],
+    *,
+    speed: float,
+    rate_records_per_s: int | None,
+    warmup_s: int,
+    duration_s: int | None,
+    allowed_lateness_ms: int,
+) -> Timing:
+    """The timing of a replay.
+
+    Args:
+        event_times_ms: ascending, shape (records,); one or more.
+        speed: times as fast as it happened; of no account beside a rate.
+        rate_records_per_s: one constant rate in place of the records' own; None for those.
+        warmup_s: what goes before the measured time.
+        duration_s: the longest measured time; None for all that there is.
+        allowed_lateness_ms: in the time of the run.
+    """
+    if rate_records_per_s:
+        offsets_ns = ConstantRate(rate_records_per_s).offsets_ns(0, len(event_times_ms))
+    else:
+        offsets_ns = offsets_at_speed_ns(event_times_ms, speed)
+    total_s = int(offsets_ns[-1]) // NANOSECONDS_PER_S + 1
+    measured_s = total_s - warmup_s if duration_s is None else min(total_s - warmup_s, duration_s)
+    ends_ns = (warmup_s * NANOSECONDS_PER_S, (warmup_s + measured_s) * NANOSECONDS_PER_S)
+    warmup, records = (int(each) for each in np.searchsorted(offsets_ns, ends_ns))
+    return Timing(
+        offsets_ns=offsets_ns,
+        total_s=total_s,
+        measured_s=measured_s,
+        records=records,
+        measured_records=max(0, records - warmup),
+        lateness_ms=lateness_needed_ms(offsets_ns[:records], event_times_ms[:records], allowed_lateness_ms),
+        resolution_ms=resolution_ms(event_times_ms),
+    )
+
+
 def lateness_needed_ms(
     offsets_ns: NDArray[np.int64], event_times_ms: NDArray[np.int64], allowed_lateness_ms: int
 ) -> int:
@@ -118,9 +181,11 @@ def lateness_needed_ms(
     never less than it takes to send a window's records and that time more, since a window must not be closed meanwhile.
 
     Args:
-        offsets_ns, event_times_ms: of the records, both ascending, shape (records,); one or more.
+        offsets_ns, event_times_ms: of the records, both ascending, shape (records,).
         allowed_lateness_ms: in the time of the run.
     """
+    if not len(offsets_ns):
+        return allowed_lateness_ms
     moved_ms = 0
     for first in range(0, len(offsets_ns), _CHUNK_RECORDS):
         own = slice(first, first + _CHUNK_RECORDS)
