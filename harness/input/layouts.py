@@ -67,7 +67,9 @@ class ActivityLayout:
         self.tally = Tally()
         self._parts = Parts()
         nulls = section.null_values
-        self._times = Times(section.time, section.timezone, section.ambiguous_times, nulls, self.tally)
+        self._times = Times(
+            section.time, section.time_expression, section.timezone, section.ambiguous_times, nulls, self.tally
+        )
         self._numbers = Numbers(section.decimal, section.thousands)
 
     def _intervals(self) -> list[Name]:

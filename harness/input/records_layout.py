@@ -42,7 +42,9 @@ class RecordsLayout:
         self._rows = 0
         self._check_names()
         nulls = section.null_values
-        self._times = Times(section.time, section.timezone, section.ambiguous_times, nulls, self.tally)
+        self._times = Times(
+            section.time, section.time_expression, section.timezone, section.ambiguous_times, nulls, self.tally
+        )
         self._durations = Durations(section.duration_unit, Numbers(section.decimal, section.thousands), nulls)
         self._subscribers = SubscriberReader(nulls, seed, self.tally)
         self._categories = {

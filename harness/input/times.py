@@ -16,7 +16,7 @@ from harness.input.problems import Check
 from harness.input.tally import Tally
 from harness.input.values import as_text, filled, matching, missing, wrong
 from harness.input.zones import Clock, Meant, Order, offset_ms, zone_names
-from harness.scenarios.time_patterns import MONTHS, ZONE, expression
+from harness.scenarios.time_patterns import MONTHS, ZONE, TimeExpression
 
 Milliseconds = NDArray[np.int64]
 
@@ -39,6 +39,8 @@ _ISO = (
     rf"(?::(?P<second>[0-9]{{2}})(?:[.,](?P<fraction>[0-9]{{1,9}}))?)?\s*(?P<zone>{ZONE}|[A-Za-z]{{3,5}})?$"
 )
 _ISO_GROUPS = ["year", "month", "day", "hour", "minute", "second", "fraction", "zone"]
+#: What matches times in a form that is no pattern; numbers need none.
+_EXPRESSIONS = {"iso": TimeExpression(_ISO, _ISO_GROUPS)}
 _NO_TIME = frozenset({"0", "0.0", "-1", "0000-00-00 00:00:00.000000"})
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}")
 _OUT_OF_REACH = -1
@@ -76,6 +78,7 @@ class Times:
 
     Args:
         form: ``ms``, ``s``, ``us``, ``ns``, ``iso``, or a pattern; of text only.
+        expression: what matches a pattern's times; None of other forms.
         timezone: of times that have none; None for UTC.
         ambiguous: how to read times that a clock shows twice: see the map's `ambiguous_times`.
         nulls: words that mean a missing time.
@@ -83,14 +86,18 @@ class Times:
     """
 
     def __init__(
-        self, form: str, timezone: str | None, ambiguous: str | None, nulls: Sequence[str], tally: Tally
+        self,
+        form: str,
+        expression: TimeExpression | None,
+        timezone: str | None,
+        ambiguous: str | None,
+        nulls: Sequence[str],
+        tally: Tally,
     ) -> None:
         self._form, self._timezone, self._ambiguous = form, timezone, ambiguous
         self._nulls, self._tally = nulls, tally
         self._clock, self._names = Clock(timezone), zone_names(timezone)
-        self._pattern = (_ISO, _ISO_GROUPS) if form == "iso" else None
-        if form not in _EXPECTED:
-            self._pattern = expression(form)
+        self._expression = expression or _EXPRESSIONS.get(form)
         self._orders: dict[str, Order] = {}
 
     def begin_file(self) -> None:
@@ -159,9 +166,9 @@ class Times:
         return found, sure if self._ambiguous == "in_order" else in_order
 
     def _of_text(self, text: pa.Array) -> _Shown:
-        if self._pattern is None:
+        if self._expression is None:
             return self._of_epoch(text)
-        return _by_expression(text, *self._pattern, self._names)
+        return _by_expression(text, self._expression, self._names)
 
     def _of_epoch(self, text: pa.Array) -> _Shown:
         unit_ms = _UNITS_MS[self._form]
@@ -214,8 +221,9 @@ def _of_type(column: pa.Array, where: str) -> _Shown:
     return _Shown(found, np.asarray(column.is_valid()), np.zeros_like(found), has_zone)
 
 
-def _by_expression(text: pa.Array, pattern: str, groups: list[str], names: dict[str, int]) -> _Shown:
+def _by_expression(text: pa.Array, expression: TimeExpression, names: dict[str, int]) -> _Shown:
     """Times by a regular expression that has a group for each part."""
+    pattern, groups = expression
     parts = pc.extract_regex(text, pattern)
     holds = np.asarray(parts.is_valid())
 

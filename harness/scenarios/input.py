@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from harness.scenarios.dialect import Dialect
 from harness.scenarios.sections import MAX_RATE_RECORDS_PER_S, Section
-from harness.scenarios.time_patterns import explain_pattern
+from harness.scenarios.time_patterns import TimeExpression, explain_pattern, expression
 
 RECORDS, ACTIVITY = "records", "activity"
 LAYOUTS = (RECORDS, ACTIVITY)
@@ -145,6 +154,8 @@ class _MapSection(Dialect):
     )
     duplicate_files: Literal["refuse", "read"] = Field("refuse", description="whether to read equal files twice")
 
+    _time_expression: TimeExpression | None = PrivateAttr(None)
+
     @field_validator("time")
     @classmethod
     def _known_format(cls, found: str) -> str:
@@ -164,6 +175,17 @@ class _MapSection(Dialect):
         if self.ambiguous_times and not self.timezone:
             raise ValueError("`ambiguous_times` is for times of a `timezone`: give that, too")
         return self
+
+    @model_validator(mode="after")
+    def _understand_time(self) -> _MapSection:
+        if self.time not in TIME_FORMATS:
+            self._time_expression = expression(self.time)
+        return self
+
+    @property
+    def time_expression(self) -> TimeExpression | None:
+        """What matches times that are written by a pattern; None of times in one of `TIME_FORMATS`."""
+        return self._time_expression
 
 
 class RecordsMap(_MapSection):

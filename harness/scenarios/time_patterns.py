@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONG_MONTHS = (
@@ -42,6 +43,13 @@ _WORDS = {
 }  # fmt: skip
 
 
+class TimeExpression(NamedTuple):
+    """A regular expression (of RE2) for written times; `groups` are the names of its groups, one for each part."""
+
+    pattern: str
+    groups: list[str]
+
+
 def _spelled_out(pattern: str) -> str:
     return re.sub("%([A-Za-z])", lambda found: _SHORT.get(found[1], found[0]), pattern)
 
@@ -75,8 +83,8 @@ def explain_pattern(pattern: str) -> str:
     return ""
 
 
-def expression(pattern: str) -> tuple[str, list[str]]:
-    """A regular expression (of RE2) for times that are written by `pattern`, and the names of its groups."""
+def expression(pattern: str) -> TimeExpression:
+    """What matches times that are written by `pattern`, of which `explain_pattern` has nothing to say."""
     text, groups, parts = _spelled_out(pattern), [], []
     at = 0
     while at < len(text):
@@ -95,7 +103,7 @@ def expression(pattern: str) -> tuple[str, list[str]]:
             # As in strptime, a blank stands for any number of them.
             parts.append(r"\s+" if text[at].isspace() else re.escape(text[at]))
             at += 1
-    return f"^{''.join(parts)}$", groups
+    return TimeExpression(f"^{''.join(parts)}$", groups)
 
 
 def _is_glued(text: str, at: int) -> bool:

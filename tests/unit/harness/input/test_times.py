@@ -1,5 +1,6 @@
 """Times: what a clock showed, in which zone, and what it never showed."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from harness.errors import ConfigurationError
-from harness.scenarios.input import RecordsMap
+from harness.scenarios.input import TIME_FORMATS, RecordsMap
 from tests.unit.harness.input.reading import COLUMNS, read, starts
 
 ROME, ANGELES = "Europe/Rome", "America/Los_Angeles"
@@ -38,6 +39,15 @@ def _ms(text: str) -> int:
 )
 def test_a_time_is_what_it_says(tmp_path: Path, form: str, text: str, means: str) -> None:
     assert starts(tmp_path / "a.csv", [text], time=form) == [_ms(means)]
+
+
+def test_a_map_understands_its_pattern_when_it_is_loaded_and_says_what_was_written() -> None:
+    found = RecordsMap(time="%d.%m.%Y %H:%M")
+    assert found.time_expression is not None
+    assert found.time_expression.groups == ["day", "month", "year", "hour", "minute"]
+    assert re.fullmatch(found.time_expression.pattern, "1.3.2024 10:00")
+    assert found.model_dump(exclude_unset=True) == {"time": "%d.%m.%Y %H:%M"}
+    assert all(RecordsMap(time=form).time_expression is None for form in TIME_FORMATS)
 
 
 @pytest.mark.parametrize(
