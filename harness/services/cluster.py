@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.processes.process import Process, start_process, wait_until
+from harness.services.ports import serves
 
 #: Starting JVMs on a machine that is busy with others.
 START_DEADLINE_S = 90.0
@@ -24,13 +25,17 @@ _POLL_S = 0.1
 
 @dataclass
 class Node:
-    """One process of a cluster. `process` is another one after `start_again`; `answers` tells whether it serves."""
+    """One process of a cluster.
+
+    `process` is another one after `start_again`; `answers` tells whether it serves, at `port` if it is asked there.
+    """
 
     name: str
     version: str
     process: Process
     launch: Callable[[], Process] = field(repr=False)
     answers: Callable[[], bool] = field(repr=False)
+    port: int | None = None
 
     def start_again(self) -> None:
         """Start a node that has died anew. Does not wait until it is there."""
@@ -44,7 +49,7 @@ class Node:
             ServiceError: it has died, or does not serve in time; with its log's end.
         """
         wait_until(
-            self.answers,
+            lambda: self.answers() and (self.port is None or serves(self.process, self.port)),
             deadline_s=START_DEADLINE_S,
             what=f"{self.name} serves",
             process=self.process,
@@ -93,15 +98,15 @@ class Launcher:
     environment: Mapping[str, str]
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def start(self, name: str, arguments: list[str], answers: Callable[[], bool]) -> Node:
-        """Start a node. Does not wait until it serves."""
+    def start(self, name: str, arguments: list[str], answers: Callable[[], bool], port: int | None = None) -> Node:
+        """Start a node, which is to serve at `port` if it is asked there. Does not wait until it serves."""
         log = self.directory / f"{name.replace(' ', '-')}.log"
 
         def launch() -> Process:
             argv = [*self.command, *arguments]
             return start_process(name, argv, log_path=log, env=self.environment, cwd=self.directory)
 
-        node = Node(name, self.version, launch(), launch, answers)
+        node = Node(name, self.version, launch(), launch, answers, port)
         self._stack.callback(node.stop)
         return node
 

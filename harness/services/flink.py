@@ -67,8 +67,9 @@ def flink_cluster(
     web = f"http://{HOST}:{rest_port}"
     with launcher.cluster():
         arguments = [_JOB_MANAGER_HEAP, _JOB_MANAGER, "--configDir", str(settings)]
+        arguments += ["--executionMode", "cluster"]
         manager = launcher.start(
-            "flink job manager", [*arguments, "--executionMode", "cluster"], lambda: bool(get_json(f"{web}/overview"))
+            "flink job manager", arguments, lambda: bool(get_json(f"{web}/overview")), port=rest_port
         )
         manager.wait_until_ready()
         workers = [_task_manager(launcher, number, web, settings) for number in range(1, WORKERS + 1)]

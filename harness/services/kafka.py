@@ -21,7 +21,7 @@ from harness.provision.cache import Progress
 from harness.provision.class_archive import ClassArchive, class_archive
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
-from harness.services.ports import HOST, free_port, on_port, reserve_port
+from harness.services.ports import HOST, free_port, on_port, reserve_port, serves
 
 JARS_LOCK = Path(__file__).parent / "kafka.jars.lock"
 
@@ -293,10 +293,11 @@ def _format(command: list[str], options: list[str], home: Path, log_path: Path) 
 def _wait_until_ready(address: str, process: Process) -> None:
     # Quiet: until the broker listens, the client would print an error for each refused connection.
     admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "reconnect.backoff.max.ms": 100})
+    port = int(address.rpartition(":")[2])
 
     def has_broker() -> bool:
         try:
-            return bool(admin.list_topics(timeout=_PROBE_TIMEOUT_S).brokers)
+            return bool(admin.list_topics(timeout=_PROBE_TIMEOUT_S).brokers) and serves(process, port)
         except KafkaException:
             return False
 

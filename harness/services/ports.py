@@ -5,7 +5,10 @@ import socket
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 from harness.errors import ServiceError
+from harness.processes.process import Process
 
 HOST = "127.0.0.1"
 
@@ -29,6 +32,18 @@ def is_free(port: int) -> bool:
         with contextlib.suppress(OSError):
             probe.bind((HOST, port))
             return True
+    return False
+
+
+def serves(process: Process, port: int) -> bool:
+    """Whether it is `process`, or a descendant of it, that listens on `port`.
+
+    A port that was free when it was chosen may be somebody else's by now, and what answers there, another's service.
+    """
+    for each in process.child_tree():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(its.status == psutil.CONN_LISTEN and its.laddr.port == port for its in each.net_connections("tcp")):
+                return True
     return False
 
 

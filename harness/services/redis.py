@@ -15,7 +15,7 @@ from harness.errors import ServiceError
 from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.redis_server import ensure_redis_server
-from harness.services.ports import HOST, on_port
+from harness.services.ports import HOST, on_port, serves
 
 _START_DEADLINE_S = 15.0
 _CHECK_TIMEOUT_S = 5.0
@@ -116,7 +116,12 @@ def _start(directory: Path, port: int, primary: int | None, progress: Progress) 
 
 
 def _wait_until_ready(url: str, process: Process) -> None:
-    wait_until(lambda: _answers(url), deadline_s=_START_DEADLINE_S, what="Redis answers", process=process)
+    port = urlsplit(url).port or 0
+
+    def is_ready() -> bool:
+        return _answers(url) and serves(process, port)
+
+    wait_until(is_ready, deadline_s=_START_DEADLINE_S, what="Redis answers", process=process)
 
 
 def _answers(url: str) -> bool:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,7 +19,7 @@ from harness.provision.cache import Progress
 from harness.provision.class_archive import class_archive
 from harness.provision.jars import ensure_jars, read_lock
 from harness.provision.java import Java, ensure_java
-from harness.services.ports import HOST, on_port
+from harness.services.ports import HOST, on_port, serves
 
 JARS_LOCK = Path(__file__).parent / "s3proxy.jars.lock"
 _START_DEADLINE_S = 60.0
@@ -126,11 +127,12 @@ def _start(directory: Path, port: int, java: Java, jars: list[Path], progress: P
 
 def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Process) -> None:
     client = s3_client(endpoint, credentials, timeout_s=_PROBE_TIMEOUT_S)
+    port = urlsplit(endpoint).port or 0
 
     def lists_buckets() -> bool:
         with contextlib.suppress(BotoCoreError, ClientError):
             client.list_buckets()
-            return True
+            return serves(process, port)
         return False
 
     wait_until(lists_buckets, deadline_s=_START_DEADLINE_S, what="S3 answers", process=process, poll_s=_POLL_S)

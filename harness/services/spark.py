@@ -56,7 +56,7 @@ def spark_cluster(
     with launcher.cluster():
         ports = ["--port", str(port), "--webui-port", str(web_port)]
         master = launcher.start(
-            "spark master", [_MASTER, "--host", HOST, *ports], lambda: bool(get_json(f"{web}/json/"))
+            "spark master", [_MASTER, "--host", HOST, *ports], lambda: bool(get_json(f"{web}/json/")), port=web_port
         )
         master.wait_until_ready()
         workers = [_worker(launcher, number, address, web, cores) for number in range(1, WORKERS + 1)]

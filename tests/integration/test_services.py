@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -19,6 +21,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from harness.clients.s3_client import S3Credentials, s3_client
 from harness.errors import ServiceError
 from harness.processes.process import Process, wait_until
+from harness.services import ports
 from harness.services.kafka import check_kafka, start_kafka
 from harness.services.redis import check_redis, start_redis
 from harness.services.s3 import check_s3, start_s3
@@ -129,6 +132,20 @@ def test_stopped_service_is_gone_and_its_files_were_private(start: Start, tmp_pa
 def test_taken_port_is_named(start: Start, taken_port: int, tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=f"port {taken_port} on 127.0.0.1 is taken"):
         start(tmp_path, port=taken_port, progress=ignore)
+
+
+def test_anothers_server_that_was_faster_to_take_the_port_is_not_talked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = start_redis(tmp_path / "theirs", progress=ignore)
+    try:
+        taken, free = urlsplit(theirs.url).port, ports.free_port()
+        monkeypatch.setattr(ports, "free_port", Mock(side_effect=[taken, free]))
+        ours = start_redis(tmp_path / "ours", progress=ignore)
+        ours.stop()
+        assert urlsplit(ours.url).port == free
+    finally:
+        theirs.stop()
 
 
 def test_log_of_a_service_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
