@@ -12,24 +12,48 @@ from harness.errors import ConfigurationError
 Progress = Callable[[str], None]
 
 
+_VARIABLE = "RINGBENCH_CACHE_DIR"
+
+
+def home_directory() -> Path | None:
+    """The user's own directory; None without HOME, if the system knows none either, as of a user that has no name."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def cache_dir() -> Path:
     """Ringbench's cache directory, made if need be, readable by its user only.
 
     ``RINGBENCH_CACHE_DIR`` if set, else ``ringbench`` in ``XDG_CACHE_HOME``, else ``~/.cache/ringbench``.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: it cannot be made, or nothing says where.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(os.environ.get("RINGBENCH_CACHE_DIR") or base / "ringbench").expanduser().absolute()
+    path = _chosen()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"cannot make the cache directory {path}: {error.strerror}",
-            fix="set RINGBENCH_CACHE_DIR to a directory that you can write to",
+            fix=f"set {_VARIABLE} to a directory that you can write to",
         ) from error
     return path
+
+
+def _chosen() -> Path:
+    """Where the cache is to be."""
+    try:
+        if own := os.environ.get(_VARIABLE):
+            return Path(own).expanduser().absolute()
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(base, "ringbench").expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "nothing says where the cache directory is to be: HOME is not set, and the system knows none of this user",
+            fix=f"set {_VARIABLE} to a directory that you can write to",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.processes.lifeline import guarded
-from harness.provision.cache import Progress, cache_dir, only_one
+from harness.provision.cache import Progress, cache_dir, home_directory, only_one
 
 UV_VERSION = "0.13.9"
+#: Its wheels, with their hashes.
+UV_LOCK = Path(__file__).parent / "uv.lock"
 
 _STAMP = "ringbench-complete"
 _OUTPUT_LINES_IN_ERROR = 15
@@ -139,7 +141,8 @@ def installed_uv() -> Path | None:
 
 def _install_uv(home: Path) -> None:
     """Put uv into `home` by this interpreter's pip; without one, by that of a virtual environment."""
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}"]
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install += ["--require-hashes", "--no-deps", "--requirement", str(UV_LOCK)]
     with_pip = _capture([sys.executable, *install, "--target", str(home)])
     if with_pip.returncode == 0:
         return
@@ -234,9 +237,12 @@ def _pip_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
     Read here rather than asked of `pip config`, since an environment made by uv has no pip.
     """
-    config = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    home = home_directory()
+    config = environment.get("XDG_CONFIG_HOME") or (home and home / ".config")
     files = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    files += [Path.home() / ".pip" / "pip.conf", config / "pip" / "pip.conf", Path(sys.prefix) / "pip.conf"]
+    files += [home / ".pip" / "pip.conf"] if home else []
+    files += [Path(config, "pip", "pip.conf")] if config else []
+    files += [Path(sys.prefix) / "pip.conf"]
     files += [Path(environment["PIP_CONFIG_FILE"])] if "PIP_CONFIG_FILE" in environment else []
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     for file in files:

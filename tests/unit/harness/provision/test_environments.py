@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ProvisionError
+from harness.provision import environments
 from harness.provision.environments import (
+    UV_LOCK,
+    UV_VERSION,
     ensure_environment,
     environment_path,
     find_environment,
     uv_environment,
 )
 
+ROOT = Path(__file__).parents[4]
 STAMP = "ringbench-complete"
 
 
@@ -152,3 +156,23 @@ def test_pip_s_settings_are_translated(tmp_path: Path) -> None:
 def test_uv_s_own_variables_win(variable: str) -> None:
     pip = {"SSL_CERT_FILE": {"cert": "/certs.pem"}}.get(variable, {"index-url": "https://a.example/simple"})
     assert uv_environment({variable: "mine"}, pip) == {variable: "mine"}
+
+
+def test_uv_itself_is_installed_by_the_hashes_that_the_harness_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = (ROOT / "requirements" / "harness.lock").read_text(encoding="ascii")
+    own = UV_LOCK.read_text(encoding="ascii").partition("\n")[2]
+    assert own.startswith(f"uv=={UV_VERSION} ") and own.count("--hash=sha256:") > 10
+    assert f"\n{own}" in whole
+    commands: list[list[str]] = []
+
+    def capture(argv: list[str]) -> subprocess.CompletedProcess[str]:
+        commands.append(argv)
+        Path(argv[argv.index("--target") + 1]).mkdir()
+        return subprocess.CompletedProcess(argv, 0)
+
+    monkeypatch.setattr(environments, "_capture", capture)
+    monkeypatch.setattr(environments, "installed_uv", lambda: None)
+    environments.find_uv(ignore)
+    (command,) = commands
+    assert {"--require-hashes", str(UV_LOCK)} <= set(command)
+    assert not [each for each in command if each.startswith("uv==")]
