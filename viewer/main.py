@@ -58,6 +58,9 @@ class _Server(uvicorn.Server):
 class _Protocol(WebSocketsSansIOProtocol):
     """A WebSocket that is gone once the other end is, and takes frames that are ready for the wire."""
 
+    #: The answer to a ping that waits until the client reads again.
+    _owed = b""
+
     async def send(self, message: Any) -> None:
         """Send `message`; as it is, if it says what goes over the wire, and not made anew for each client."""
         if WIRE not in message:
@@ -67,6 +70,21 @@ class _Protocol(WebSocketsSansIOProtocol):
         if self.disconnected or self.conn.state is not State.OPEN:
             raise ClientDisconnected
         self.transport.write(message[WIRE])
+
+    def handle_ping(self) -> None:
+        """Answer; but for a client that does not read, keep the newest answer only, as RFC 6455 (5.5.3) allows."""
+        answer = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(answer)
+        elif answer:
+            self._owed = answer
+
+    def resume_writing(self) -> None:
+        """Go on, since the client reads again: first of all with the answer that it is owed."""
+        super().resume_writing()
+        owed, self._owed = self._owed, b""
+        if owed and not self.transport.is_closing():
+            self.transport.write(owed)
 
     def keepalive_timeout(self) -> None:
         """Close, and do not wait until a client that does not even answer a ping has read what was sent to it."""

@@ -193,9 +193,12 @@ def _speed(value: object) -> float:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("a replay value that is not a number")
-    return float(value)
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    except OverflowError:  # JSON's whole numbers may have any length
+        pass
+    raise ValueError("a replay value that is not a number")
 
 
 def _ignore() -> None:

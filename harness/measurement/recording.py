@@ -4,13 +4,15 @@ A recording is a gzip file, ``LABEL.updates.gz``. Its first line is ``start MS``
 milliseconds since the Unix epoch. A line ``AT_MS UPDATES`` follows for each entry of the stream: its ID's milliseconds,
 and ``WINDOW_S|FIPS|OPERATOR|TYPE=COUNT`` for each change, joined by blanks. All times are positions after that start,
 so that recordings of two engines side by side keep the distance that the engines have.
+
+A recording may come from somebody else: what one may hold is bounded, so that a small file cannot take much memory.
 """
 
 import gzip
 import shutil
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +20,23 @@ from typing import Self
 
 SUFFIX = ".updates.gz"
 
+#: A line, which is one transaction's updates: an hour of windows that all change at once has less.
+MAX_LINE_BYTES = 16 << 20
+#: From the start of the load to the last entry: a run lasts a day at the most.
+MAX_LENGTH_S = 3 * 86_400
+#: All lines together: some hours at 6,000 records a second.
+MAX_UNPACKED_BYTES = 2 << 30
+#: Updates are compressed to a tenth or so. What shrinks to less than a hundredth, beyond the first bytes, is none.
+MAX_COMPRESSION = 100
+FREE_BYTES = 1 << 20
+
 #: gzip's usual level would save a third of the bytes, and cost a process that measures four times the CPU time.
 _COMPRESSION = 1
 #: A recorder that is killed has lost no more than so much.
 _FLUSH_S = 1.0
 _START = b"start"
+#: Milliseconds since the Unix epoch have so many digits until the year 2286.
+_MAX_DIGITS = 13
 
 
 class Recorder:
@@ -89,16 +103,25 @@ def read_recording(path: Path, name: str = "") -> Recording:
 
     Raises:
         OSError: the file cannot be read, is no gzip file, or its checksum is wrong.
-        ValueError: it is damaged, does not begin as a recording does, or holds no entry.
+        ValueError: it is damaged, does not begin as a recording does, or holds no entry; or more than a recording may:
+            the message names file, line and limit.
     """
-    lines, notes = _lines(path)
-    start_ms = _start_ms(lines, path)
+    notes: list[str] = []
+    lines = _lines(path, notes)
+    start_ms = _start_ms(next(lines, (1, b""))[1], path)
     at_ms: list[int] = []
     updates: list[bytes] = []
     malformed = early = last_ms = 0
-    for line in lines[1:]:
+    for number, line in lines:
         time_ms, _, changes = line.partition(b" ")
-        if not time_ms.isdigit() or not changes or int(time_ms) < last_ms:
+        if not time_ms.isdigit() or not changes:
+            malformed += 1
+            continue
+        if len(time_ms) > _MAX_DIGITS or int(time_ms) > start_ms + MAX_LENGTH_S * 1000:
+            raise ValueError(
+                f"{path}:{number}: an entry of more than {MAX_LENGTH_S:,} s after the start, and no recording is longer"
+            )
+        if int(time_ms) < last_ms:
             malformed += 1
             continue
         last_ms = int(time_ms)
@@ -126,22 +149,33 @@ def keep_files(files: list[Path], directory: Path) -> None:
         raise
 
 
-def _lines(path: Path) -> tuple[list[bytes], list[str]]:
-    """All lines that are whole, and a note if the file ends early. The rest of a line might be a part of a count."""
-    lines: list[bytes] = []
+def _lines(path: Path, notes: list[str]) -> Iterator[tuple[int, bytes]]:
+    """All lines that are whole, with their numbers; `notes` takes one if the file ends early.
+
+    The rest of a line might be a part of a count.
+    """
+    most = min(MAX_UNPACKED_BYTES, FREE_BYTES + MAX_COMPRESSION * path.stat().st_size)
+    unpacked = number = 0
     try:
         with gzip.open(path) as file:
-            for line in file:
-                lines.append(line.strip())  # noqa: PERF401 - what was read before an error counts
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number, unpacked = number + 1, unpacked + len(line)
+                if len(line) > MAX_LINE_BYTES:
+                    raise ValueError(f"{path}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes")
+                if unpacked > most:
+                    raise ValueError(
+                        f"{path}:{number}: more than {most:,} bytes up to here; a recording has {MAX_UNPACKED_BYTES:,} "
+                        f"at the most, and {MAX_COMPRESSION} times its compressed size beside the first {FREE_BYTES:,}"
+                    )
+                yield number, line.strip()
     except EOFError:
-        return lines, [f"{path} was cut off: it is shown as far as it goes"]
+        notes.append(f"{path} was cut off: it is shown as far as it goes")
     except zlib.error as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    return lines, []
 
 
-def _start_ms(lines: list[bytes], path: Path) -> int:
-    word, _, start_ms = lines[0].partition(b" ") if lines else (b"", b"", b"")
-    if word != _START or not start_ms.isdigit():
+def _start_ms(line: bytes, path: Path) -> int:
+    word, _, start_ms = line.partition(b" ")
+    if word != _START or not start_ms.isdigit() or len(start_ms) > _MAX_DIGITS:
         raise ValueError(f"{path} is no recording: its first line is not 'start' and a time")
     return int(start_ms)

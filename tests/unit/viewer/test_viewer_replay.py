@@ -220,6 +220,7 @@ def test_a_pause_holds(two: dict[str, Any]) -> None:
         ("seek", "1"),
         ("seek", None),
         ("seek", float("inf")),
+        ("seek", 10**400),
         ("speed", 0),
         ("speed", []),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.measurement.recording import Recorder, keep_files, read_recording
+from harness.measurement.recording import MAX_COMPRESSION, MAX_LENGTH_S, Recorder, keep_files, read_recording
 
 START_MS = 1_790_000_000_000
 FIELD = b"1767225600|06037|AT&T|call=3\n1767225600|06001|Verizon|text=1"
@@ -105,6 +105,35 @@ def test_files_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
         read_recording(tmp_path / "text")
     with pytest.raises(FileNotFoundError):
         read_recording(tmp_path / "absent")
+
+
+HOSTILE = {
+    "a time that no recording reaches": (b"start 0\n9999999999999 x\n", r":2: an entry of more than 259,200 s"),
+    "a time of 400 digits": (b"start 0\n1 a=1\n%s x\n" % (b"9" * 400), r":3: an entry of more than 259,200 s"),
+    "a time of 5,000 digits": (b"start 0\n%s x\n" % (b"9" * 5000), r":2: an entry of more than 259,200 s"),
+    "a start of 5,000 digits": (b"start %s\n1 x\n" % (b"9" * 5000), "is no recording"),
+    "lines that shrink to nothing": (b"start 0\n" + b"1 x\n" * 600_000, r":\d+: more than [\d,]+ bytes up to here"),
+    "one long line": (b"start 0\n1 " + b"x" * 20_000_000, r":2: a line of more than 16,777,216 bytes"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), HOSTILE.values(), ids=HOSTILE)
+def test_what_would_take_much_memory_is_refused_with_file_line_and_limit(
+    tmp_path: Path, text: bytes, words: str
+) -> None:
+    path = tmp_path / "a.updates.gz"
+    path.write_bytes(gzip.compress(text, 6))
+    with pytest.raises(ValueError, match=f"{path}.*{words}"):
+        read_recording(path)
+
+
+def test_a_recording_of_a_slow_load_shrinks_less_than_one_may(tmp_path: Path) -> None:
+    path = tmp_path / "a.updates.gz"
+    with Recorder(path, START_MS) as recorder:
+        recorder.add((START_MS + 1000 * at, FIELD) for at in range(MAX_LENGTH_S // 10))
+    found = read_recording(path)
+    assert len(found.at_ms) == MAX_LENGTH_S // 10
+    assert sum(map(len, found.updates)) < MAX_COMPRESSION * path.stat().st_size / 4
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
