@@ -183,8 +183,7 @@ def load_run(run: Path) -> "Result":
     Raises:
         UsageError: there is none, or it is of another version; the message says which, and what was wrong.
     """
-    from pydantic import ValidationError
-
+    from harness.results.part import explained
     from harness.results.result import load_result
 
     fix = "give the directory of a run, runs/RUN_ID, made by this version"
@@ -192,10 +191,8 @@ def load_run(run: Path) -> "Result":
         return load_result(run)
     except OSError as error:
         raise UsageError(f"{run}: no result: {error.strerror}", fix=fix) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UsageError(f"{run}: no result of this version: {where}: {first['msg']}", fix=fix) from error
+    except ValueError as error:
+        raise UsageError(f"{run}: no result of this version: {explained(error)}", fix=fix) from error
 
 
 def redis_address_of(redis: str | None, path: Path | None) -> str | None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from pydantic import ValidationError
-
 from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import disturbances, invalid_reasons
@@ -84,7 +82,7 @@ def find_unfinished(runs_dir: Path, pattern: str, key: str, load: Callable[[Path
     for path in sorted(runs_dir.glob(pattern), reverse=True):
         try:
             found = load(path)
-        except (OSError, ValidationError):
+        except (OSError, ValueError):
             continue
         if found.key == key and not found.finished:
             return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,6 +17,11 @@ from numpy.typing import NDArray
 LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS = 1, 86_400_000_000, 3
 #: So many leading bits of a value are kept, as HdrHistogram does for three digits.
 _KEPT_BITS = 11
+#: All counts of a histogram of ours, each different from the others, take a quarter of this.
+MAX_UNPACKED_BYTES = 1 << 20
+#: Of HdrHistogram V2: what stands before the compressed payload, and how that begins: cookie, length, an offset,
+#: digits, lowest and highest value.
+_HEADER_BYTES, _PAYLOAD = 8, struct.Struct(">iiiiqq")
 
 
 @dataclass
@@ -113,10 +120,25 @@ def decode(text: str) -> HdrHistogram:
         ValueError: `text` is no histogram.
     """
     try:
-        base64.b64decode(text, validate=True)
+        _check_size(base64.b64decode(text, validate=True))
         return HdrHistogram.decode(text)
     except Exception as error:  # the library raises errors of several libraries' own
         raise ValueError(f"no HdrHistogram: {error}") from error
+
+
+def _check_size(encoded: bytes) -> None:
+    """Refuse what unpacks to more than a histogram of ours: the library would unpack it whole.
+
+    Raises:
+        ValueError: it does.
+        zlib.error: it cannot be unpacked.
+    """
+    unpacked = zlib.decompressobj().decompress(encoded[_HEADER_BYTES:], MAX_UNPACKED_BYTES + 1)
+    if len(unpacked) > MAX_UNPACKED_BYTES:
+        raise ValueError(f"more than {MAX_UNPACKED_BYTES:,} bytes")
+    _, _, _, digits, _, highest_us = _PAYLOAD.unpack_from(unpacked)
+    if digits > SIGNIFICANT_DIGITS or highest_us > HIGHEST_US:
+        raise ValueError(f"{digits} digits up to {highest_us:,} us; at most {SIGNIFICANT_DIGITS} up to {HIGHEST_US:,}")
 
 
 def merged(texts: list[str]) -> HdrHistogram:

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+#: What a saved result may hold: some times as much as one of three engines and a day. It may come from somebody else.
+MAX_BYTES = 256 << 20
+MAX_VALUES = 8_000_000
+MAX_ITEMS = 500_000
+MAX_DEPTH = 32
+MAX_NUMBER = 2**63 - 1
+#: Of a key, and of what is wrong, so much is told.
+_SHOWN_CHARACTERS, _SHOWN_STEPS, _SHOWN_PROBLEMS = 40, 12, 1000
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:
@@ -13,6 +26,60 @@ def save_whole(model: BaseModel, path: Path) -> Path:
     part.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
     part.replace(path)
     return path
+
+
+def read_whole(model: type[M], path: Path) -> M:
+    """What `save_whole` wrote to `path`, or somebody else.
+
+    Raises:
+        OSError: it cannot be read.
+        pydantic.ValidationError: it is no `model` of this version.
+        ValueError: it is larger than any, nested deeper, or holds a number that none can have; the message names the
+            key and the limit.
+    """
+    with path.open("rb") as file:
+        # What is no regular file has no size, and perhaps no end.
+        text = file.read(MAX_BYTES + 1) if path.stat().st_size <= MAX_BYTES else None
+    if text is None or len(text) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES:,} bytes")
+    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES:,} values")
+    try:
+        found = from_json(text)
+    except ValueError as error:
+        if "recursion" in str(error):
+            raise ValueError(f"nested deeper than {MAX_DEPTH}: {error}") from error
+    else:
+        _check_values(found)
+        del found
+    return model.model_validate_json(text)
+
+
+def _check_values(found: Any, at: tuple[str | int, ...] = ()) -> None:
+    """Refuse what is nested too deep or too long, and numbers that are none or too large for any sum."""
+    if len(at) > MAX_DEPTH:
+        raise ValueError(f"{_key(at)}: nested deeper than {MAX_DEPTH}")
+    if isinstance(found, dict | list):
+        if len(found) > MAX_ITEMS:
+            raise ValueError(f"{_key(at)}: more than {MAX_ITEMS:,} items")
+        for name, value in found.items() if isinstance(found, dict) else enumerate(found):
+            _check_values(value, (*at, name))
+    elif isinstance(found, int | float) and not -MAX_NUMBER <= found <= MAX_NUMBER:
+        raise ValueError(f"{_key(at)}: a number beyond {MAX_NUMBER:,}, or none")
+
+
+def _key(at: tuple[str | int, ...]) -> str:
+    return ".".join(str(each)[:_SHOWN_CHARACTERS] for each in at[:_SHOWN_STEPS]) or "the file"
+
+
+def explained(error: ValueError) -> str:
+    """What `read_whole` raised, in one line: the first key that is wrong, and why."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    if error.error_count() > _SHOWN_PROBLEMS:
+        return f"{error.error_count():,} values are wrong"
+    first = error.errors(include_input=False)[0]
+    return f"{_key(first['loc'])}: {first['msg']}"
 
 
 class ResultPart(BaseModel):

@@ -14,7 +14,7 @@ from pydantic import Field
 from harness.results.correctness import Answers, Correctness, Verdict
 from harness.results.host import Host
 from harness.results.live_map import Dashboard
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import ResultPart, read_whole, save_whole
 from harness.results.performance import (
     Cost,
     Emission,
@@ -254,7 +254,7 @@ def load_result(path: Path) -> Result:
 
     Raises:
         OSError: it cannot be read.
-        pydantic.ValidationError: it is not a result of this version.
+        ValueError: it is not a result of this version, or is larger than any can be; see `read_whole`.
     """
     file = path / "result.json" if path.is_dir() else path
-    return Result.model_validate_json(file.read_text(encoding="utf-8"))
+    return read_whole(Result, file)

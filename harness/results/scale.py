@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from harness.results.correctness import Verdict
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency, Throughput
 from harness.results.result import Environment
 
@@ -189,6 +189,6 @@ def load_scale(path: Path) -> Scale:
 
     Raises:
         OSError: it cannot be read.
-        pydantic.ValidationError: it is not one of this version.
+        ValueError: it is not one of this version, or is larger than any can be; see `read_whole`.
     """
-    return Scale.model_validate_json(path.read_text(encoding="utf-8"))
+    return read_whole(Scale, path)

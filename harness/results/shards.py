@@ -40,6 +40,8 @@ class ClockOffset(BaseModel):
 
 
 SCHEMA_VERSION: Literal[1] = 1
+#: `--shard` takes no more.
+MAX_SHARDS = 999_999
 
 
 class Stream(ResultPart):
@@ -49,7 +51,7 @@ class Stream(ResultPart):
     seed: int
     digest: str = Field(description="SHA-256 of all that decides what is sent, and of the first lines")
     start_ns: int = Field(description="the agreed start, in nanoseconds since the Unix epoch")
-    shards: int
+    shards: int = Field(ge=1, le=MAX_SHARDS)
     topic: str
     kafka_cluster: str = Field(description="the cluster's own identifier")
     total_records: int = Field(description="of all shards together")

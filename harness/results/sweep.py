@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from harness.numerics.search import Kind
 from harness.results.correctness import Verdict
 from harness.results.host import Host
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency
 from harness.results.result import Environment
 
@@ -131,6 +131,6 @@ def load_sweep(path: Path) -> Sweep:
 
     Raises:
         OSError: it cannot be read.
-        pydantic.ValidationError: it is not a sweep of this version.
+        ValueError: it is not a sweep of this version, or is larger than any can be; see `read_whole`.
     """
-    return Sweep.model_validate_json(path.read_text(encoding="utf-8"))
+    return read_whole(Sweep, path)

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from harness.errors import UsageError
 from harness.numerics.durations import merged
+from harness.results.part import explained, read_whole
 from harness.results.shards import MergedShards, Sent, ShardClock, ShardResult, Stream
 from harness.scenarios.scenario import Scenario
 from harness.workers.generator import schedule_errors
@@ -25,6 +24,7 @@ DIGEST_LINES = 1000
 CLOCK_LIMIT_MS = 50.0
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 _SHARD_FIX = "give I/N, the number of this shard, from 1, and that of all: --shard 2/8"
+_SHOWN_SHARDS = 20
 _START_FIX = "give a date and time with its zone, such as 2026-05-01T12:00:00Z, or seconds since the Unix epoch"
 
 
@@ -130,13 +130,11 @@ def load_shard(path: Path) -> ShardResult:
     """
     fix = "give the files that `ringbench generate` wrote, made by this version"
     try:
-        return ShardResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return read_whole(ShardResult, path)
+    except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}", fix=fix) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UsageError(f"{path}: no shard's result: {where}: {first['msg']}", fix=fix) from error
+    except ValueError as error:
+        raise UsageError(f"{path}: no shard's result: {explained(error)}", fix=fix) from error
 
 
 def merge(results: dict[Path, ShardResult], clock_limit_ms: float) -> MergedShards:
@@ -178,8 +176,9 @@ def _check(results: dict[Path, ShardResult]) -> None:
         if each.shard in seen:
             raise UsageError(f"{path}: shard {each.shard} is in {seen[each.shard]}, too", fix="give each shard once")
         seen[each.shard] = path
-    if missing := set(range(1, first.stream.shards + 1)) - set(seen):
-        names = ", ".join(f"{each}/{first.stream.shards}" for each in sorted(missing))
+    if missing := [each for each in range(1, first.stream.shards + 1) if each not in seen]:
+        names = ", ".join(f"{each}/{first.stream.shards}" for each in missing[:_SHOWN_SHARDS])
+        names += f" and {len(missing) - _SHOWN_SHARDS:,} more" if len(missing) > _SHOWN_SHARDS else ""
         raise UsageError(f"of {first.stream.shards} shards, these are missing: {names}", fix="give the files of all")
 
 

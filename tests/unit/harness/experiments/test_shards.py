@@ -172,6 +172,12 @@ def test_a_missing_shard_is_named() -> None:
         _merge(_shard(2))
 
 
+def test_of_many_missing_shards_the_first_are_named() -> None:
+    stream = _shard(1).stream.model_copy(update={"shards": 999_999})
+    with pytest.raises(UsageError, match=r"missing: 2/999999, .* 21/999999 and 999,978 more"):
+        _merge(_shard(1, stream=stream))
+
+
 def test_a_shard_that_is_there_twice_is_named() -> None:
     with pytest.raises(UsageError, match=r"^2\.json: shard 2 is in 1\.json, too\n"):
         _merge(_shard(1), _shard(2), _shard(2), _shard(3))
@@ -255,11 +261,19 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
             "no shard's result: schema_version",
         ),
         (
+            lambda path: path.write_text(path.read_text().replace('"shards": 3', f'"shards": {10**18}')),
+            r"no shard's result: stream\.shards: .* less than or equal to 999999",
+        ),
+        (
+            lambda path: path.write_text(path.read_text().replace('"seed": ', f'"seed": {"9" * 400}')),
+            r"no shard's result: stream\.seed: a number beyond",
+        ),
+        (
             lambda path: path.write_text(path.read_text().replace('"shard"', '"shart"')),
             "no shard's result: shard",
         ),
     ],
-    ids=["absent", "empty", "no JSON", "another version", "another key"],
+    ids=["absent", "empty", "no JSON", "another version", "10^18 shards", "a seed of 400 digits", "another key"],
 )
 def test_what_is_no_shards_result_is_refused(tmp_path: Path, spoil: Callable[[Path], Any], message: str) -> None:
     path = save_shard(_shard(2), tmp_path)

@@ -1,5 +1,9 @@
 """Distributions keep what they are given: stalls, negatives and exact means; they can be merged, encoded or not."""
 
+import base64
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
@@ -76,3 +80,22 @@ def test_encoded_histograms_can_be_merged() -> None:
 def test_what_is_no_histogram_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no HdrHistogram"):
         decode(text)
+
+
+def _wired(payload: bytes) -> str:
+    """A payload as HdrHistogram V2 has it on the wire."""
+    packed = zlib.compress(payload)
+    return base64.b64encode(struct.pack(">ii", 0x1C849304, len(packed)) + packed).decode()
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (bytes(10_000_000), "more than 1,048,576 bytes"),
+        (struct.pack(">iiiiqqq", 0x1C849303, 0, 0, 5, 1, 2**62, 0), "5 digits up to"),
+    ],
+    ids=["unpacks to 10 MB", "has counts for 100 years"],
+)
+def test_a_histogram_that_would_take_much_memory_is_refused(payload: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        decode(_wired(payload))

@@ -10,6 +10,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from harness.commands.common import load_run
+from harness.errors import UsageError
 from harness.results.result import load_result, save_result
 from reports.schema import SCHEMA_PATH, schema_text
 from tests.builders.results import make_engine, make_result
@@ -72,3 +74,31 @@ def test_results_obey_the_published_schema() -> None:
     validator.validate(document)
     assert not validator.is_valid(document | {"valid": "perhaps"})
     assert not validator.is_valid(document | {"winner": "flink"})
+
+
+HOSTILE = {
+    "deep": ('{"run_id": ' + "[" * 150 + "]" * 150 + "}", r"run_id\.0\.0.*: nested deeper than 32"),
+    "deeper than the parser goes": ('{"run_id": ' + "[" * 100_000, "nested deeper than 32: recursion limit"),
+    "many items": ('{"engines": [' + "0," * 600_000 + "0]}", "engines: more than 500,000 items"),
+    "many wrong items": ('{"engines": [' + "0," * 20_000 + "0]}", "20,0.. values are wrong"),
+    "many values": ("[" + "[]," * 5_000_000 + "0]", "more than 8,000,000 values"),
+    "no number": ('{"valid": NaN}', "valid: a number beyond"),
+    "a number without end": ('{"engines": [1e999]}', r"engines\.0: a number beyond"),
+    "a number of 400 digits": ('{"engines": [' + "9" * 400 + "]}", r"engines\.0: a number beyond 9,223,372,036"),
+    "a number of 5,000 digits": ('{"engines": [' + "9" * 5000 + "]}", "the file: Invalid JSON: number out of range"),
+    "no text": ("\udcff", "the file: Invalid JSON"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), HOSTILE.values(), ids=HOSTILE)
+def test_what_no_result_can_hold_is_refused_with_key_and_limit(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "result.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UsageError, match=f"{tmp_path}: no result of this version: {words}"):
+        load_run(tmp_path)
+
+
+def test_a_file_larger_than_any_result_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "result.json").open("wb") as file:
+        file.truncate(10 << 30)
+    with pytest.raises(UsageError, match="more than 268,435,456 bytes"):
+        load_run(tmp_path)
