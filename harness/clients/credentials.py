@@ -78,6 +78,12 @@ def redis_address(url: str, path: Path | None = None, *, in_arguments: bool = Fa
     return parts._replace(netloc=login + parts.netloc.rpartition("@")[2], query=query).geturl()
 
 
+def without_login(url: str) -> str:
+    """`url` without user, password and query, for people and for arguments."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 def _read_redis_properties(path: Path, *, is_tls: bool) -> dict[str, str]:
     found = _read(path, (PASSWORD,))
     for key, each in found.items():

@@ -122,10 +122,10 @@ class Backing:
         return found
 
     @property
-    def replica_url(self) -> str:
-        """The address of the replica of the Redis that was started here; empty if there is none."""
+    def replica(self) -> RedisService | None:
+        """The replica of the Redis that was started here; None if there is none."""
         found = self.services.get("redis 2")
-        return found.url if isinstance(found, RedisService) else ""
+        return found if isinstance(found, RedisService) else None
 
     @property
     def s3(self) -> S3Service:

@@ -1,5 +1,6 @@
 """Redis, or Valkey, which is the same to us: in memory only, one process."""
 
+import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
+from harness.clients.credentials import PASSWORD_VARIABLE, without_login
+from harness.console.redaction import conceal
 from harness.errors import ServiceError
 from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
@@ -19,19 +22,33 @@ from harness.services.ports import HOST, on_port, serves
 
 _START_DEADLINE_S = 15.0
 _CHECK_TIMEOUT_S = 5.0
+_PASSWORD_BYTES = 24
 _OLDEST_VERSION = (6, 0)
 _DUMP = "dump.rdb"
+_CONFIGURATION = "redis.conf"
 
 
 @dataclass
 class RedisService:
-    """A running server. `version` is such as ``Valkey 9.1.2``; `process` is another one after `start_again`."""
+    """A running server, which lets in who has the password in `url`.
 
-    url: str
+    `version` is such as ``Valkey 9.1.2``; `process` is another one after `start_again`.
+    """
+
+    url: str = field(repr=False)
     version: str
     process: Process
     home: Path
     launch: Callable[[], Process] = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """Its URL without the password."""
+        return without_login(self.url)
+
+    def environment(self) -> dict[str, str]:
+        """The variable that gives access to it."""
+        return {PASSWORD_VARIABLE: urlsplit(self.url).password or ""}
 
     def save_and_end(self) -> None:
         """Have the server keep what it holds in a file, and end: what it has acknowledged is in the file."""
@@ -76,7 +93,9 @@ def start_with_replica(directory: Path, *, port: int | None = None, progress: Pr
 def start_redis(
     directory: Path, *, port: int | None = None, replica_of: RedisService | None = None, progress: Progress
 ) -> RedisService:
-    """Start a Redis server that writes nothing to disk by itself.
+    """Start a Redis server that writes nothing to disk by itself, with a new random password.
+
+    A replica has that of its primary: either may become the other's.
 
     Args:
         directory: where its log goes, in ``logs``, and what it is told to keep, in ``redis-*``.
@@ -87,18 +106,25 @@ def start_redis(
     Raises:
         ServiceError: there is no server to start, the port is taken, or it does not answer; with its log's end.
     """
-    primary = urlsplit(replica_of.url).port if replica_of else None
-    return on_port("Redis", port, lambda picked: _start(directory, picked, primary, progress))
+    primary = urlsplit(replica_of.url) if replica_of else None
+    password = (primary and primary.password) or secrets.token_urlsafe(_PASSWORD_BYTES)
+    conceal(password)
+    primary_port = primary.port if primary else None
+    return on_port("Redis", port, lambda picked: _start(directory, picked, password, primary_port, progress))
 
 
-def _start(directory: Path, port: int, primary: int | None, progress: Progress) -> RedisService:
+def _start(directory: Path, port: int, password: str, primary: int | None, progress: Progress) -> RedisService:
     server = ensure_redis_server()
     progress(f"starting {'a replica of ' if primary else ''}Redis ({server.version}) on port {port}")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A folder of its own: in another one, it would load a file that it takes for its own.
     home = Path(tempfile.mkdtemp(dir=directory, prefix="redis-"))
-    argv = [str(server.executable), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
-    argv += ["--dir", str(home), "--dbfilename", _DUMP]
+    # Any user of this machine reaches the port, and sees arguments.
+    configuration = home / _CONFIGURATION
+    configuration.touch(mode=0o600)
+    configuration.write_text(f"requirepass {password}\nmasterauth {password}\n", encoding="ascii")
+    argv = [str(server.executable), str(configuration), "--bind", HOST, "--port", str(port)]
+    argv += ["--save", "", "--appendonly", "no", "--dir", str(home), "--dbfilename", _DUMP]
     log = "redis.log"
     if primary:
         argv, log = [*argv, "--replicaof", HOST, str(primary)], "redis-replica.log"
@@ -106,7 +132,7 @@ def _start(directory: Path, port: int, primary: int | None, progress: Progress) 
     def launch() -> Process:
         return start_process("Redis", argv, log_path=directory / "logs" / log)
 
-    process, url = launch(), f"redis://{HOST}:{port}/0"
+    process, url = launch(), f"redis://:{password}@{HOST}:{port}/0"
     try:
         _wait_until_ready(url, process)
     except BaseException:
@@ -145,21 +171,16 @@ def check_redis(url: str) -> str:
             told: dict[str, object] = client.info("server")
     except (redis.AuthenticationError, NoPermissionError) as error:
         raise ServiceError(
-            f"Redis at {_without_password(url)} refuses the credentials: {error}",
+            f"Redis at {without_login(url)} refuses the credentials: {error}",
             fix="check user and password (in --redis-properties or RINGBENCH_REDIS_PASSWORD), and what the user may do",
         ) from error
     except (redis.RedisError, ValueError) as error:
         raise ServiceError(
-            f"Redis at {_without_password(url)}: {error}",
+            f"Redis at {without_login(url)}: {error}",
             fix="check the address, that the server runs, and, with TLS, `tls.ca.location` in --redis-properties",
         ) from error
     name = "Valkey" if "valkey_version" in told else "Redis"
     version = str(told.get("valkey_version", told["redis_version"]))
     if tuple(map(int, version.split(".")[:2])) < _OLDEST_VERSION:
-        raise ServiceError(f"Redis at {_without_password(url)} is version {version}; 6.0 or newer is needed")
+        raise ServiceError(f"Redis at {without_login(url)} is version {version}; 6.0 or newer is needed")
     return f"{name} {version}"
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -107,22 +107,23 @@ def _running() -> psutil.Process | None:
 
 
 def _show(console: Console, backing: Backing, clusters: dict[str, Cluster]) -> None:
-    bucket = backing.bucket
+    bucket, redis = backing.bucket, backing.redis
     lines = {
         "Kafka": backing.bootstrap_servers,
-        "Redis": backing.redis_url,
+        "Redis": redis.address,
+        **redis.environment(),
         "S3": f"{bucket.endpoint}/{bucket.name}",
         **bucket.environment(),
     }
-    if backing.replica_url:
-        lines["Redis, replica"] = backing.replica_url
+    if backing.replica:
+        lines["Redis, replica"] = backing.replica.address
     for name, cluster in clusters.items():
         lines |= {name.title(): cluster.address, f"{name.title()}, web": cluster.web}
     for name, value in lines.items():
         console.print(f"  {name:<22} {value}", highlight=False, soft_wrap=True)
     if clusters:
-        console.print("To run jobs on them (their cost is not measured then), with the AWS variables above set:")
-        where = f"--kafka {backing.bootstrap_servers} --redis {backing.redis_url} --s3 {bucket.endpoint}/{bucket.name}"
+        console.print("To run jobs on them (their cost is not measured then), with the variables above set:")
+        where = f"--kafka {backing.bootstrap_servers} --redis {redis.address} --s3 {bucket.endpoint}/{bucket.name}"
         for name, option in (("spark", "--spark-master"), ("flink", "--flink-jobmanager")):
             command = f"ringbench run smoke --engine {name} {option} {clusters[name].address} {where}"
             console.print(f"  {command}", highlight=False, soft_wrap=True)

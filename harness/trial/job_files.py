@@ -51,6 +51,13 @@ def _through(proxy: str, ports: Mapping[str, int]) -> str:
     return f"{HOST}:{ports[proxy]}" if proxy in ports else ""
 
 
+def _elsewhere(url: str, address: str) -> str:
+    """`url` with another host and port: the same user, password and database."""
+    parts = urlsplit(url)
+    login, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=login + at + address).geturl()
+
+
 def generator_job(setting: Setting) -> GeneratorJob:
     """The generator's."""
     return GeneratorJob(
@@ -89,7 +96,7 @@ def writer_job(setting: Setting, proxy_ports: Mapping[str, int]) -> RedisWriterJ
         bootstrap_servers=setting.backing.bootstrap_servers,
         kafka_properties=setting.backing.kafka_properties,
         topic=setting.topics.aggregates,
-        redis_url=f"redis://{proxy}/0" if proxy else setting.backing.redis_url,
+        redis_url=_elsewhere(setting.backing.redis_url, proxy) if proxy else setting.backing.redis_url,
         namespace=setting.backing.namespace,
         expire_s=setting.expire_s,
         journal=setting.file(JOURNAL) if setting.options.journal else "",

@@ -11,11 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psutil
 import yaml
 from confluent_kafka.admin import AdminClient
 
+from harness.clients.credentials import without_login
 from harness.clients.s3_client import S3Credentials, s3_client
 from harness.processes.process import wait_until
 from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
@@ -79,11 +81,12 @@ class Services:
 
     def arguments(self) -> list[str]:
         """The options that make a run use them."""
-        return ["--kafka", self.kafka, "--redis", self.redis, "--s3", f"{self.s3_endpoint}/{self.bucket}"]
+        redis, s3 = without_login(self.redis), f"{self.s3_endpoint}/{self.bucket}"
+        return ["--kafka", self.kafka, "--redis", redis, "--s3", s3]
 
     def environment(self) -> dict[str, str]:
-        """The variables that give access to the bucket."""
-        return {
+        """The variables that give access to Redis and the bucket."""
+        return redis_password(self.redis) | {
             "AWS_ACCESS_KEY_ID": self.s3_credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": self.s3_credentials.secret_key,
         }
@@ -97,6 +100,11 @@ class Services:
         """Names of the bucket's objects."""
         found = s3_client(self.s3_endpoint, self.s3_credentials).list_objects_v2(Bucket=self.bucket)
         return {each["Key"] for each in found.get("Contents", [])}
+
+
+def redis_password(redis_url: str) -> dict[str, str]:
+    """The variable that has the password in a Redis URL."""
+    return {"RINGBENCH_REDIS_PASSWORD": urlsplit(redis_url).password or ""}
 
 
 class Ringbench:

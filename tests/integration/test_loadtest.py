@@ -17,7 +17,7 @@ import redis
 
 from harness.processes.process import wait_until
 from harness.services.ports import free_port
-from harness.services.redis import start_redis
+from harness.services.redis import RedisService, start_redis
 from tests.deadlines import DEADLINE_S
 from tests.integration.ringbench import Ringbench, outcome, write_scenario
 from tests.integration.traffic import Traffic
@@ -60,11 +60,10 @@ class Feed:
 
 
 @pytest.fixture
-def redis_port(tmp_path: Path) -> Iterator[int]:
-    """Where a Redis is that nothing but the test uses."""
-    port = free_port()
-    server = start_redis(tmp_path / "redis", port=port, progress=print)
-    yield port
+def store(tmp_path: Path) -> Iterator[RedisService]:
+    """A Redis that nothing but the test uses."""
+    server = start_redis(tmp_path / "redis", progress=print)
+    yield server
     server.stop()
 
 
@@ -81,10 +80,9 @@ def _loadtest(run: Ringbench) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_search_finds_that_a_few_users_are_held_and_that_they_see_the_right_counts(
-    redis_port: int, tmp_path: Path
+    store: RedisService, tmp_path: Path
 ) -> None:
-    url = f"redis://127.0.0.1:{redis_port}/0"
-    with Feed(url), Viewer(tmp_path / "viewer", redis_url=url, max_rate_hz=8.0) as viewer:
+    with Feed(store.url), Viewer(tmp_path / "viewer", redis_url=store.url, max_rate_hz=8.0) as viewer:
         options = ("--headless", "--shape", "search", "--users", "20", "--max-users", "40", "--json", *BOUND)
         with Ringbench(tmp_path, "loadtest", "--url", viewer.url, *options) as run:
             code, found = _loadtest(run)
@@ -107,30 +105,24 @@ def test_a_search_finds_that_a_few_users_are_held_and_that_they_see_the_right_co
 
 
 def test_users_come_back_after_restarts_of_the_viewer_and_of_redis_and_see_the_right_counts(
-    redis_port: int, tmp_path: Path
+    store: RedisService, tmp_path: Path
 ) -> None:
-    url, port = f"redis://127.0.0.1:{redis_port}/0", free_port()
-    job = {"redis_url": url, "port": port, "max_rate_hz": 8.0}
-    second_redis = None
-    try:
-        with Feed(url) as feed:
-            first = Viewer(tmp_path / "first", **job)
-            options = ("--headless", "--users", "30", "--duration", "30", *BOUND)
-            with Ringbench(tmp_path, "loadtest", "--url", first.url, *options) as run:
-                run.wait_for_text(r"\b30 users, all there")
-                first.process.kill()
-                with Viewer(tmp_path / "second", **job) as second:
-                    wait_until(lambda: second.metrics()["clients"] >= 30, deadline_s=DEADLINE_S, what="all are back")
-                    redis.Redis(port=redis_port).shutdown(nosave=True)
-                    wait_until(lambda: second.metrics()["redis"] == "down", deadline_s=DEADLINE_S, what="Redis is down")
-                    second_redis = start_redis(tmp_path / "again", port=redis_port, progress=print)
-                    code, found = _loadtest(run)
-                    feed.stop()
-                    with Page(second.connect()) as page:
-                        page.wait_for(in_redis(url, "cdr"))
-    finally:
-        if second_redis:
-            second_redis.stop()
+    job = {"redis_url": store.url, "port": free_port(), "max_rate_hz": 8.0}
+    with Feed(store.url) as feed:
+        first = Viewer(tmp_path / "first", **job)
+        options = ("--headless", "--users", "30", "--duration", "30", *BOUND)
+        with Ringbench(tmp_path, "loadtest", "--url", first.url, *options) as run:
+            run.wait_for_text(r"\b30 users, all there")
+            first.process.kill()
+            with Viewer(tmp_path / "second", **job) as second:
+                wait_until(lambda: second.metrics()["clients"] >= 30, deadline_s=DEADLINE_S, what="all are back")
+                store.process.kill()
+                wait_until(lambda: second.metrics()["redis"] == "down", deadline_s=DEADLINE_S, what="Redis is down")
+                store.start_again(keep=False)
+                code, found = _loadtest(run)
+                feed.stop()
+                with Page(second.connect()) as page:
+                    page.wait_for(in_redis(store.url, "cdr"))
     [load] = found["dashboard"]["loads"]
     # By reasons, since the others are counted by whole seconds of the measured time.
     assert sum(load["reasons"].values()) >= 30, "an outage that somebody does not report"
@@ -141,11 +133,10 @@ def test_users_come_back_after_restarts_of_the_viewer_and_of_redis_and_see_the_r
     assert code == 1, "a load with failures is not held"
 
 
-def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(redis_port: int, tmp_path: Path) -> None:
-    url = f"redis://127.0.0.1:{redis_port}/0"
+def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(store: RedisService, tmp_path: Path) -> None:
     with (
-        Feed(url),
-        Viewer(tmp_path / "viewer", redis_url=url, token=TOKEN) as viewer,
+        Feed(store.url),
+        Viewer(tmp_path / "viewer", redis_url=store.url, token=TOKEN) as viewer,
         Ringbench(tmp_path, "loadtest", "--url", viewer.url, "--ui-port", "0", *BOUND) as run,
     ):
         ui = run.wait_for_text(UI)[1]

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.clients.s3_client import S3Credentials, s3_client
+from harness.console.redaction import redact
 from harness.errors import ServiceError
 from harness.processes.process import Process, wait_until
 from harness.services import ports
@@ -78,7 +79,7 @@ def test_kafka_round_trip(tmp_path: Path) -> None:
         kafka.stop()
 
 
-def test_redis_stream_in_a_transaction(tmp_path: Path) -> None:
+def test_redis_makes_transactions_for_who_has_its_password(tmp_path: Path) -> None:
     server = start_redis(tmp_path, progress=ignore)
     try:
         assert check_redis(server.url) == server.version
@@ -90,6 +91,14 @@ def test_redis_stream_in_a_transaction(tmp_path: Path) -> None:
             assert client.hget("cell", "count") == b"3"
             assert client.xrange("updates") == [(entry_id, {b"cell": b"count"})]
             assert client.config_get("save")["save"] == ""
+        anybody = redis.Redis.from_url(server.address, protocol=2)
+        with anybody, pytest.raises(redis.AuthenticationError):
+            anybody.get("cell")
+        password = urlsplit(server.url).password
+        assert password and password not in repr(server)
+        assert password not in " ".join(part for process in server.process.child_tree() for part in process.cmdline())
+        assert [path.stat().st_mode & 0o077 for path in tmp_path.rglob("redis.conf")] == [0]
+        assert redact(server.url).startswith("redis://:***@")
     finally:
         server.stop()
 

@@ -12,6 +12,7 @@ import redis
 from websockets.sync.client import connect
 
 from engines.contract.keys import window_key
+from harness.clients.credentials import without_login
 from harness.measurement.recording import read_recording
 from harness.processes.process import wait_until
 from harness.scenarios.loading import load_scenario
@@ -24,6 +25,7 @@ from tests.integration.ringbench import (
     Ringbench,
     Services,
     outcome,
+    redis_password,
     write_scenario,
 )
 from tests.integration.viewers import Page
@@ -92,7 +94,8 @@ def test_the_map_of_a_redis_shows_what_it_holds_and_goes_with_ctrl_c(services: S
     with redis.Redis.from_url(services.redis, protocol=2) as client:
         client.hset(name, "|".join(CELL), "17")
         try:
-            with Ringbench(tmp_path, "view", "--redis", services.redis, "--namespace", "cdr:map") as run:
+            address, login = without_login(services.redis), redis_password(services.redis)
+            with Ringbench(tmp_path, "view", "--redis", address, "--namespace", "cdr:map", env=login) as run:
                 url = run.wait_for_text(MAP)[1]
                 assert "<!doctype html>" in _page(url).lower()
                 rows = [row for message in _messages(url, 3) for row in message.get("windows", [])]

@@ -8,7 +8,6 @@ import pytest
 from engines.contract.keys import UPDATES_FIELD, updates_key, window_key
 from harness.clients.redis_contents import clear
 from harness.processes.process import wait_until
-from harness.services.ports import HOST, free_port
 from harness.services.redis import start_redis
 from tests.deadlines import DEADLINE_S
 from tests.integration.viewer_server.windows import EPOCH_S, converges, windows, write_all
@@ -41,15 +40,17 @@ def test_pages_are_right_again_after_redis_was_restarted(keep: bool, tmp_path: P
 
 
 def test_a_viewer_waits_for_a_redis_that_is_not_there_yet(tmp_path: Path) -> None:
-    port = free_port()
+    server = start_redis(tmp_path, progress=print)
+    server.stop()
     with (
-        Viewer(tmp_path / "viewer", redis_url=f"redis://{HOST}:{port}/0") as viewer,
+        Viewer(tmp_path / "viewer", redis_url=server.url) as viewer,
         Page(viewer.connect()) as page,
     ):
         page.wait_for_frames(1)
         assert page.frames[0]["redis"] == "down"
-        server = start_redis(tmp_path, port=port, progress=print)
+        server.start_again(keep=False)
         try:
+            server.wait_until_ready()
             writer = Writer(server.url, "cdr")
             write_all(writer, windows(0, 5))
             converges(page, writer, server.url)
