@@ -1,12 +1,10 @@
 """The command line, `ringbench`."""
 
 import os
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -32,12 +30,10 @@ from harness.commands import (
 )
 from harness.commands import input as own_records
 from harness.commands.common import WithSkipBadLines, console
-from harness.console.interrupt import INTERRUPTED
+from harness.console.interrupt import INTERRUPTED, SIGNALS
 from harness.console.redaction import redact
+from harness.console.streams import outlast_readers
 from harness.errors import RingbenchError
-
-#: The exit code after SIGTERM.
-TERMINATED = 143
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Benchmark stream processors over call-detail records, and prove their counts right.",
     epilog="Exit codes: 0 pass, 1 a verdict or gate failed, 2 bad usage or configuration, 3 the run is invalid, "
-    "4 a service could not start, 130 Ctrl-C.",
+    "4 a service could not start, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
 )
 app.add_typer(services.app, name="services")
 app.add_typer(workload.app, name="workload")
@@ -97,15 +93,14 @@ app.command(epilog=doctor.EPILOG)(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line; every known error ends in one message and its exit code."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    """Run the command line; every known error ends in one message and its exit code, and a signal in its own code."""
+    SIGNALS.install()
+    outlast_readers()
     try:
         app()
     except SystemExit as end:
-        if end.code in (INTERRUPTED, TERMINATED):
-            from harness.processes.process import end_children
-
-            end_children()
+        if end.code == INTERRUPTED and SIGNALS.came:
+            _end_by_signal()
         raise
     except RingbenchError as error:
         if _Settings.debug:
@@ -113,19 +108,23 @@ def main() -> None:
         console.print(f"[bold red]error:[/bold red] {_escape(redact(error.message))}", highlight=False, soft_wrap=True)
         if error.fix:
             console.print(f"[bold]fix:[/bold] {_escape(error.fix)}", highlight=False, soft_wrap=True)
+        if SIGNALS.came:
+            _end_by_signal()
         sys.exit(error.exit_code)
+
+
+def _end_by_signal() -> NoReturn:
+    """End what is left of what was started, and then as a command does that a signal has ended."""
+    from harness.processes.process import end_children
+
+    end_children()
+    sys.exit(SIGNALS.exit_code)
 
 
 def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
-    """End as by Ctrl-C, so that everything that was started is ended; 143 tells that it was SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(TERMINATED)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
+from harness.console.interrupt import CleanUp
 from harness.console.progress import ConsoleWatcher
 from harness.services.kafka import KafkaService, start_kafka
 from harness.services.redis import RedisService, start_redis
@@ -17,7 +18,7 @@ def start_pair(watcher: ConsoleWatcher) -> Iterator[tuple[Path, KafkaService, Re
     Raises:
         ServiceError: one of them cannot be started.
     """
-    with ExitStack() as stack:
+    with CleanUp("ending Kafka and Redis") as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
         watcher.phase("starting Kafka and Redis")
         kafka = start_kafka(work, progress=watcher.note)

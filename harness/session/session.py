@@ -1,11 +1,12 @@
 """What several trials share: Java, services, engines in place, a private folder, and logs kept when things go wrong."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.console.interrupt import CleanUp
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
 from harness.engines.code import code_digest
@@ -148,7 +149,7 @@ def open_session(
     started_at = datetime.now(UTC)
     found = find_engines(engines, options.engine_paths)
     code = code_digest(found)
-    with ExitStack() as stack:
+    with CleanUp("ending the services") as stack:
         work = private_directory(stack, options.runs_dir / run_id)
         watcher.phase("providing Java, engines and services")
         java = ensure_java(watcher.note)

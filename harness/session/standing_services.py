@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from harness.console.interrupt import NAMES, CleanUp, name_of
 from harness.engines.catalogue import all_engines
 from harness.engines.clusters import has_cluster, start_cluster
 from harness.engines.prepare import prepare
@@ -31,7 +32,7 @@ def _state_path() -> Path:
 
 
 def keep_up(console: Console, *, cluster: bool = False) -> None:
-    """Start the services, print how to reach them, and keep them until SIGINT or SIGTERM.
+    """Start the services, print how to reach them, and keep them until Ctrl-C, which is the normal end, or a signal.
 
     With `cluster`, Kafka has several brokers and Redis a replica, and there is a cluster for each engine that has one.
 
@@ -48,14 +49,16 @@ def keep_up(console: Console, *, cluster: bool = False) -> None:
 
     state = _state_path()
     try:
-        with ExitStack() as stack:
+        with CleanUp("ending the services") as stack:
             backing = stack.enter_context(start_backing(External(), "services", work, tell, cluster=cluster))
             clusters = _start_clusters(stack, work, tell) if cluster else {}
             _save(state)
             _show(console, backing, clusters)
             signal.pause()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         console.print("stopped")
+        if name_of(end) != NAMES[signal.SIGINT]:
+            raise
     finally:
         state.unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)

@@ -1,9 +1,8 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
-from contextlib import ExitStack
-
 from harness.clients.kafka_topics import create_topics, delete_topics
 from harness.clients.redis_contents import clear
+from harness.console.interrupt import SIGNALS, CleanUp
 from harness.measurement.flame_graphs import Profiling
 from harness.trial.collection import Collection
 from harness.trial.fault_injection import FaultInjection
@@ -34,7 +33,7 @@ def run_trial(setting: Setting) -> Trial:
 
     try:
         _prepare(setting)
-        with ExitStack() as stack:
+        with CleanUp("ending the engine and the workers") as stack:
             stack.enter_context(setting.cores.others_kept_off(_everything_else(setting)))
             stack.callback(profiling.stop)
             setting.phase("starting the engine")
@@ -51,7 +50,8 @@ def run_trial(setting: Setting) -> Trial:
                 elif trial.broken_off:
                     collection.collect_what_there_is()
     finally:
-        delete_topics(setting.backing.kafka_client, setting.topics)
+        with SIGNALS.unbroken("deleting the topics of the trial"):
+            delete_topics(setting.backing.kafka_client, setting.topics)
     return trial
 
 

@@ -4,7 +4,6 @@ What is refused before anything starts is asked of the command line in the tests
 to start `ringbench` takes seconds.
 """
 
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
+from harness.console.interrupt import SIGNALS
 from harness.results.result import save_result
 from tests.builders.results import make_engine, make_result
 from tests.integration.ringbench import Ringbench, write_scenario
@@ -52,7 +52,6 @@ def ask(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("RINGBENCH_RUNS_DIR", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
-    on_sigterm = signal.getsignal(signal.SIGTERM)
 
     def asked(*arguments: str) -> Refusal:
         before = set(tmp_path.rglob("*"))
@@ -64,7 +63,7 @@ def ask(
         return Refusal(exit_.value.code, capfd.readouterr().err)
 
     yield asked
-    signal.signal(signal.SIGTERM, on_sigterm)
+    SIGNALS.release()
 
 
 def _refused(directory: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:

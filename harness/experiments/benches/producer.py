@@ -6,13 +6,14 @@ and schedules every record, and the time that it takes for that counts; the tool
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from harness.console.interrupt import CleanUp
 from harness.console.progress import ConsoleWatcher
 from harness.experiments.benches.broker import (
     DEADLINE_S,
@@ -142,7 +143,7 @@ def bench_producer(
 
 @contextmanager
 def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
-    with ExitStack() as stack:
+    with CleanUp("ending Kafka") as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
         watcher.phase("providing Kafka and its load tool")
         tool = provide_tools(watcher.note)

@@ -149,7 +149,7 @@ def _run(
 
     def meddle(_view: View) -> str:
         if interrupt and interrupt.has_come:
-            return "Ctrl-C"
+            return interrupt.why
         if child is None:
             return ""
         teller.tell(child)

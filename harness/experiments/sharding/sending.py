@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from engines.contract.kafka import librdkafka_properties
 from harness.clients.kafka_topics import ensure_topic, partition_bounds
-from harness.console.interrupt import INTERRUPTED, Interrupt
+from harness.console.interrupt import INTERRUPTED, CleanUp, Interrupt
 from harness.console.progress import ConsoleWatcher
 from harness.errors import InvalidRun, RingbenchError, UsageError
 from harness.experiments.sharding.shard import Shard, describe, problems
@@ -97,7 +96,7 @@ class _Sending:
         check_kafka(options.kafka_client)
         cluster = self._topics()
         ends = self._ends()
-        with ExitStack() as stack:
+        with CleanUp("ending the generators") as stack:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
             self._watcher.phase("preparing the first records")
             job = self._job(work)
@@ -179,7 +178,7 @@ class _Sending:
                 self._tell(child)
                 time.sleep(POLL_S)
             if interrupt.has_come:
-                self._watcher.phase("stopped by Ctrl-C: what is on its way is waited for")
+                self._watcher.phase(f"stopped by {interrupt.why}: what is on its way is waited for")
                 child.stop(STOP_S)
             return _Load(stream, late_ms, clock, before, child.wait_for("stopped", STOP_S).fields)
 

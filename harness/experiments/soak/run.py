@@ -152,7 +152,7 @@ def _trial(
         verifier.look(view.t_s)
         if resources.look(view):
             teller.tell(view)
-        return "Ctrl-C" if interrupt.has_come else ""
+        return interrupt.why
 
     made = trial_options(engine, planned, fit, archive=False, meddle=meddle, kept_s=verifier.kept_s)
     trial = session.trial(scenario, engine, len(malformed.malformed_lines), made)

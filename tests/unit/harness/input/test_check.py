@@ -1,7 +1,6 @@
 """`ringbench input check`: what it says, to people and programs, and the exit code it ends with."""
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from harness import cli
+from harness.console.interrupt import SIGNALS
 
 START_MS = 1_709_287_200_000
 MAP = {"time": "ms", "columns": {"start": "t", "duration": "s", "county": "c", "type": {"constant": "call"}}}
@@ -39,7 +39,6 @@ def check(
     """Checks a file of these rows with `MAP`."""
     monkeypatch.setenv("COLUMNS", "1000")
     monkeypatch.setenv("NO_COLOR", "1")
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     (tmp_path / "map.yaml").write_text(yaml.safe_dump(MAP), encoding="utf-8")
 
     def asked(rows: list[str], *options: str) -> Said:
@@ -53,7 +52,7 @@ def check(
         return Said(int(end.value.code or 0), said.out, said.err)
 
     yield asked
-    signal.signal(signal.SIGTERM, on_sigterm)
+    SIGNALS.release()
 
 
 def _rows(count: int, length_s: int = 60) -> list[str]:
