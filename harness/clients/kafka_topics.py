@@ -3,17 +3,21 @@
 Brokers are reached by a `client`: settings of librdkafka's, the address among them.
 """
 
+import concurrent.futures
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
 
+from harness.clients.left import Left
 from harness.errors import ServiceError, UsageError
 from harness.processes.process import wait_until
 
 TIMEOUT_S = 30
+#: What a topic is called where it is told that one was left.
+TOPIC = "topic"
 
 Client = Mapping[str, str]
 
@@ -58,30 +62,57 @@ def create_topics(
         config[topics.input] = config[topics.input] | {"message.timestamp.type": "CreateTime"}
     wanted = [NewTopic(name, num_partitions=partitions, config=each) for name, each in config.items()]
     admin = _admin(client)  # named: collected as garbage, it would cancel
-    for name, future in admin.create_topics(wanted).items():
-        try:
-            future.result(TIMEOUT_S)
-        except (KafkaException, TimeoutError) as error:
-            raise ServiceError(f"cannot create the topic {name}: {error}") from error
+    futures = admin.create_topics(wanted, request_timeout=TIMEOUT_S)
+    try:
+        for name, future in futures.items():
+            try:
+                future.result(TIMEOUT_S)
+            except (KafkaException, TimeoutError) as error:
+                raise ServiceError(f"cannot create the topic {name}: {error}") from error
+    except BaseException:
+        # What the broker was asked for might be made later than it is deleted: its answer comes first.
+        concurrent.futures.wait(futures.values(), TIMEOUT_S)
+        raise
     # Made is what the controller has noted: a busy broker tells clients of it later.
     _await_topics(admin, *config)
 
 
-def delete_topics(client: Client, topics: Topics) -> None:
+def delete_topics(client: Client, topics: Topics) -> list[Left]:
     """Delete a trial's topics, and those of the engine's own; that one is gone already is no error.
 
     What an engine makes for itself has the input topic's name, and a dot, in its own.
+
+    Returns: what could not be deleted. Nothing is raised: what ended the trial must not be hidden.
     """
     admin = _admin(client)
-    for future in admin.delete_topics([*topics.all(), *_engines_topics(admin, topics)]).values():
-        future.exception(TIMEOUT_S)
-
-
-def _engines_topics(admin: AdminClient, topics: Topics) -> list[str]:
+    left = []
     try:
-        return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
-    except KafkaException:
-        return []  # the broker is gone, and so are they, as far as one can tell
+        engines = [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
+    except KafkaException as error:
+        engines, left = [], [Left(TOPIC, f"those with {topics.input}. in their names", reason(error))]
+    return remove_topics(admin, [*topics.all(), *engines]) + left
+
+
+def remove_topics(admin: AdminClient, names: Iterable[str]) -> list[Left]:
+    """Delete the topics called `names`. Returns those that are still there, or may be."""
+    left, futures = [], {}
+    if wanted := list(dict.fromkeys(names)):
+        futures = admin.delete_topics(wanted, request_timeout=TIMEOUT_S)
+    for name, future in futures.items():
+        try:
+            error = future.exception(2 * TIMEOUT_S)
+        except TimeoutError:
+            error = TimeoutError("the broker does not answer")
+        if error and not _has_code(error, KafkaError.UNKNOWN_TOPIC_OR_PART):
+            left.append(Left(TOPIC, name, reason(error)))
+    return left
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in words: librdkafka's errors have them, but do not print them alone."""
+    if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):
+        return str(error.args[0].str())
+    return str(error)
 
 
 def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -> str:
@@ -100,7 +131,7 @@ def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -
     if create and topic not in metadata.topics:
         wanted = NewTopic(topic, num_partitions=partitions, config={"message.timestamp.type": "LogAppendTime"})
         error = admin.create_topics([wanted])[topic].exception(TIMEOUT_S)
-        if error and not _is_there(error):
+        if error and not _has_code(error, KafkaError.TOPIC_ALREADY_EXISTS):
             raise ServiceError(f"cannot create the topic {topic}: {error}")
         metadata = _await_topics(admin, topic)
     if topic not in metadata.topics:
@@ -135,8 +166,8 @@ def _await_topics(admin: AdminClient, *names: str) -> ClusterMetadata:
     return wait_until(told, deadline_s=TIMEOUT_S, what=f"the brokers know of {', '.join(names)}")
 
 
-def _is_there(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+def _has_code(error: BaseException, code: int) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == code
 
 
 def partition_bounds(client: Client, topic: str) -> dict[int, tuple[int, int]]:

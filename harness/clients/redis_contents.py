@@ -1,4 +1,4 @@
-"""What Redis holds at the end of a trial."""
+"""What Redis holds at the end of a trial, and its removal."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,12 @@ from redis.retry import Retry
 
 from engines.contract.aggregate import Cell, decode_key
 from engines.contract.keys import window_key
+from harness.clients.left import Left
+from harness.clients.run_names import run_of_key
 
 BATCH_KEYS = 500
+#: What a key is called where it is told that one was left.
+KEY = "Redis key"
 
 
 def read_answers(redis_url: str, namespace: str) -> dict[bytes, int]:
@@ -52,7 +56,65 @@ def _read(client: "redis.Redis", names: list[bytes]) -> dict[bytes, int]:
 
 
 def clear(redis_url: str, namespace: str) -> None:
-    """Remove every key under `namespace`."""
+    """Remove every key under `namespace`.
+
+    Raises:
+        redis.RedisError: Redis is away, or refuses.
+    """
+    for error in _unlink(redis_url, f"{namespace}:*").values():
+        raise error
+
+
+def remove_keys(redis_url: str, namespace: str) -> list[Left]:
+    """Remove every key under `namespace`. Returns what could not be removed, or may be there; nothing is raised."""
+    try:
+        refused = _unlink(redis_url, f"{namespace}:*")
+    except (redis.RedisError, OSError) as error:
+        return [Left(KEY, f"{namespace}:*", str(error))]
+    return [Left(KEY, name, str(error)) for name, error in sorted(refused.items())]
+
+
+def _unlink(redis_url: str, pattern: str) -> dict[str, redis.RedisError]:
+    """Remove the keys that match `pattern`. Returns those that Redis refuses to remove, and why."""
+    refused: dict[str, redis.RedisError] = {}
     with redis.Redis.from_url(redis_url, protocol=2) as client:
-        for name in client.scan_iter(match=f"{namespace}:*", count=BATCH_KEYS):
-            client.unlink(name)
+        names = list(client.scan_iter(match=pattern, count=BATCH_KEYS))
+        for at in range(0, len(names), BATCH_KEYS):
+            batch = names[at : at + BATCH_KEYS]
+            pipeline = client.pipeline(transaction=False)
+            for name in batch:
+                pipeline.unlink(name)
+            answers = zip(batch, pipeline.execute(raise_on_error=False), strict=True)
+            refused |= {_text(name): answer for name, answer in answers if isinstance(answer, redis.RedisError)}
+    return refused
+
+
+def keys_of_runs(redis_url: str) -> dict[str, str]:
+    """Keys that are of runs, and the runs' ids.
+
+    Raises:
+        redis.RedisError: Redis does not tell.
+    """
+    with redis.Redis.from_url(redis_url, protocol=2) as client:
+        names = sorted(_text(each) for each in client.scan_iter(match="cdr:*", count=BATCH_KEYS))
+    return {name: run_id for name in names if (run_id := run_of_key(name))}
+
+
+def key_bytes(redis_url: str, names: list[str]) -> list[int | None]:
+    """How many bytes Redis says that each of the keys called `names` takes; None for one that is gone.
+
+    Raises:
+        redis.RedisError: Redis does not tell.
+    """
+    found: list[int | None] = []
+    with redis.Redis.from_url(redis_url, protocol=2) as client:
+        for at in range(0, len(names), BATCH_KEYS):
+            pipeline = client.pipeline(transaction=False)
+            for name in names[at : at + BATCH_KEYS]:
+                pipeline.memory_usage(name)
+            found += pipeline.execute()
+    return found
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", errors="surrogateescape")

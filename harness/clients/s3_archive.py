@@ -2,16 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from harness.clients.left import Left
+from harness.clients.run_names import is_run_id, run_of_object
 from harness.clients.s3_client import S3Credentials, s3_client, users_credentials
 
 DEFAULT_REGION = "us-east-1"
+#: What an object is called where it is told that one was left.
+OBJECT = "S3 object"
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,55 @@ def fingerprint_archive(bucket: Bucket, prefix: str) -> tuple[int, str]:
 
 
 def delete_archive(bucket: Bucket, prefix: str) -> None:
-    """Delete every object under `prefix`."""
+    """Delete every object under `prefix`.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: the store is away, or refuses.
+    """
     client = bucket.client()
     for key in list(_keys(client, bucket.name, prefix)):
         client.delete_object(Bucket=bucket.name, Key=key)
+
+
+def remove_archive(bucket: Bucket, prefix: str) -> list[Left]:
+    """Delete every object under `prefix`. Returns what could not be deleted; nothing is raised."""
+    try:
+        client = bucket.client()
+        keys = list(_keys(client, bucket.name, prefix))
+    except (BotoCoreError, ClientError) as error:
+        return [Left(OBJECT, f"{prefix}/*", str(error))]
+    return delete_objects(client, bucket.name, keys)
+
+
+def delete_objects(client: Any, bucket: str, keys: Iterable[str]) -> list[Left]:
+    """Delete objects. Returns those that could not be deleted."""
+    left = []
+    for key in keys:
+        try:
+            client.delete_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            left.append(Left(OBJECT, key, str(error)))
+    return left
+
+
+def runs_in(bucket: Bucket) -> list[str]:
+    """The ids of runs that have folders in `bucket`.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: the store does not tell.
+    """
+    # Ids begin with the year.
+    pages = bucket.client().get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix="2", Delimiter="/")
+    folders = [each["Prefix"].rstrip("/") for page in pages for each in page.get("CommonPrefixes", [])]
+    return [each for each in folders if is_run_id(each)]
+
+
+def objects_of_run(bucket: Bucket, run_id: str) -> dict[str, int]:
+    """The objects in `bucket` that are of a run, and their bytes.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: the store does not tell.
+    """
+    pages = bucket.client().get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=f"{run_id}/")
+    found = {each["Key"]: int(each["Size"]) for page in pages for each in page.get("Contents", [])}
+    return {key: size for key, size in found.items() if run_of_object(key) == run_id}

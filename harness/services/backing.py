@@ -91,6 +91,11 @@ class Backing:
         return librdkafka_properties(self.bootstrap_servers, self.kafka_properties)
 
     @property
+    def users_own(self) -> set[str]:
+        """Which of ``kafka``, ``redis`` and ``s3`` are the user's own: what is written there has to be taken away."""
+        return {"kafka", "redis", "s3"} - self.services.keys()
+
+    @property
     def pids(self) -> dict[str, int]:
         """Guards of the processes that were started here, now, by service."""
         return {name: service.process.pid for name, service in self.services.items()}

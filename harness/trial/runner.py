@@ -1,6 +1,8 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
-from harness.clients.kafka_topics import create_topics, delete_topics
+from contextlib import ExitStack
+
+from harness.clients.kafka_topics import create_topics
 from harness.clients.redis_contents import clear
 from harness.console.interrupt import SIGNALS, CleanUp
 from harness.measurement.flame_graphs import Profiling
@@ -11,6 +13,7 @@ from harness.trial.outcome import Trial
 from harness.trial.phases import Phases
 from harness.trial.processes import Processes
 from harness.trial.setting import CHECKPOINTS, Setting
+from harness.trial.tidying import tidy
 from harness.trial.timeline import Timeline
 
 
@@ -50,8 +53,8 @@ def run_trial(setting: Setting) -> Trial:
                 elif trial.broken_off:
                     collection.collect_what_there_is()
     finally:
-        with SIGNALS.unbroken("deleting the topics of the trial"):
-            delete_topics(setting.backing.kafka_client, setting.topics)
+        with SIGNALS.unbroken("deleting what the trial made"):
+            tidy(setting, keep_archive=trial.is_complete)
     return trial
 
 

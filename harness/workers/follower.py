@@ -19,6 +19,9 @@ POLL_S = 0.1
 #: A Redis that is away for longer will not come back.
 AWAY_DEADLINE_S = 120.0
 ENTRIES_PER_READ = 1000
+#: For how long the stream outlives who follows it, and how often Redis is told so. No transaction has to: an expiry
+#: stays when an entry is added.
+STREAM_S, EXPIRY_EVERY_S = 3600, 60.0
 #: An entry's ID is its time rounded down, so that a record may seem to be visible up to this long before it was due.
 CLOCK_RESOLUTION_US = 1000
 
@@ -36,6 +39,7 @@ class Follower:
         self.job = job
         self.anchor_ns = self.start_ms = self.taken_ms = 0
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
+        self._expiry_due_s = 0.0  # by the monotonic clock
         self._behind_ms = 0  # age of the oldest entry of a read: the greatest since the last time it was told
 
     def take(self, entries: list[tuple[int, bytes]]) -> None:
@@ -88,6 +92,9 @@ class Follower:
         while True:
             try:
                 found: Any = self._redis.xread({updates_key(self.job.namespace): last_id}, count=ENTRIES_PER_READ)
+                if found and time.monotonic() >= self._expiry_due_s:
+                    self._redis.expire(updates_key(self.job.namespace), STREAM_S)
+                    self._expiry_due_s = time.monotonic() + EXPIRY_EVERY_S
                 return found[0][1] if found else []
             except (redis.ConnectionError, redis.TimeoutError):
                 if time.monotonic() > deadline:

@@ -36,6 +36,8 @@ IDLE_POLL_S = 0.1
 RETRY_S = 0.05
 #: A Redis that is away for longer will not come back.
 AWAY_DEADLINE_S = 120.0
+#: For how long the positions outlive the last transaction, at least: what they are for has ended long before.
+POSITION_S = 3600
 #: The client goes on by itself once the broker is back.
 TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
@@ -141,8 +143,11 @@ class RedisWriter:
                 time.sleep(RETRY_S)
 
     def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
-        place: Command = ("GETSET", position_key(self._job.namespace), positions)
-        whole = Transaction.of([place, *transaction(latest, self._job.namespace, self._job.expire_s)])
+        name = position_key(self._job.namespace)
+        place: Command = ("GETSET", name, positions)
+        # GETSET makes a new key, which has no expiry.
+        expiry: Command = ("EXPIRE", name, max(POSITION_S, self._job.expire_s))
+        whole = Transaction.of([place, expiry, *transaction(latest, self._job.namespace, self._job.expire_s)])
         sent_ns = time.time_ns()
         answers = whole.run(self._redis)
         self._transactions += 1

@@ -34,6 +34,7 @@ from harness.workers.accounts import ProbeAccount
 from harness.workers.jobs import announce_anchor
 from harness.workers.orders import EndOrders
 from tests.builders.processes import Clock, FakeChild, FakeProcess
+from tests.builders.removals import Removals
 
 #: How long a child takes until it is ready, and how often it tells its progress.
 READY_S, TELLING_S = 0.5, 0.25
@@ -167,6 +168,7 @@ class World:
         held: by stem (``input``, ``aggregates``, ``dead_letter``): how many messages a topic holds, if not as many as
             there are to be.
         topics: those that there are now.
+        removals: what is taken out of the services in the end.
         archives: whether the archiver ends once everything is sent.
     """
 
@@ -189,6 +191,7 @@ class World:
         self.letters: list[bytes] = []
         self.held: dict[str, int] = {}
         self.topics: set[str] = set()
+        self.removals = Removals(self.topics)
         self.archives = True
         self._directory = directory / "trial"
         self._planned: list[tuple[float, Callable[[], object]]] = []
@@ -201,6 +204,10 @@ class World:
     def at(self, t_s: float, event: Callable[[], object]) -> None:
         """Plan something for so many seconds after the start of the measured time."""
         self._planned.append((t_s, event))
+
+    def with_services_of_the_users_own(self) -> None:
+        """Have it that no service was started here."""
+        self.backing.services.clear()
 
     def dies(self, name: str) -> Callable[[], object]:
         """Let the child that has that name then die."""
@@ -254,7 +261,7 @@ class World:
         trial: Mapping[str, Any] = {
             "runner.clear": lambda *_place: None,
             "runner.create_topics": lambda _client, topics, *_partitions, **_how: self.topics.update(topics.all()),
-            "runner.delete_topics": lambda _client, topics: self.topics.difference_update(topics.all()),
+            **self.removals.fakes(),
             "runner.Observation": BlindObservation,
             "processes.start_worker": lambda module, *_job, name="": self._start(name or module),
             "processes.Child": lambda *_command, **_how: self._start("engine"),

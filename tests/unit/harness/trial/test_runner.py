@@ -70,3 +70,57 @@ def test_no_topics_are_left_if_not_all_could_be_made(world: World, monkeypatch: 
     with pytest.raises(ServiceError, match="cannot create the topic"):
         world.run()
     _assert_nothing_is_left(world)
+
+
+def test_nothing_but_a_complete_trials_archive_stays_in_services_of_the_users_own(world: World) -> None:
+    world.with_services_of_the_users_own()
+    assert world.run().is_complete
+    assert world.removals.taken == ["group", "key"]
+    _assert_nothing_is_left(world)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(143), ServiceError("away"), TimeoutError("away")])
+def test_a_trial_that_does_not_end_well_leaves_nothing_in_services_of_the_users_own(
+    world: World, end: BaseException
+) -> None:
+    world.with_services_of_the_users_own()
+
+    def end_it(_view: View) -> str:
+        raise end
+
+    with pytest.raises(type(end)):
+        world.run(meddle=end_it)
+    assert world.removals.taken == ["group", "key", "object"]
+    _assert_nothing_is_left(world)
+
+
+def test_a_trial_whose_engine_dies_leaves_no_archive(world: World) -> None:
+    world.with_services_of_the_users_own()
+    world.on_start["engine"] = FakeChild.die
+    world.run()
+    assert world.removals.taken == ["group", "key", "object"]
+
+
+def test_what_could_not_be_deleted_is_told_by_name_and_hides_no_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.with_services_of_the_users_own()
+    world.removals.refused = {"topic", "group", "key", "object"}
+
+    def fail(_self: object) -> bool:
+        raise ServiceError("Kafka does not answer")
+
+    monkeypatch.setattr(Phases, "watch_load", fail)
+    with pytest.raises(ServiceError, match="Kafka does not answer"):
+        world.run()
+    told = "\n".join(world.watcher.notes)
+    for name in ("cdr-run-mine", "cdr-aggregates-run-mine", "cdr-dead-letter-run-mine"):
+        assert name in told
+    assert all(f"{kind}-of-run" in told for kind in ("group", "key", "object"))
+    assert "ringbench clean run" in told
+
+
+def test_what_goes_with_a_broker_that_was_started_here_is_not_told(world: World) -> None:
+    world.removals.refused = {"topic"}
+    assert world.run().is_complete
+    assert world.removals.taken == [] and not any("left behind" in note for note in world.watcher.notes)

@@ -174,3 +174,23 @@ def test_keys_have_to_be_those_of_the_query() -> None:
     messages: Any = [Message(0), Message(1, session, b"3")]
     assert writer._upserts(messages) == {session: b"3"}
     assert writer._totals()["refused"] == 1
+
+
+def test_positions_do_not_outlive_their_use_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each transaction sets the expiry anew; and one that is short, as in a soak test, is not short for them."""
+    sent: list[Any] = []
+
+    class Sent:
+        @classmethod
+        def of(cls, commands: Any) -> "Sent":
+            sent[:] = commands
+            return cls()
+
+        def run(self, _client: object) -> list[Any]:
+            return [b"before"]
+
+    monkeypatch.setattr("harness.workers.redis_writer.Transaction", Sent)
+    for expire_s, expected_s in ((60, 3600), (7200, 7200)):
+        writer = RedisWriter(replace(JOB, expire_s=expire_s))
+        assert writer._transact({KEY: b"1"}, b"{}") == b"before"
+        assert sent[:2] == [("GETSET", "cdr:position", b"{}"), ("EXPIRE", "cdr:position", expected_s)]
