@@ -1,6 +1,5 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
-from contextlib import ExitStack
 
 from harness.clients.kafka_topics import create_topics
 from harness.clients.redis_contents import clear
