@@ -1,10 +1,9 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
-from dataclasses import dataclass, field, replace
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from harness.clients.redis_contents import clear
-from harness.clients.s3_archive import delete_archive
 from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
@@ -15,42 +14,35 @@ from harness.evaluation.pooling import pool
 from harness.evaluation.query_answers import truth_of
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
-from harness.experiments.blocks import PlannedTrial, plan, rehearse
+from harness.experiments.blocks import plan, rehearse
+from harness.experiments.clean_up import clean_up
+from harness.experiments.run_trials import ANYTHING, Finished, Taken, take_trials
 from harness.input.prepare import replayed
-from harness.measurement.recording import keep_files
 from harness.results.resilience import Resilience
-from harness.results.result import EngineResult, Input, Result, Truth
+from harness.results.result import EngineResult, Input, Result, Truth, save_result
 from harness.scenarios.refusals import RUN
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import needs_detour, suited, trial_options
-from harness.trial.outcome import Trial
+from harness.trial.fault_options import needs_detour
 from workloads.replay import open_workload
 from workloads.truth import ExpectedCounts, expected_counts
 
 TRUTH_ENGINE = "spark"
 
 
-@dataclass(frozen=True)
-class Taken:
-    """The trials that took place; why not all of the planned ones did, and whether that was Ctrl-C."""
-
-    done: list[tuple[PlannedTrial, Trial]]
-    why_not_all: list[str] = field(default_factory=list)
-    interrupted: bool = False
-
-
 def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
     """Run `trials` trials of each engine of `scenario` and save what came of it: the result, and the run's directory.
 
-    Ctrl-C ends the trial of the moment and those to come. If there are finished ones, they are verified and saved.
+    Whatever goes wrong in a trial, a signal too, ends it and those to come. If there are finished ones, they are
+    verified and saved; if it goes wrong after that, in the truth or the clean-up, they are saved all the same.
 
     Raises:
         UsageError: the scenario has something that does not go with something else.
         ConfigurationError: there is no such engine, or one that does not have the scenario's route.
+        ServiceError: the result could not be saved where it belongs; it says where it is.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
     check_scenario(scenario, RUN, options)
@@ -86,46 +78,26 @@ def _run(
 ) -> tuple[Result, Path]:
     run_id = new_run_id()
     detour = needs_detour(scenario.fault_plan())
-    with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
-        rehearse(session, scenario)
-        taken = _trials(session, scenario, plan(scenario.engines, trials), expected)
-        finished = [trial for _, trial in taken.done]
-        truths, no_truths = _truths(session, scenario, finished)
-        result = _assemble(session, scenario, taken, truths, no_truths, expected)
-        result = result.model_copy(update={"input": used})
-        _clean(session, finished)
-        directory = options.runs_dir / run_id
-        directory.mkdir(parents=True, exist_ok=True)
-        keep_files([path for trial in finished for path in trial.kept_files], directory)
-        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
+    taken, saved = Taken(), None
+    try:
+        with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
+            rehearse(session, scenario)
+            take_trials(session, scenario, plan(scenario.engines, trials), expected, taken)
+            truths, no_truths = _truths(session, scenario, taken)
+            result = _assemble(session, scenario, taken, truths, no_truths, expected)
+            saved = _save(session, result.model_copy(update={"input": used}))
+            saved = _with_left(*saved, clean_up(session, taken), taken)
+    except ANYTHING as error:
+        if saved is None:
+            raise
+        watcher.note(f"the result is saved; the services did not end in good order: {taken.cause(error)}")
+        saved = _with_left(*saved, [], taken)
+    return saved
 
 
-def _trials(session: Session, scenario: Scenario, planned: list[PlannedTrial], expected: ExpectedCounts) -> Taken:
-    """Run the trials: one that cannot be started, or that Ctrl-C ends, must not take the finished ones with it."""
-    done: list[tuple[PlannedTrial, Trial]] = []
-    faults = scenario.fault_plan()
-    for each in planned:
-        session.watcher.progress(each.number, len(planned))
-        try:
-            fit = suited(faults, session.engines[each.engine].engine)
-            chosen = trial_options(each.label, faults, fit, record=scenario.asks_for_counts)
-            chosen = replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
-            trial = session.trial(scenario, each.engine, len(expected.malformed_lines), chosen)
-        except (ServiceError, KeyboardInterrupt) as error:
-            if not done:
-                raise
-            cause = error.message if isinstance(error, ServiceError) else "Ctrl-C"
-            reason = f"trial {each.number} ({each.label}) and all after it did not take place: {cause}"
-            session.watcher.note(f"{reason}; the finished ones are verified and saved")
-            return Taken(done, [reason], interrupted=isinstance(error, KeyboardInterrupt))
-        done.append((each, trial))
-    session.watcher.progress(1, 1)
-    return Taken(done)
-
-
-def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[dict[str, TrialTruth], list[str]]:
-    """Truths by trial, and why there are none."""
-    prefixes = {trial.label: trial.archive_prefix for trial in trials if trial.is_complete}
+def _truths(session: Session, scenario: Scenario, taken: Taken) -> tuple[dict[str, TrialTruth], list[str]]:
+    """Truths by trial, and why there are none: whatever it is, what was measured is there."""
+    prefixes = {trial.label: trial.archive_prefix for trial in taken.trials if trial.is_complete}
     if not prefixes:
         return {}, []
     session.watcher.phase("computing the ground truth with Spark from the archive in S3")
@@ -143,7 +115,36 @@ def _truths(session: Session, scenario: Scenario, trials: list[Trial]) -> tuple[
         )
     except InvalidRun as error:
         return {}, [str(error)]
+    except ANYTHING as error:
+        reason = f"the ground truth could not be computed: {taken.cause(error, session.work)}"
+        session.watcher.note(f"{reason}; what was measured is saved")
+        return {}, [reason]
     return found, []
+
+
+def _save(session: Session, result: Result) -> tuple[Result, Path]:
+    """Save the result: in a directory of its own elsewhere if there is no room where it belongs.
+
+    Raises:
+        ServiceError: it could not be saved where it belongs; it says where it is.
+    """
+    try:
+        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
+    except OSError as error:
+        rescued = save_result(result, Path(tempfile.mkdtemp(prefix="ringbench-result-")))
+        raise ServiceError(
+            f"the result could not be saved in {session.options.runs_dir / session.run_id}: {error}",
+            fix=f"it is in {rescued}: make room, and move it",
+        ) from error
+
+
+def _with_left(result: Result, directory: Path, left: list[str], taken: Taken) -> tuple[Result, Path]:
+    """A saved result, and where it is; if something is `left` behind, or a signal came since, it says so, too."""
+    if left or taken.interrupted != result.interrupted:
+        found = {"left_behind": [*result.left_behind, *left], "interrupted": taken.interrupted}
+        result = result.model_copy(update=found)
+        save_result(result, directory)
+    return result, directory
 
 
 def _assemble(
@@ -156,7 +157,7 @@ def _assemble(
 ) -> Result:
     resilience = _resilience(session, scenario, taken.done, expected)
     reasons = [*taken.why_not_all, *no_truths, *_archives_differ(truths)]
-    for _, trial in taken.done:
+    for trial in taken.trials:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
     engines = _engines(scenario, taken.done, truths, expected)
     return session.result(
@@ -177,28 +178,35 @@ def _assemble(
 
 
 def _resilience(
-    session: Session, scenario: Scenario, done: list[tuple[PlannedTrial, Trial]], expected: ExpectedCounts
+    session: Session, scenario: Scenario, done: list[Finished], expected: ExpectedCounts
 ) -> Resilience | None:
     """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
     if not scenario.faults:
         return None
-    trials = [Done(planned.engine, planned.block, trial, scenario, expected) for planned, trial in done]
+    trials = [Done(each.planned.engine, each.planned.block, each.trial, scenario, expected) for each in done]
     engines = {name: session.engines[name].engine for name in scenario.engines}
     return resilience_of(scenario.seed, scenario.fault_plan(), engines, trials, wrong_in)
 
 
 def _engines(
-    scenario: Scenario, done: list[tuple[PlannedTrial, Trial]], truths: dict[str, TrialTruth], expected: ExpectedCounts
+    scenario: Scenario, done: list[Finished], truths: dict[str, TrialTruth], expected: ExpectedCounts
 ) -> list[EngineResult]:
     engines = []
     for name in scenario.engines:
-        own = [(planned, trial) for planned, trial in done if planned.engine == name]
+        own = [each for each in done if each.planned.engine == name]
         results = [
-            trial_result(trial, planned.number, planned.block, truths.get(trial.label), scenario, expected)
-            for planned, trial in own
+            trial_result(
+                each.trial,
+                each.planned.number,
+                each.planned.block,
+                truths.get(each.trial.label),
+                scenario,
+                expected,
+            )
+            for each in own
         ]
         if own:
-            _, first = own[0]
+            first = own[0].trial
             engines.append(pool(name, first.version, first.config, results))
     return engines
 
@@ -217,17 +225,8 @@ def _truth(truths: dict[str, TrialTruth], expected: ExpectedCounts) -> Truth | N
     return summarise(next(iter(truths.values())), TRUTH_ENGINE, agrees_with_seed=agrees)
 
 
-def _clean(session: Session, trials: list[Trial]) -> None:
-    """Take the run's data out of the user's own services; what was started for the run goes with it anyway."""
-    if session.options.external.redis:
-        clear(session.backing.redis_url, session.backing.namespace)
-    if session.options.external.s3:
-        for trial in trials:
-            delete_archive(session.backing.bucket, trial.archive_prefix)
-
-
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 130 after Ctrl-C, 3 for an invalid run, 1 if anything did not pass, else 0."""
+    """What the command line ends with: 130 after a signal, 3 for an invalid run, 1 if anything did not pass, else 0."""
     if result.interrupted:
         return INTERRUPTED
     if not result.valid:

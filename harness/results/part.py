@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,11 +22,28 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def save_whole(model: BaseModel, path: Path) -> Path:
-    """Write `model` to `path` as JSON; the file appears whole or not at all. Returns `path`."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write `model` to `path` as JSON, see `write_whole`. Returns `path`."""
+    write_whole(path, (model.model_dump_json(indent=2) + "\n").encode())
     return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path`; the file appears whole or not at all, and stays so if the power fails then."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read_whole(model: type[M], path: Path) -> M:

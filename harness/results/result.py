@@ -233,7 +233,12 @@ class Result(ResultPart):
     finished_at: str
     command: list[str] = Field(description="arguments that repeat the run exactly")
     scenario: dict[str, Any]
-    interrupted: bool = Field(False, description="whether Ctrl-C ended it: trials after that did not take place")
+    interrupted: bool = Field(
+        False, description="whether a signal such as Ctrl-C ended it: what was to come after that did not take place"
+    )
+    left_behind: list[str] = Field(
+        [], description="what of the run's could not be removed from the user's own services, and why"
+    )
     input: Input | None = Field(None, description="a user's own records, if the run replayed such")
     environment: Environment
     truth: Truth | None

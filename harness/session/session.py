@@ -72,11 +72,15 @@ class Session:
                 options=replace(options, profiler=self.profiler),
             )
         )
+        self.look_over(trial)
+        return trial
+
+    def look_over(self, trial: Trial) -> None:
+        """Spoil a trial that is over if code has changed since the session began; tell what troubled it."""
         if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
-        return trial
 
     def fingerprint(self) -> Environment:
         """Where the session takes place."""
@@ -120,7 +124,10 @@ class Session:
         directory.mkdir(parents=True, exist_ok=True)
         save_result(result, directory)
         if self.options.keep_logs or went_wrong:
-            self.keep_logs(directory / "logs")
+            try:
+                self.keep_logs(directory / "logs")
+            except OSError as error:
+                self.watcher.note(f"not all logs are kept: {error}")
         return directory
 
     def keep_logs(self, directory: Path) -> None:

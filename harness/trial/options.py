@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from harness.faults.plan import DueFault
 from harness.measurement.pace import Pace
 from harness.processes.child import Child
+from harness.trial.outcome import Trial
 
 
 class Watcher(Protocol):
@@ -70,6 +71,8 @@ class TrialOptions:
         restarts_tasks: have the engine run tasks that fail again, where it is a finding otherwise.
         pace: has each fault wait for the recovery from the one before, and ends the load early; None for fixed times.
         profiler: async-profiler, to draw flame graphs of the engine's JVM, and the broker's; None for none.
+        when_complete: is given the trial as soon as all of it is collected, before anything is tidied up: whatever
+            goes wrong then, nothing of it is lost.
     """
 
     label: str
@@ -88,3 +91,4 @@ class TrialOptions:
     restarts_tasks: bool = False
     pace: Pace | None = None
     profiler: Path | None = None
+    when_complete: Callable[[Trial], object] = lambda _trial: None

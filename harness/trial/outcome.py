@@ -119,3 +119,8 @@ class Trial:
     def kept_files(self) -> list[Path]:
         """What is to stand beside the result."""
         return [*([self.recording] if self.recording.exists() else []), *self.flame_graphs]
+
+    def drop_kept_files(self) -> None:
+        """Do without what was to stand beside the result."""
+        self.recording.unlink(missing_ok=True)
+        self.flame_graphs = []

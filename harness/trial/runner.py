@@ -1,6 +1,5 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
-
 from harness.clients.kafka_topics import create_topics
 from harness.clients.redis_contents import clear
 from harness.console.interrupt import SIGNALS, CleanUp
@@ -49,6 +48,8 @@ def run_trial(setting: Setting) -> Trial:
                 phases.start_load()
                 if phases.watch_load() and phases.watch_drain():
                     collection.collect()
+                    if trial.is_complete:
+                        options.when_complete(trial)
                 elif trial.broken_off:
                     collection.collect_what_there_is()
     finally:

@@ -40,6 +40,10 @@ class Clock:
         """Plan something for a moment of the wall clock."""
         heapq.heappush(self._planned, (at_ns, next(self._numbers), event))
 
+    def forget(self) -> None:
+        """Do nothing of what was planned."""
+        self._planned.clear()
+
     def sleep(self, duration_s: float) -> None:
         """Let time pass."""
         end_ns = self.now_ns + round(duration_s * 1e9)

@@ -221,6 +221,14 @@ class World:
         """A whole trial with these `options`."""
         return run_trial(self.setting(**options))
 
+    def drive(self, setting: Setting) -> Trial:
+        """A whole trial by this setting, which is one of several; what was planned comes in each of them."""
+        self._setting, self._directory = setting, setting.directory
+        self.children.clear()
+        self.clock.forget()
+        self._anchor_ns = self._sent = self._visible = self._updates = 0
+        return run_trial(setting)
+
     def setting(self, **options: Any) -> Setting:
         """What a trial is made of; one for each world."""
         self._setting = Setting(

@@ -36,15 +36,14 @@ def test_a_failed_save_leaves_the_earlier_result_alone(tmp_path: Path, monkeypat
     earlier = make_result()
     save_result(earlier, tmp_path)
 
-    def full_disk(path: Path, text: str, encoding: str) -> int:
-        with path.open("w", encoding=encoding) as file:
-            file.write(text[: len(text) // 2])
+    def full_disk(_file: int) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full_disk)
+    monkeypatch.setattr("harness.results.part.os.fsync", full_disk)
     with pytest.raises(OSError, match="no space left"):
         save_result(make_result(invalid_reasons=["late"]), tmp_path)
     assert load_result(tmp_path) == earlier
+    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
