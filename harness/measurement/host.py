@@ -44,6 +44,15 @@ class HostReading:
     own_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Program:
+    """A process, told apart from a later one of the same number by when it began; its name may change meanwhile."""
+
+    pid: int
+    created_s: float
+    name: str = field(compare=False)
+
+
 def read_host(root: Path = Path("/")) -> HostReading:
     """Read the kernel's accounts below `root`, all but `own_s`."""
     columns = _cpu_columns(root / "proc" / "stat")
@@ -114,6 +123,7 @@ class HostWatch:
 
     Attributes:
         cores: how many the system has.
+        programs: what each of other programs had used by then, in CPU-seconds.
     """
 
     read: Callable[[], HostReading] = field(default_factory=_with_own)
@@ -121,7 +131,7 @@ class HostWatch:
     t_s: list[float] = field(default_factory=list)
     readings: list[HostReading] = field(default_factory=list)
     frequencies_mhz: list[float] = field(default_factory=list)
-    _programs: list[tuple[float, dict[psutil.Process, float]]] = field(default_factory=list)
+    programs: list[tuple[float, dict[Program, float]]] = field(default_factory=list)
 
     def look(self, t_s: float) -> None:
         """Read the host now."""
@@ -135,7 +145,7 @@ class HostWatch:
         """
         if (mhz := frequency_mhz()) is not None:
             self.frequencies_mhz.append(mhz)
-        self._programs.append((t_s, {process: used for process, used in _all_used() if process.pid not in own}))
+        self.programs.append((t_s, {program: used for program, used in _all_used() if program.pid not in own}))
 
     def use(self, start_s: float, end_s: float) -> Host | None:
         """What was not the run's own between two times; None if the host was never read."""
@@ -186,13 +196,12 @@ class HostWatch:
         return None if found is None else float(found[1] - found[0])
 
     def _foreign_programs(self) -> list[ForeignProgram]:
-        if len(self._programs) < 2:
+        if len(self.programs) < 2:
             return []
-        (start_s, before), (end_s, after) = self._programs[0], self._programs[-1]
+        (start_s, before), (end_s, after) = self.programs[0], self.programs[-1]
         used: Counter[str] = Counter()
-        for process, total_s in after.items():
-            with suppress(psutil.Error):
-                used[process.name()] += total_s - before.get(process, 0.0)  # type: ignore[assignment]
+        for program, total_s in after.items():
+            used[program.name] += total_s - before.get(program, 0.0)  # type: ignore[assignment]
         cores = [(name, used_s / (end_s - start_s)) for name, used_s in used.most_common(_NAMED)]
         return [ForeignProgram(name=name, cores=each) for name, each in cores if each >= _LEAST_CORES]
 
@@ -201,9 +210,9 @@ def _share(part_s: float | None, whole_s: float) -> float | None:
     return None if part_s is None else part_s / whole_s
 
 
-def _all_used() -> Iterable[tuple[psutil.Process, float]]:
+def _all_used() -> Iterable[tuple[Program, float]]:
     """Every process, and the CPU time that it has used by itself."""
     for process in psutil.process_iter():
-        with suppress(psutil.Error):
+        with suppress(psutil.Error), process.oneshot():
             times = process.cpu_times()
-            yield process, times.user + times.system
+            yield Program(process.pid, process.create_time(), process.name()), times.user + times.system
