@@ -1,9 +1,11 @@
-"""The archive in S3: where it is, its fingerprint, and its removal."""
+"""The archive in S3: where it is, its fingerprint, a copy of it elsewhere, and its removal."""
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -78,6 +80,33 @@ def fingerprint_archive(bucket: Bucket, prefix: str) -> tuple[int, str]:
         digest.update(key.removeprefix(prefix).encode())
         digest.update(hashlib.sha256(client.get_object(Bucket=bucket.name, Key=key)["Body"].read()).digest())
     return len(keys), digest.hexdigest()
+
+
+def pack_archive(bucket: Bucket, prefix: str, path: Path) -> None:
+    """Copy every object under `prefix` into the zip file `path`, which appears whole or not at all."""
+    client = bucket.client()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:  # the objects are compressed already
+                for key in sorted(_keys(client, bucket.name, prefix)):
+                    body = client.get_object(Bucket=bucket.name, Key=key)["Body"].read()
+                    packed.writestr(key.removeprefix(prefix), body)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def unpack_archive(bucket: Bucket, prefix: str, path: Path) -> None:
+    """Put the objects in `path`, which `pack_archive` has made, under `prefix`, in place of what is there."""
+    delete_archive(bucket, prefix)
+    client = bucket.client()
+    with zipfile.ZipFile(path) as packed:
+        for name in packed.namelist():
+            client.put_object(Bucket=bucket.name, Key=prefix + name, Body=packed.read(name))
 
 
 def delete_archive(bucket: Bucket, prefix: str) -> None:

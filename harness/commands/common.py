@@ -190,9 +190,23 @@ def load_run(run: Path) -> "Result":
     try:
         return load_result(run)
     except OSError as error:
-        raise UsageError(f"{run}: no result: {error.strerror}", fix=fix) from error
+        raise unfinished(run) or UsageError(f"{run}: no result: {error.strerror}", fix=fix) from error
     except ValueError as error:
         raise UsageError(f"{run}: no result of this version: {explained(error)}", fix=fix) from error
+
+
+def unfinished(run: Path) -> UsageError | None:
+    """What to say of a directory that holds no result, but finished trials of a run that was killed; None of others."""
+    from harness.experiments.journal import read_plan, told_finished
+
+    try:
+        plan = read_plan(run)
+    except UsageError:
+        return None
+    return UsageError(
+        f"{run}: the run is not finished: {told_finished(run, plan)}",
+        fix=f"ringbench run --resume {plan.run_id}, if it is not still going on",
+    )
 
 
 def redis_address_of(redis: str | None, path: Path | None) -> str | None:

@@ -35,11 +35,20 @@ EPILOG = (
     "`ringbench run --engine spark --route direct` | "
     "`ringbench run queries --query sessions` | "
     "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
-    "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60`"
+    "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60` | "
+    "`ringbench run --resume 20260101T000000-abc123`"
 )
 
 
+#: What may stand beside `--resume`: it changes nothing of what the run is made of.
+_BESIDE_RESUME = {
+    *("resume", "runs_dir", "keep_logs", "json"),
+    *("kafka", "redis", "s3", "kafka_properties", "redis_properties", "kafka_port", "redis_port", "s3_port"),
+}
+
+
 def run(
+    ctx: typer.Context,
     scenario: Annotated[
         str | None,
         typer.Argument(
@@ -113,6 +122,14 @@ def run(
         bool,
         typer.Option("--profile", help="Draw flame graphs of the engines' JVMs, and the broker's, beside the result."),
     ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN_ID",
+            help="Go on with a run that was killed or ended early, as it began: its finished trials are kept. "
+            "Only where the runs and your own services are may be given beside.",
+        ),
+    ] = None,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
@@ -120,6 +137,7 @@ def run(
     from harness.console.progress import ConsoleWatcher
     from harness.engines.placement import Placement, placed
     from harness.experiments.run import exit_code
+    from harness.experiments.run import resume as resume_run
     from harness.experiments.run import run as run_scenario
     from harness.scenarios.loading import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
     from harness.services.backing import External
@@ -154,11 +172,32 @@ def run(
     input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip)
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
-        plan = placed(tuned_scenario(name, chosen, options.engine_paths, input_options), placement)
-        result, directory = run_scenario(plan, trials, options, watcher)
+        if resume is not None:
+            _check_beside_resume(ctx)
+            result, directory = resume_run(resume, options, watcher)
+        else:
+            plan = placed(tuned_scenario(name, chosen, options.engine_paths, input_options), placement)
+            result, directory = run_scenario(plan, trials, options, watcher)
         reports = report(result, directory, watcher)
     show_result(result, reports, json=json)
     raise typer.Exit(exit_code(result))
+
+
+def _check_beside_resume(ctx: typer.Context) -> None:
+    """Make sure that nothing is given that would change the run that is gone on with.
+
+    Raises:
+        UsageError: something is.
+    """
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        source = ctx.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE" and name not in _BESIDE_RESUME:
+            called = parameter.opts[0] if parameter.opts[0].startswith("-") else f"the {name}"
+            raise UsageError(
+                f"--resume goes on with a run as it began, and {called} is part of that",
+                fix=f"leave {called} out, or start a new run",
+            )
 
 
 def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:

@@ -9,6 +9,9 @@ from harness.trial.options import TrialOptions
 from workloads.truth import expected_counts
 from workloads.workload import Workload
 
+#: The label of the trial that counts for nothing.
+REHEARSAL = "rehearsal"
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -58,4 +61,4 @@ def rehearse(session: Session, scenario: Scenario) -> None:
         update={key: getattr(scenario, key) for key in kept}
     )
     expected = expected_counts(Workload(load.workload()))
-    session.trial(load, engine, len(expected.malformed_lines), TrialOptions(label="rehearsal", archive=False))
+    session.trial(load, engine, len(expected.malformed_lines), TrialOptions(label=REHEARSAL, archive=False))

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from harness.clients.left import Left, told
 from harness.clients.redis_contents import remove_keys
 from harness.clients.s3_archive import remove_archive
+from harness.experiments.journal import Journal
 from harness.experiments.run_trials import ANYTHING, Taken
 from harness.session.session import Session
 
 
-def clean_up(session: Session, taken: Taken) -> list[str]:
-    """Remove what the run has left in Redis and S3.
+def clean_up(session: Session, taken: Taken, *, whole: bool) -> list[str]:
+    """Remove what the run has left in Redis and S3, and, if it is `whole`, its journal.
 
     What was started for the run goes with it anyway. Nothing that fails here is an error: the result is saved.
 
@@ -18,7 +19,7 @@ def clean_up(session: Session, taken: Taken) -> list[str]:
     """
     left: list[str] = []
     signal = ""
-    for what, remove in _remains(session):
+    for what, remove in _remains(session, taken.journal if whole else None):
         cause = signal
         if not signal:
             try:
@@ -35,9 +36,11 @@ def clean_up(session: Session, taken: Taken) -> list[str]:
     return left
 
 
-def _remains(session: Session) -> Iterator[tuple[str, Callable[[], list[Left]]]]:
+def _remains(session: Session, journal: Journal | None) -> Iterator[tuple[str, Callable[[], list[Left]]]]:
     """What there may be to remove, of half-made trials, too: its name, and what removes it."""
     backing, external = session.backing, session.options.external
+    if journal:
+        yield f"journal: {journal.folder}", journal.remove
     if external.redis:
         yield f"Redis keys: {backing.namespace}:*", lambda: remove_keys(backing.redis_url, backing.namespace)
     if external.s3:

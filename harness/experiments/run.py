@@ -1,22 +1,34 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
-from harness.errors import InvalidRun, ServiceError
+from harness.engines.catalogue import find_engines
+from harness.errors import InvalidRun, ServiceError, UsageError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
-from harness.evaluation.ground_truth import TrialTruth, compute_truths, summarise
+from harness.evaluation.ground_truth import TrialTruth, summarise
 from harness.evaluation.pooling import pool
 from harness.evaluation.query_answers import truth_of
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
-from harness.experiments.blocks import plan, rehearse
+from harness.experiments.blocks import PlannedTrial, plan, rehearse
 from harness.experiments.clean_up import clean_up
-from harness.experiments.run_trials import ANYTHING, Finished, Taken, take_trials
+from harness.experiments.journal import Journal
+from harness.experiments.resume import (
+    check_here,
+    check_same,
+    options_of,
+    plan_of,
+    restore,
+    scenario_of,
+    take_over,
+)
+from harness.experiments.run_trials import ANYTHING, Finished, Taken, missing, take_trials
+from harness.experiments.run_truth import TRUTH_ENGINE, truths_of
 from harness.input.prepare import replayed
 from harness.results.resilience import Resilience
 from harness.results.result import EngineResult, Input, Result, Truth, save_result
@@ -30,7 +42,27 @@ from harness.trial.fault_options import needs_detour
 from workloads.replay import open_workload
 from workloads.truth import ExpectedCounts, expected_counts
 
-TRUTH_ENGINE = "spark"
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be run, as it was asked for; `journal` is that of the run that is gone on with, None of a new one."""
+
+    run_id: str
+    scenario: Scenario
+    trials: int
+    options: SessionOptions
+    watcher: ConsoleWatcher
+    journal: Journal | None = None
+
+    @property
+    def planned(self) -> list[PlannedTrial]:
+        """All trials in their order."""
+        return plan(self.scenario.engines, self.trials)
+
+    @property
+    def engines(self) -> list[str]:
+        """The engines of the scenario, and the one that computes the truth."""
+        return self.scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in self.scenario.engines)
 
 
 def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
@@ -45,15 +77,42 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         ServiceError: the result could not be saved where it belongs; it says where it is.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
-    check_scenario(scenario, RUN, options)
-    names = scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
+    return _carry_out(_Order(new_run_id(), scenario, trials, options, watcher))
+
+
+def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
+    """Go on with a run that ended before it was whole: the finished trials are those of its journal.
+
+    Args:
+        run_id: names the run's directory in `options.runs_dir`.
+        options: of these, what is part of the plan is that of the journal.
+        watcher: is told how it goes.
+
+    Raises:
+        UsageError: there is no such run, it is still going on, or something differs that trials could differ by.
+        RingbenchError: as `run`; the journal is left as it was.
+    """
+    if not run_id or Path(run_id).name != run_id:
+        raise UsageError(
+            f"--resume: {run_id!r} is no RUN_ID",
+            fix="give the name of the run's directory, such as 20260101T000000-abc123, and --runs-dir for where it is",
+        )
+    with Journal.reopened(options.runs_dir / run_id) as journal:
+        scenario = scenario_of(journal.plan)
+        order = _Order(run_id, scenario, journal.plan.trials, options_of(journal.plan, options), watcher, journal)
+        check_here(journal.plan, find_engines(order.engines, order.options.engine_paths))
+        return _carry_out(order)
+
+
+def _carry_out(order: _Order) -> tuple[Result, Path]:
+    scenario, watcher = order.scenario, order.watcher
+    check_scenario(scenario, RUN, order.options)
     if scenario.input:
         watcher.phase(f"reading {scenario.input.path}")
     with replayed(scenario, watcher.note) as (effective, used):
         # Before anything starts: it may turn out that the query has no answer.
         watcher.phase("working out what has to be answered")
-        expected = _expected(effective)
-        return _run(effective, used, names, trials, expected, options, watcher)
+        return _run(order, effective, used, _expected(effective))
 
 
 def _expected(scenario: Scenario) -> ExpectedCounts:
@@ -67,59 +126,55 @@ def _expected(scenario: Scenario) -> ExpectedCounts:
     return replace(expected_counts(workload), answers=answers)
 
 
-def _run(
-    scenario: Scenario,
-    used: Input | None,
-    names: list[str],
-    trials: int,
-    expected: ExpectedCounts,
-    options: SessionOptions,
-    watcher: ConsoleWatcher,
-) -> tuple[Result, Path]:
-    run_id = new_run_id()
+def _run(order: _Order, scenario: Scenario, used: Input | None, expected: ExpectedCounts) -> tuple[Result, Path]:
+    """The run itself, once it is known what is sent: `scenario` is the one in effect."""
+    planned, watcher = order.planned, order.watcher
     detour = needs_detour(scenario.fault_plan())
-    taken, saved = Taken(), None
+    taken, saved = None, None
     try:
-        with open_session(run_id, names, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
-            rehearse(session, scenario)
-            take_trials(session, scenario, plan(scenario.engines, trials), expected, taken)
-            truths, no_truths = _truths(session, scenario, taken)
+        with open_session(
+            order.run_id, order.engines, order.options, watcher, kafka_detour=detour, cluster=scenario.cluster
+        ) as session:
+            taken = _begin(session, order, used)
+            if missing(planned, taken):
+                rehearse(session, scenario)
+            take_trials(session, scenario, planned, expected, taken)
+            truths, no_truths = truths_of(session, scenario, taken)
             result = _assemble(session, scenario, taken, truths, no_truths, expected)
             saved = _save(session, result.model_copy(update={"input": used}))
-            saved = _with_left(*saved, clean_up(session, taken), taken)
+            whole = not missing(planned, taken) and not no_truths
+            if not whole:
+                watcher.note(_way_on(order.run_id, taken))
+            saved = _with_left(*saved, clean_up(session, taken, whole=whole), taken)
     except ANYTHING as error:
-        if saved is None:
+        if taken is None or saved is None:
+            if taken and taken.done:
+                watcher.note(_way_on(order.run_id, taken))
             raise
         watcher.note(f"the result is saved; the services did not end in good order: {taken.cause(error)}")
         saved = _with_left(*saved, [], taken)
+    finally:
+        if taken:
+            taken.journal.close()
     return saved
 
 
-def _truths(session: Session, scenario: Scenario, taken: Taken) -> tuple[dict[str, TrialTruth], list[str]]:
-    """Truths by trial, and why there are none: whatever it is, what was measured is there."""
-    prefixes = {trial.label: trial.archive_prefix for trial in taken.trials if trial.is_complete}
-    if not prefixes:
-        return {}, []
-    session.watcher.phase("computing the ground truth with Spark from the archive in S3")
-    spark = session.engines[TRUTH_ENGINE]
-    try:
-        found = compute_truths(
-            spark,
-            session.backing.bucket,
-            prefixes,
-            scenario.locations,
-            session.work,
-            records=open_workload(scenario.workload()).total_records,
-            environment=session.environment,
-            progress=session.watcher.note,
-        )
-    except InvalidRun as error:
-        return {}, [str(error)]
-    except ANYTHING as error:
-        reason = f"the ground truth could not be computed: {taken.cause(error, session.work)}"
-        session.watcher.note(f"{reason}; what was measured is saved")
-        return {}, [reason]
-    return found, []
+def _begin(session: Session, order: _Order, used: Input | None) -> Taken:
+    """What there is of the run at its beginning: nothing, or, of one that is gone on with, what is finished."""
+    if order.journal is None:
+        run_plan = plan_of(session, order.scenario, order.trials, used)
+        return Taken(Journal(session.options.runs_dir / session.run_id, run_plan))
+    check_same(order.journal.plan, session.code, session.fingerprint(), used)
+    taken = Taken(order.journal, restore(order.journal, order.planned, order.options.runs_dir / order.run_id))
+    take_over(session, order.scenario, taken, missing(order.planned, taken))
+    return taken
+
+
+def _way_on(run_id: str, taken: Taken) -> str:
+    return (
+        f"{len(taken.done)} finished trials are in {taken.journal.folder}: "
+        f"`ringbench run --resume {run_id}` makes what is missing"
+    )
 
 
 def _save(session: Session, result: Result) -> tuple[Result, Path]:
@@ -160,7 +215,7 @@ def _assemble(
     for trial in taken.trials:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
     engines = _engines(scenario, taken.done, truths, expected)
-    return session.result(
+    found = session.result(
         scenario,
         engines,
         reasons,
@@ -175,6 +230,8 @@ def _assemble(
         else None,
         resilience=resilience,
     )
+    run_plan = taken.journal.plan
+    return found.model_copy(update={"started_at": run_plan.started_at, "resumptions": run_plan.resumptions})
 
 
 def _resilience(

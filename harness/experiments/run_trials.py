@@ -6,15 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.clients.s3_archive import fingerprint_archive
 from harness.console.redaction import redact
 from harness.errors import RingbenchError
 from harness.experiments.blocks import PlannedTrial
+from harness.experiments.journal import Entry, Fingerprint, Journal
 from harness.measurement.recording import keep_files
 from harness.scenarios.scenario import Scenario
 from harness.session.session import Session
 from harness.trial.fault_options import suited, trial_options
 from harness.trial.options import TrialOptions
 from harness.trial.outcome import Trial
+from harness.trial.saved import as_data
 from workloads.truth import ExpectedCounts
 
 #: What can go wrong, in whatever part of a run: signals are `KeyboardInterrupt`s, or derived from it.
@@ -25,10 +28,17 @@ LOG = "ringbench.log"
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial that has taken place, and its place in the plan."""
+    """A trial that has taken place, and its place in the plan.
+
+    Attributes:
+        archive: what its archive was when it ended; None if there was none, or it could not be read.
+        resumed: whether another process made it: its archive may not be in the store any more.
+    """
 
     planned: PlannedTrial
     trial: Trial
+    archive: Fingerprint | None = None
+    resumed: bool = False
 
 
 @dataclass
@@ -39,8 +49,10 @@ class Taken:
         done: these.
         why_not_all: why not all of the planned ones did; empty if they did.
         interrupted: whether a signal ended them, the truth or the clean-up.
+        journal: where each of them is written down as soon as it is finished.
     """
 
+    journal: Journal
     done: list[Finished] = field(default_factory=list)
     why_not_all: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -76,19 +88,22 @@ def take_trials(
     Raises:
         BaseException: what ended the very first trial: there is nothing to keep.
     """
-    numbers = {each.planned.number for each in taken.done}
-    for each in planned:
-        if each.number in numbers:
-            continue
+    for each in missing(planned, taken):
         session.watcher.progress(each.number, len(planned))
         try:
             _take(session, scenario, each, expected, taken)
         except ANYTHING as error:
             if not taken.done:
                 raise
-            _end(session, planned, each, error, taken)
+            _end(session, planned, error, taken)
             return
     session.watcher.progress(1, 1)
+
+
+def missing(planned: Sequence[PlannedTrial], taken: Taken) -> list[PlannedTrial]:
+    """Those of the planned trials that did not take place."""
+    numbers = {each.planned.number for each in taken.done}
+    return [each for each in planned if each.number not in numbers]
 
 
 def _take(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts, taken: Taken) -> None:
@@ -100,9 +115,9 @@ def _take(session: Session, scenario: Scenario, each: PlannedTrial, expected: Ex
     except BaseException:
         for trial in complete:
             session.look_over(trial)
-            _keep(session, each, trial, taken)
+            _keep(session, Finished(each, trial), taken)
         raise
-    _keep(session, each, trial, taken)
+    _keep(session, Finished(each, trial), taken)
 
 
 def _options(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts) -> TrialOptions:
@@ -112,9 +127,27 @@ def _options(session: Session, scenario: Scenario, each: PlannedTrial, expected:
     return replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
 
 
-def _keep(session: Session, planned: PlannedTrial, trial: Trial, taken: Taken) -> None:
-    """Keep a finished trial, and what is to stand beside the result, if there is room for that."""
-    taken.done.append(Finished(planned, trial))
+def _keep(session: Session, finished: Finished, taken: Taken) -> None:
+    """Keep a finished trial: here, whatever happens, and on disk, if there is room."""
+    taken.done.append(finished)
+    _keep_files(session, finished.trial)
+    try:
+        if finished.trial.is_complete:
+            fingerprint = fingerprint_archive(session.backing.bucket, finished.trial.archive_prefix)
+            finished = taken.done[-1] = replace(finished, archive=fingerprint)
+    except Exception as error:
+        session.watcher.note(f"{finished.trial.label}: the archive cannot be read: {taken.cause(error, session.work)}")
+    try:
+        _write_down(session, finished, taken.journal)
+    except Exception as error:
+        session.watcher.note(
+            f"{finished.trial.label}: cannot be written into the journal: {taken.cause(error, session.work)}; should "
+            "this run be killed, --resume makes the trial again"
+        )
+
+
+def _keep_files(session: Session, trial: Trial) -> None:
+    """Copy what is to stand beside the result to where that will be."""
     directory = session.options.runs_dir / session.run_id
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -124,17 +157,20 @@ def _keep(session: Session, planned: PlannedTrial, trial: Trial, taken: Taken) -
         trial.drop_kept_files()
 
 
-def _end(
-    session: Session, planned: Sequence[PlannedTrial], each: PlannedTrial, error: BaseException, taken: Taken
-) -> None:
+def _write_down(session: Session, finished: Finished, journal: Journal) -> None:
+    trial, archive = finished.trial, finished.archive
+    journal.keep(Entry(number=finished.planned.number, archive=archive, trial=as_data(trial)))
+    if archive:
+        journal.keep_archive(session.backing.bucket, trial.archive_prefix, archive)
+
+
+def _end(session: Session, planned: Sequence[PlannedTrial], error: BaseException, taken: Taken) -> None:
     """Note why trials are missing, if any are."""
     cause = taken.cause(error, session.work)
-    is_finished = taken.done[-1].planned is each
-    missing = [later for later in planned if later.number >= each.number + is_finished]
-    if missing:
-        first = missing[0]
-        reason = f"trial {first.number} ({first.label}) and all after it did not take place: {cause}"
-        taken.why_not_all.append(reason)
-        session.watcher.note(f"{reason}; the finished ones are verified and saved")
-    else:
+    left = missing(planned, taken)
+    if not left:
         session.watcher.note(f"the last trial is finished, but its end was not in good order: {cause}")
+        return
+    reason = f"trial {left[0].number} ({left[0].label}) and all after it did not take place: {cause}"
+    taken.why_not_all.append(reason)
+    session.watcher.note(f"{reason}; the finished ones are verified and saved")

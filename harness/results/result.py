@@ -191,6 +191,13 @@ class Input(ResultPart):
     resolution_ms: int = Field(description="of the event times; records of equal times are spread over it")
 
 
+class Resumption(ResultPart):
+    """When a run that had ended early was gone on with."""
+
+    at: str = Field(description="ISO 8601, UTC")
+    finished_trials: int = Field(description="those that had been made before")
+
+
 class CalibrationSummary(ResultPart):
     """What `ringbench calibrate` last found on this host: the harness's own floor and error."""
 
@@ -235,6 +242,9 @@ class Result(ResultPart):
     scenario: dict[str, Any]
     interrupted: bool = Field(
         False, description="whether a signal such as Ctrl-C ended it: what was to come after that did not take place"
+    )
+    resumptions: list[Resumption] = Field(
+        [], description="by --resume; the trials after each of them had services that were started anew"
     )
     left_behind: list[str] = Field(
         [], description="what of the run's could not be removed from the user's own services, and why"

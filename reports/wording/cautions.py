@@ -21,7 +21,16 @@ def cold_text(result: Result) -> str:
 
 def cautions(result: Result) -> list[str]:
     """What a reader must know of figures that count all the same."""
-    return [*_cold(result), *_unsettled(result), *_disturbed(result)]
+    return [*_resumed(result), *_cold(result), *_unsettled(result), *_disturbed(result)]
+
+
+def _resumed(result: Result) -> list[str]:
+    """When the run was gone on with, and what that means for the trials on both sides."""
+    if not result.resumptions:
+        return []
+    times = "; ".join(f"{each.at}, after {each.finished_trials} finished trials" for each in result.resumptions)
+    before_and_after = "trials before and after that had services of their own"
+    return [f"the run ended early and was gone on with ({times}): {before_and_after}"]
 
 
 def _cold(result: Result) -> list[str]:

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.clients.kafka_topics import Topics
+from harness.clients.left import Left
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine, find_engines
 from harness.engines.prepare import PreparedEngine
 from harness.evaluation.ground_truth import TrialTruth
-from harness.experiments.run import run
+from harness.experiments.run import resume, run
 from harness.measurement.accounting import Readings, Usage
 from harness.measurement.recording import SUFFIX
 from harness.provision.java import Java
@@ -41,6 +43,7 @@ from tests.builders.trials import BlindObservation, World
 from workloads.truth import ExpectedCounts, expected_counts
 from workloads.workload import Workload
 
+_RESUME = "experiments.resume"
 #: The user's own services.
 OWN = External(kafka="kafka:1", redis="redis://redis:1/0", s3="http://s3:1/bucket")
 SCENARIO: dict[str, Any] = {
@@ -60,7 +63,7 @@ PLACES: Mapping[str, tuple[Any, str] | str] = {
     "drain": (Phases, "watch_drain"),
     "counts": (Collection, "_read_what_was_counted"),
     "end of a trial": "harness.trial.runner.tidy",
-    "truth": "harness.experiments.run.compute_truths",
+    "truth": "harness.experiments.run_truth.compute_truths",
     "clean-up of Redis": "harness.experiments.clean_up.remove_keys",
     "clean-up of S3": "harness.experiments.clean_up.remove_archive",
 }
@@ -74,6 +77,10 @@ def _engine(name: str) -> Engine:
 @functools.cache
 def _expected() -> ExpectedCounts:
     return expected_counts(Workload(Scenario.model_validate(SCENARIO).workload()))
+
+
+class Killed(BaseException):
+    """The process is killed: nobody expects this, and nobody handles it."""
 
 
 class MeteredObservation(BlindObservation):
@@ -134,11 +141,17 @@ class Runs:
         external: the user's own services.
         runs_dir: where runs are kept.
         started: the labels of all trials that were started, in order.
+        archived: what the archive of a trial is.
+        before_truth: is called before the batch job runs.
+        environment, code: what the host, and the code, is taken for.
     """
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch, external: External = OWN) -> None:
         self.runs_dir, self.temp, self.external = directory / "runs", directory / "temp", external
         self.store, self.started = Store(), list[str]()
+        self.archived, self.before_truth = b"the same in each trial", lambda: None
+        self._failures = 0
+        self.environment, self.code = make_environment(), "code"
         self._output = io.StringIO()
         self._directory, self._patch = directory, monkeypatch
         self.temp.mkdir()
@@ -152,11 +165,12 @@ class Runs:
         fakes: Mapping[str, Any] = {
             "experiments.run.check_scenario": lambda *_whatever: None,
             "experiments.run.open_session": self._open_session,
-            "experiments.run.compute_truths": self._truths,
+            "experiments.run_truth.compute_truths": self._truths,
+            "experiments.resume.delete_topics": self._delete_topics,
             "experiments.clean_up.remove_keys": lambda *_place: [],
             "session.session.run_trial": self._trial,
-            "session.session.fingerprint": lambda **_versions: make_environment(),
-            "session.session.code_digest": lambda _directories: "code",
+            **{f"{place}.fingerprint": lambda **_: self.environment for place in ("session.session", _RESUME)},
+            **{f"{place}.code_digest": lambda _: self.code for place in ("session.session", _RESUME)},
             "trial.runner.Observation": MeteredObservation,
             "trial.collection.read_counts": lambda *_place: self.expected.counts,
             "trial.collection.Collection._take_latencies_apart": lambda _collection: None,
@@ -178,11 +192,14 @@ class Runs:
     def fails(self, phase: str, error: BaseException, trial: int = 2) -> None:
         """Have something fail in a phase of PLACES: of a trial, in that of this number."""
         place = PLACES[phase]
-        of_trial = not isinstance(place, str) or "trial" in place
+        of_trial = not isinstance(place, str) or "harness.trial" in place
+        self._failures += 1
+        number = self._failures
 
         def failing(real: Callable[..., Any]) -> Callable[..., Any]:
             def call(*arguments: Any, **named: Any) -> Any:
-                if of_trial and len(self.started) != trial:
+                is_elsewhere = of_trial and not self.started[-1].endswith(f"-{trial}")
+                if is_elsewhere or number != self._failures:
                     return real(*arguments, **named)
                 raise error
 
@@ -199,6 +216,24 @@ class Runs:
         with ConsoleWatcher(Console(file=self._output, width=1000)) as watcher:
             return run(Scenario.model_validate(SCENARIO), trials, self.options(), watcher)
 
+    def resume(self) -> tuple[Result, Path]:
+        """Go on with the run that there is, by the command's own function."""
+        with ConsoleWatcher(Console(file=self._output, width=1000)) as watcher:
+            return resume(self.directory.name, self.options(), watcher)
+
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._failures += 1
+
+    def kill(self, phase: str, trial: int = 2) -> None:
+        """A run whose process is killed in a phase: a store that was started for it is gone, and nothing is told."""
+        self.fails(phase, Killed(), trial)
+        with pytest.raises(Killed):
+            self.run()
+        self.heal()
+        if not self.external.s3:
+            self.store.objects.clear()
+
     def options(self) -> SessionOptions:
         """Those of the command."""
         return SessionOptions(runs_dir=self.runs_dir, command=["ringbench", "run"], external=self.external)
@@ -213,17 +248,22 @@ class Runs:
             backing = replace(self.world.backing, bucket=self.store)  # type: ignore[arg-type]
             java = Java(Path("java"), "21", "fake")
             yield Session(
-                run_id, options, datetime.now(UTC), "code", work, java, prepared, backing, watcher, environment={}
+                run_id, options, datetime.now(UTC), self.code, work, java, prepared, backing, watcher, environment={}
             )
+
+    def _delete_topics(self, _client: object, topics: Topics) -> list[Left]:
+        self.world.topics.difference_update(topics.all())
+        return []
 
     def _trial(self, setting: Setting) -> Trial:
         self.started.append(setting.options.label)
         setting.directory.mkdir()
         (setting.directory / f"{setting.options.label}{SUFFIX}").write_bytes(b"a recording")
-        self.store.objects[f"{setting.archive_prefix}/second=1/part-0.parquet"] = b"the same in each trial"
+        self.store.objects[f"{setting.archive_prefix}/second=1/part-0.parquet"] = self.archived
         return self.world.drive(setting)
 
     def _truths(self, _spark: object, bucket: Any, prefixes: Mapping[str, str], *_: Any, **__: Any) -> Any:
+        self.before_truth()
         return {
             label: TrialTruth(
                 self.expected.counts, self.expected.malformed_lines, [], *fingerprint_archive(bucket, prefix)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import Ringbench, is_alive, write_scenario
+from tests.integration.ringbench import Ringbench, is_alive, outcome, write_scenario
 
 pytestmark = pytest.mark.integration
 
@@ -14,13 +14,15 @@ PHASES = {
     "services": ("starting Kafka [0-9.]+ on port", "kafka.Kafka"),
     "engine": ("baseline: starting the engine", "baseline/main.py"),
     "load": ("baseline: load", "harness.workers.generator"),
+    "second load": ("baseline-2: load", "harness.workers.generator"),
     "truth": ("computing the ground truth", "truth.py"),
 }
 
 
-def run_until(phase: str, directory: Path) -> Ringbench:
+def run_until(phase: str, directory: Path, *arguments: str) -> Ringbench:
     """A run that has reached `phase`."""
-    run = Ringbench(directory, "run", write_scenario(directory, warmup_s=1, duration_s=1))
+    directory.mkdir(exist_ok=True)
+    run = Ringbench(directory, "run", write_scenario(directory, warmup_s=1, duration_s=1), *arguments)
     text, program = PHASES[phase]
     run.wait_for_text(text)
     run.wait_for_process(program)
@@ -32,18 +34,41 @@ PROOF = pytest.mark.proof
 
 
 @pytest.mark.parametrize(
-    "phase",
-    ["load", "truth", pytest.param("services", marks=PROOF), pytest.param("engine", marks=PROOF)],
+    "phase", ["truth", *(pytest.param(each, marks=PROOF) for each in ("services", "engine", "load"))]
 )
 def test_killed_run_leaves_no_process(phase: str, tmp_path: Path) -> None:
     with run_until(phase, tmp_path) as run:
-        started = run.descendants()
-        assert len(started) > 2  # itself, a guard and what it guards, at least
-        run.send(signal.SIGKILL)
-        assert run.end() == -signal.SIGKILL
-        run.wait_until_gone()
-        assert not any(map(is_alive, started))
-        assert run.results() == []
+        assert_nothing_lives_after_a_kill(run)
+
+
+def assert_nothing_lives_after_a_kill(run: Ringbench) -> None:
+    """Kill a run: its processes are gone, and there is no result."""
+    started = run.descendants()
+    assert len(started) > 2  # itself, a guard and what it guards, at least
+    run.send(signal.SIGKILL)
+    assert run.end() == -signal.SIGKILL
+    run.wait_until_gone()
+    assert not any(map(is_alive, started))
+    assert run.results() == []
+
+
+def test_a_run_that_is_killed_in_its_second_trial_is_gone_on_with_to_a_valid_result(tmp_path: Path) -> None:
+    with run_until("second load", tmp_path / "killed", "--trials", "2") as run:
+        assert_nothing_lives_after_a_kill(run)
+        assert list(run.temp.iterdir()) != [], "a kill leaves its private directory"
+    (killed,) = run.runs.iterdir()
+    with Ringbench(
+        tmp_path / "resumed", "run", "--resume", killed.name, "--runs-dir", str(run.runs), "--json"
+    ) as resumed:
+        resumed.runs = run.runs
+        found = outcome(resumed)
+    assert list(run.temp.iterdir()) == []
+    assert found.result["invalid_reasons"] == [] and found.code == 0
+    (engine,) = found.result["engines"]
+    assert [(each["number"], each["verdict"]) for each in engine["trials"]] == [(1, "pass"), (2, "pass")]
+    assert [each["finished_trials"] for each in found.result["resumptions"]] == [1]
+    assert "baseline-1" not in found.stderr
+    assert not (killed / "journal").exists() and (killed / "baseline-1.updates.gz").exists()
 
 
 @pytest.mark.parametrize(
