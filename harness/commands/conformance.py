@@ -33,11 +33,15 @@ def conformance(
 
     from harness.conformance.run import conform, engine_of, open_servers
     from harness.console.progress import ConsoleWatcher
+    from harness.session.preflight.look import look_before_leaping
+    from harness.session.preflight.need import Need
     from reports.documents.conformance import conformance_report
 
     found_engine = engine_of(engine, engine_path or [])
-    with ConsoleWatcher(console) as watcher, open_servers(watcher) as servers:
-        found, directory = conform(found_engine, servers, runs_dir, this_command(), watcher, quick=quick)
+    with ConsoleWatcher(console) as watcher:
+        look_before_leaping(Need(runs_dir=runs_dir), watcher.note)
+        with open_servers(watcher) as servers:
+            found, directory = conform(found_engine, servers, runs_dir, this_command(), watcher, quick=quick)
     console.print(conformance_report(found))
     show_paths([directory / "conformance.json", directory / "logs"])
     if json:

@@ -1,16 +1,20 @@
 """The command `ringbench doctor`."""
 
+from pathlib import Path
+
 import typer
+
+from harness.commands.common import RunsDir
 
 EPILOG = "Example: `ringbench doctor`"
 
 
-def doctor() -> None:
+def doctor(runs_dir: RunsDir = Path("runs")) -> None:
     """Print what was found, what is missing, and the fix. Downloads nothing."""
     from rich.console import Console
 
     from harness.session.doctor import diagnose, print_doctor
 
-    checks = diagnose()
-    print_doctor(Console(), checks)
-    raise typer.Exit(0 if all(check.ok for check in checks) else 4)
+    findings = diagnose(runs_dir)
+    print_doctor(Console(), findings)
+    raise typer.Exit(0 if all(each.ok for each in findings) else 4)

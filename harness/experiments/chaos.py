@@ -100,7 +100,7 @@ def chaos(
         RingbenchError: a trial could not take place.
     """
     check_names(chosen.faults)
-    check_scenario(scenario, CHAOS, options)
+    check_scenario(scenario, CHAOS, options, watcher.note)
     check_place(chosen.faults, cluster=scenario.cluster)
     plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
     run_id = new_run_id(PREFIX)

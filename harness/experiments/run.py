@@ -106,7 +106,7 @@ def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tup
 
 def _carry_out(order: _Order) -> tuple[Result, Path]:
     scenario, watcher = order.scenario, order.watcher
-    check_scenario(scenario, RUN, order.options)
+    check_scenario(scenario, RUN, order.options, watcher.note)
     if scenario.input:
         watcher.phase(f"reading {scenario.input.path}")
     with replayed(scenario, watcher.note) as (effective, used):

@@ -68,7 +68,7 @@ def sweep(
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: an attempt could not take place.
     """
-    check_scenario(scenario, SWEEP, options)
+    check_scenario(scenario, SWEEP, options, watcher.note)
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
             f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from harness.errors import ConfigurationError
 
 #: Takes a line of text for the user; called before anything that can last longer than two seconds.
 Progress = Callable[[str], None]
-
 
 _VARIABLE = "RINGBENCH_CACHE_DIR"
 
@@ -29,7 +29,7 @@ def cache_dir() -> Path:
     ``RINGBENCH_CACHE_DIR`` if set, else ``ringbench`` in ``XDG_CACHE_HOME``, else ``~/.cache/ringbench``.
 
     Raises:
-        ConfigurationError: it cannot be made, or nothing says where.
+        ConfigurationError: it cannot be made, nothing says where, or others could put programs into it.
     """
     path = _chosen()
     try:
@@ -39,7 +39,29 @@ def cache_dir() -> Path:
             f"cannot make the cache directory {path}: {error.strerror}",
             fix=f"set {_VARIABLE} to a directory that you can write to",
         ) from error
+    _refuse_others(path)
     return path
+
+
+def _refuse_others(path: Path) -> None:
+    """Make sure that nobody else can put programs there: they are started from there.
+
+    The group may, if it has the user's own number: most systems give each user such a group.
+    """
+    status, user = path.stat(), os.getuid()
+    if status.st_uid != user:
+        raise ConfigurationError(
+            f"the cache directory {path} belongs to user {status.st_uid}, and this is user {user}: programs are "
+            "started from there",
+            fix=f"set {_VARIABLE} to a directory of your own",
+        )
+    is_private = status.st_gid == os.getgid() == user
+    if status.st_mode & (stat.S_IWOTH if is_private else stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigurationError(
+            f"others can write to the cache directory {path} (mode {stat.S_IMODE(status.st_mode):o}): programs are "
+            "started from there",
+            fix=f"chmod go-w {path}",
+        )
 
 
 def _chosen() -> Path:

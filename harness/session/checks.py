@@ -4,12 +4,17 @@ from harness.engines.catalogue import check_query, check_route, find_engines
 from harness.engines.placement import check_clusters
 from harness.faults.plan import check_place
 from harness.processes.cores import cores_for
+from harness.provision.cache import Progress
 from harness.scenarios.refusals import check_together
 from harness.scenarios.scenario import Scenario
 from harness.session.options import SessionOptions
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import need_of
 
 
-def check_scenario(scenario: Scenario, command: str, options: SessionOptions) -> None:
+def check_scenario(
+    scenario: Scenario, command: str, options: SessionOptions, tell: Progress, *, users: int = 0
+) -> None:
     """Make sure that all parts of `scenario` go with each other, with `command`, its `options` and the engines.
 
     What the scenario alone contradicts is told first; then what this machine lacks; then what the engines cannot do. A
@@ -17,11 +22,13 @@ def check_scenario(scenario: Scenario, command: str, options: SessionOptions) ->
 
     Args:
         command: as `harness.scenarios.refusals` calls it.
+        tell: told what could be better.
+        users: how many watch the live map.
 
     Raises:
         UsageError: two things do not go together.
         ConfigurationError: there are too few cores, no such engine, or one that does not have the route or the query.
-        ServiceError: a cluster of the user's own does not answer.
+        ServiceError: a cluster of the user's own does not answer, or this machine will not do.
     """
     check_together(scenario, command, *options.asked)
     faults = scenario.fault_plan()
@@ -30,4 +37,5 @@ def check_scenario(scenario: Scenario, command: str, options: SessionOptions) ->
     engines = find_engines(scenario.engines, options.engine_paths)
     check_route(engines, scenario.route)
     check_query(engines, scenario.query, options.engine_paths)
+    look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     check_clusters(engines, scenario, options.external)

@@ -21,6 +21,8 @@ from harness.provision.cache import Progress, cache_dir
 from harness.provision.java import ensure_java
 from harness.services.backing import Backing, External, start_backing
 from harness.services.cluster import Cluster
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import Need
 
 #: Tasks that each worker of a cluster can run side by side.
 SLOTS = 2
@@ -42,11 +44,12 @@ def keep_up(console: Console, *, cluster: bool = False) -> None:
     """
     if running := _running():
         raise UsageError(f"services are up already, kept by process {running.pid}", fix="ringbench services down")
-    work = Path(tempfile.mkdtemp(prefix="ringbench-services-"))
 
     def tell(text: str) -> None:
         console.print(text, highlight=False)
 
+    look_before_leaping(Need(runs_dir=None), tell)
+    work = Path(tempfile.mkdtemp(prefix="ringbench-services-"))
     state = _state_path()
     try:
         with CleanUp("ending the services") as stack:

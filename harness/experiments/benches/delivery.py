@@ -48,6 +48,8 @@ from harness.provision.java import ensure_java
 from harness.results.benches import PathBench, PathCapacity, PathPace, save_path_bench
 from harness.session.directory import new_run_id
 from harness.session.fingerprint import fingerprint
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import Need
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Workload
 
@@ -72,6 +74,7 @@ def bench_path(
         ServiceError: something cannot be started, or has failed.
     """
     started_at, bench_id = datetime.now(UTC), new_run_id(PREFIX)
+    look_before_leaping(Need(runs_dir=runs_dir), watcher.note)
     with start_rig(watcher) as rig:
         paces = list(_paces(rig, chosen))
         capacity = _capacity(rig) if chosen.capacity else None

@@ -33,6 +33,8 @@ from harness.services.kafka import start_kafka
 from harness.services.kafka_tools import produce_flat_out, provide_tools
 from harness.session.directory import new_run_id
 from harness.session.fingerprint import fingerprint
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import Need
 from harness.workers.generator import PRODUCER_PROPERTIES
 from harness.workers.jobs import GeneratorJob
 from harness.workers.start import start_worker
@@ -114,6 +116,7 @@ def bench_producer(
         ServiceError: something cannot be started, or has failed.
     """
     started_at, bench_id = datetime.now(UTC), new_run_id(PREFIX)
+    look_before_leaping(Need(runs_dir=runs_dir), watcher.note)
     with _bench(chosen, watcher) as bench:
         pairs = list(_pairs(bench, chosen.pairs))
         paces = list(_paces(bench)) if chosen.paces else []

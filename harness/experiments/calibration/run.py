@@ -22,6 +22,8 @@ from harness.scenarios.scenario import Limits, Scenario
 from harness.session.directory import new_run_id
 from harness.session.fingerprint import save_calibration
 from harness.session.options import SessionOptions
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import Need
 from harness.session.session import Session, open_session
 from harness.trial.options import TrialOptions
 from workloads.truth import ExpectedCounts, expected_counts
@@ -44,6 +46,7 @@ def calibrate(
     scenario = _scenario(rate_records_per_s, duration_s)
     expected = expected_counts(Workload(scenario.workload()))
     cases = [case for case in CASES if not names or case.name in names]
+    look_before_leaping(Need(runs_dir=options.runs_dir), watcher.note)
     with open_session(calibration_id, [ENGINE], options, watcher) as session:
         found = []
         for number, case in enumerate(cases, start=1):

@@ -30,6 +30,8 @@ from harness.results.part import save_whole
 from harness.session.directory import new_run_id
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
+from harness.session.preflight.look import look_before_leaping
+from harness.session.preflight.need import Need, files_of
 
 # A viewer that is there already
 
@@ -44,6 +46,7 @@ def attack(
     Raises:
         RingbenchError: it could not take place.
     """
+    look_before_leaping(Need(runs_dir=options.runs_dir, open_files=files_of(load.users)), watcher.note)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
     work = Path(tempfile.mkdtemp(prefix="ringbench-load-"))
     try:

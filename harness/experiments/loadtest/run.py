@@ -59,7 +59,7 @@ def load_test(
     Raises:
         RingbenchError: it could not take place. Nothing is saved then but, where there are any, logs.
     """
-    check_scenario(scenario, LOADTEST, options)
+    check_scenario(scenario, LOADTEST, options, watcher.note, users=load.users)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         python = provide(watcher.note)
@@ -89,7 +89,7 @@ def by_hand(
     Raises:
         RingbenchError: it could not take place.
     """
-    check_scenario(scenario, LOADTEST, options)
+    check_scenario(scenario, LOADTEST, options, watcher.note, users=load.users)
     run_id = new_run_id(PREFIX)
     with open_session(run_id, [engine], options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))

@@ -77,7 +77,7 @@ def scale(
         ConfigurationError: an engine does not have the scenario's route.
         RingbenchError: a trial could not take place.
     """
-    check_scenario(scenario, SCALE, session_options)
+    check_scenario(scenario, SCALE, session_options, watcher.note)
     if scenario.hot_partition and min(options.partitions) == 1:
         raise UsageError(
             "the scenario has a `hot_partition`, which needs others, and --partitions has 1",

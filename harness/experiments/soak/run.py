@@ -102,7 +102,7 @@ def soak(
         UsageError: the scenario has something that does not go with it, or so many faults do not fit.
         RingbenchError: a trial could not take place.
     """
-    check_scenario(scenario, SOAK, options)
+    check_scenario(scenario, SOAK, options, watcher.note)
     planned = soak_plan(scenario, chosen)
     run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)

@@ -9,12 +9,21 @@ import pytest
 from harness.errors import ConfigurationError, ServiceError, UsageError
 from harness.scenarios.refusals import RUN
 from harness.scenarios.scenario import Scenario
+from harness.session import checks
 from harness.session.checks import check_scenario
 from harness.session.options import SessionOptions
 
 NO_CLUSTER = {"kind": "worker-kill", "at_s": 10}
 NO_CORES = {"engine_cpus": 1024}
 NO_ENGINE = {"engines": ["flnik"]}
+
+
+@pytest.fixture(autouse=True)
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A machine that will do, and how often it was looked at."""
+    found: list[str] = []
+    monkeypatch.setattr(checks, "look_before_leaping", lambda *_: found.append("machine"))
+    return found
 
 
 @pytest.fixture
@@ -32,12 +41,22 @@ def _port(bound: socket.socket) -> int:
 
 def _check(**keys: Any) -> None:
     scenario = Scenario.model_validate({"name": "of a test", "engines": ["baseline"], **keys})
-    check_scenario(scenario, RUN, SessionOptions(runs_dir=Path("runs"), command=[]))
+    check_scenario(scenario, RUN, SessionOptions(runs_dir=Path("runs"), command=[]), print)
 
 
 def test_what_goes_together_is_not_refused() -> None:
     _check()
     _check(cluster=True, faults=[NO_CLUSTER])
+
+
+def test_the_machine_is_looked_at_before_anything_of_the_users_is_asked(
+    nobody_listens: dict[str, Any], looks: list[str]
+) -> None:
+    with pytest.raises(ServiceError, match="does not answer"):
+        _check(**nobody_listens)
+    assert looks == ["machine"]
+    _check()
+    assert looks == ["machine", "machine"]
 
 
 def test_the_scenarios_own_contradictions_are_told_first() -> None:

@@ -1,0 +1,1 @@
+"""What is looked at in the first second of every command that starts something: whether this machine will do."""
