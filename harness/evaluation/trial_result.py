@@ -13,7 +13,7 @@ from harness.evaluation.validity import watched_s
 from harness.measurement.warmth import warmth_of
 from harness.numerics.durations import Durations, encode, quantiles_ms
 from harness.numerics.trends import steady_from
-from harness.results.correctness import Answers
+from harness.results.correctness import Answers, Verdict
 from harness.results.performance import (
     CLOCK_RESOLUTION_MS,
     Cost,
@@ -49,6 +49,9 @@ def trial_result(
     correctness, answers = correctness_of(trial, truth, expected), _answers(trial, truth, scenario, expected)
     troubles = [*trial.engine_troubles, *_lowered_counts(trial), *_counted_ahead(trial)]
     verdict, reasons = judge_answers(answers, troubles) if expected.answers else judge(correctness, troubles)
+    if trial.service_faults:
+        # Counts that are missing may be those that the service lost.
+        verdict, reasons = Verdict.UNKNOWN, [*trial.service_faults, *troubles]
     workload = open_workload(scenario.workload())
     series = list(_series(trial, workload, expected)) if _has_series(trial, expected) else []
     return TrialResult(

@@ -171,7 +171,7 @@ def start_backing(
                 services[name if number == 1 else f"{name} {number}"] = each
                 versions[name] = each.version if number == 1 else f"{each.version}, {number} of them"
 
-        bucket = _bucket(external.s3) if external.s3 else None
+        bucket = bucket_of(external.s3) if external.s3 else None
         if external.kafka:
             check_kafka(librdkafka_properties(external.kafka, external.kafka_properties))
             versions["kafka"] = "external"
@@ -235,7 +235,12 @@ def _start_side_by_side(starters: dict[str, Callable[[], Any]], keep: Callable[[
         future.result()
 
 
-def _bucket(address: str) -> Bucket:
+def bucket_of(address: str) -> Bucket:
+    """The bucket that `--s3` names.
+
+    Raises:
+        UsageError: it names none.
+    """
     parts = urlsplit(address)
     if "@" in parts.netloc:
         raise UsageError(

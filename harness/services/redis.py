@@ -1,5 +1,6 @@
 """Redis, or Valkey, which is the same to us: in memory only, one process."""
 
+import contextlib
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -161,6 +162,8 @@ def _answers(url: str) -> bool:
 def check_redis(url: str) -> str:
     """Make sure that the server at `url` is there and serves, within some seconds. Returns its version.
 
+    Where the user may not ask for that, it says so.
+
     Raises:
         ServiceError: it cannot be reached, refuses the credentials, or is too old.
     """
@@ -168,7 +171,8 @@ def check_redis(url: str) -> str:
         with redis.Redis.from_url(
             url, protocol=2, socket_timeout=_CHECK_TIMEOUT_S, socket_connect_timeout=_CHECK_TIMEOUT_S
         ) as client:
-            told: dict[str, object] = client.info("server")
+            client.ping()
+            told = _server(client)
     except (redis.AuthenticationError, NoPermissionError) as error:
         raise ServiceError(
             f"Redis at {without_login(url)} refuses the credentials: {error}",
@@ -179,8 +183,18 @@ def check_redis(url: str) -> str:
             f"Redis at {without_login(url)}: {error}",
             fix="check the address, that the server runs, and, with TLS, `tls.ca.location` in --redis-properties",
         ) from error
+    if not told:
+        return "Redis, which does not tell its version"
     name = "Valkey" if "valkey_version" in told else "Redis"
     version = str(told.get("valkey_version", told["redis_version"]))
     if tuple(map(int, version.split(".")[:2])) < _OLDEST_VERSION:
         raise ServiceError(f"Redis at {without_login(url)} is version {version}; 6.0 or newer is needed")
     return f"{name} {version}"
+
+
+def _server(client: "redis.Redis") -> dict[str, object]:
+    """What the server tells of itself; nothing if the user may not ask."""
+    with contextlib.suppress(NoPermissionError):
+        told: dict[str, object] = client.info("server")
+        return told
+    return {}

@@ -139,31 +139,39 @@ def _wait_until_ready(endpoint: str, credentials: S3Credentials, process: Proces
 
 
 def check_s3(endpoint: str | None, bucket: str, credentials: S3Credentials | None = None) -> None:
-    """Make sure that objects can be put into `bucket`, read and deleted, within some seconds.
+    """Make sure that objects can be put into `bucket`, read, listed and deleted, within some seconds.
 
     Raises:
         ServiceError: the store cannot be reached, there is no such bucket, or something is not permitted.
     """
-    key = f"ringbench-probe-{uuid.uuid4()}"
+    prefix = f"ringbench-probe-{uuid.uuid4()}"
+    key = f"{prefix}/archive"
     where = f"S3 bucket {bucket!r} at {endpoint or 'the default endpoint'}"
-    step = "put"
+    step = "put an object"
     try:
         client = s3_client(endpoint, credentials or users_credentials(), timeout_s=_TIMEOUT_S)
         client.put_object(Bucket=bucket, Key=key, Body=b"probe")
-        step = "get"
-        client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        step = "delete"
+        try:
+            step = "get an object"
+            client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            step = "list objects"
+            client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/")
+        except (BotoCoreError, ClientError):
+            with contextlib.suppress(BotoCoreError, ClientError):
+                client.delete_object(Bucket=bucket, Key=key)
+            raise
+        step = f"delete an object (that of the probe, {key}, is left)"
         client.delete_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in _DENIED:
             raise ServiceError(
-                f"{where}: permission denied to {step} an object",
-                fix="check the credentials (AWS_ACCESS_KEY_ID and so on, or a profile), and that they may put, get and "
-                "delete objects in this bucket",
+                f"{where}: permission denied to {step}",
+                fix="check the credentials (AWS_ACCESS_KEY_ID and so on, or a profile), and that they have "
+                "s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket for it",
             ) from error
-        raise ServiceError(f"{where}: cannot {step} an object: {error}", fix="check that the bucket exists") from error
+        raise ServiceError(f"{where}: cannot {step}: {error}", fix="check that the bucket exists") from error
     except BotoCoreError as error:
         raise ServiceError(
-            f"{where}: cannot {step} an object: {error}",
+            f"{where}: cannot {step}: {error}",
             fix="check endpoint and credentials, and, for a certificate of your own, AWS_CA_BUNDLE",
         ) from error

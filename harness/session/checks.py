@@ -7,6 +7,7 @@ from harness.processes.cores import cores_for
 from harness.provision.cache import Progress
 from harness.scenarios.refusals import check_together
 from harness.scenarios.scenario import Scenario
+from harness.services.rights import try_services
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import need_of
@@ -18,7 +19,7 @@ def check_scenario(
     """Make sure that all parts of `scenario` go with each other, with `command`, its `options` and the engines.
 
     What the scenario alone contradicts is told first; then what this machine lacks; then what the engines cannot do. A
-    cluster of the user's own is asked last, since that may take seconds.
+    cluster and services of the user's own are asked last, since that may take seconds.
 
     Args:
         command: as `harness.scenarios.refusals` calls it.
@@ -28,7 +29,7 @@ def check_scenario(
     Raises:
         UsageError: two things do not go together.
         ConfigurationError: there are too few cores, no such engine, or one that does not have the route or the query.
-        ServiceError: a cluster of the user's own does not answer, or this machine will not do.
+        ServiceError: a cluster or service of the user's own does not serve, or this machine will not do.
     """
     check_together(scenario, command, *options.asked)
     faults = scenario.fault_plan()
@@ -39,3 +40,4 @@ def check_scenario(
     check_query(engines, scenario.query, options.engine_paths)
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     check_clusters(engines, scenario, options.external)
+    try_services(options.external, tell)

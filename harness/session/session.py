@@ -21,6 +21,7 @@ from harness.results.result import Comparison, EngineResult, Environment, Result
 from harness.results.soak import Soak
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import Backing, start_backing
+from harness.services.redis_rights import Evictions
 from harness.session.directory import copy_logs, engine_environment, private_directory
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
@@ -59,6 +60,7 @@ class Session:
         Raises:
             ServiceError: something could not be started.
         """
+        evictions = Evictions.watched(self.options.external.redis)
         trial = run_trial(
             Setting(
                 run_id=self.run_id,
@@ -79,6 +81,8 @@ class Session:
         """Spoil a trial that is over if code has changed since the session began; tell what troubled it."""
         if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
+        if evicted := evictions.told():
+            trial.blame_service(evicted)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
 

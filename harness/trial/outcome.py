@@ -92,6 +92,7 @@ class Trial:
     restarts: list[Restart] = field(default_factory=list)
     engine_troubles: list[str] = field(default_factory=list)
     invalid_reasons: list[str] = field(default_factory=list)
+    service_faults: list[str] = field(default_factory=list)
     cluster: list[str] = field(default_factory=list)
     engine_cpus: list[int] = field(default_factory=list)
     cost_unknown: str = ""
@@ -100,6 +101,11 @@ class Trial:
     def spoil(self, reason: str) -> None:
         """Note why the trial must not count, whatever the engine did."""
         self.invalid_reasons.append(reason)
+
+    def blame_service(self, reason: str) -> None:
+        """Note what a service of the user's own did: the trial must not count, and says nothing of the engine."""
+        self.spoil(reason)
+        self.service_faults.append(reason)
 
     def trouble(self, reason: str) -> None:
         """Note what the engine did wrong."""

@@ -11,13 +11,14 @@ what came last, finds out by its next transaction, and applies the topic again f
 import json
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import redis
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from engines.contract.aggregate import decode_count
@@ -60,12 +61,17 @@ class RedisWriter:
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Write until `stop` is set and nothing more has arrived. Returns totals."""
         consumer = self._consumer()
-        server = self._redis.info("server")
-        events.send("ready", version=str(server["redis_version"]), config={"stream_length": STREAM_LENGTH})
+        events.send("ready", version=self._version(), config={"stream_length": STREAM_LENGTH})
         with Path(self._job.journal).open("wb") if self._job.journal else nullcontext() as self._journal:
             self._write_all(consumer, events, stop)
         consumer.close()
         return self._totals()
+
+    def _version(self) -> str | None:
+        """The server's version; None if the user may not ask."""
+        with suppress(NoPermissionError):
+            return str(self._redis.info("server")["redis_version"])
+        return None
 
     def _write_all(self, consumer: Consumer, events: EventWriter, stop: threading.Event) -> None:
         pulse = Pulse(events)

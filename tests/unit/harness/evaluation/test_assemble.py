@@ -207,6 +207,17 @@ def test_what_disturbed_a_trial_until_it_was_broken_off_is_told_and_not_that_it_
     assert "the generator fell behind" in reason
 
 
+def test_counts_that_the_users_redis_lost_are_not_blamed_on_the_engine_and_make_the_run_invalid() -> None:
+    observed = dict(list(EXPECTED.counts.items())[1:])
+    assert _result(_trial(observed=observed), TRUTH).verdict is Verdict.FAIL
+    trial = _trial(observed=observed)
+    trial.blame_service("Redis evicted 7 keys")
+    result = _result(trial, TRUTH)
+    assert (result.verdict, result.reasons) == (Verdict.UNKNOWN, ["Redis evicted 7 keys"])
+    assert result.correctness is not None and result.correctness.missing == 1, "what is missing stays told"
+    assert "x-1: Redis evicted 7 keys" in invalid_reasons(trial, TRUTH, SCENARIO, EXPECTED)
+
+
 def test_wrong_counts_fail_whatever_the_truth_of_the_seed_says() -> None:
     observed = dict(EXPECTED.counts)
     observed.pop(next(iter(observed)))

@@ -23,6 +23,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine that will do, and how often it was looked at."""
     found: list[str] = []
     monkeypatch.setattr(checks, "look_before_leaping", lambda *_: found.append("machine"))
+    monkeypatch.setattr(checks, "try_services", lambda *_: found.append("services"))
     return found
 
 
@@ -56,7 +57,7 @@ def test_the_machine_is_looked_at_before_anything_of_the_users_is_asked(
         _check(**nobody_listens)
     assert looks == ["machine"]
     _check()
-    assert looks == ["machine", "machine"]
+    assert looks == ["machine", "machine", "services"]
 
 
 def test_the_scenarios_own_contradictions_are_told_first() -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -194,3 +195,11 @@ def test_positions_do_not_outlive_their_use_for_long(monkeypatch: pytest.MonkeyP
         writer = RedisWriter(replace(JOB, expire_s=expire_s))
         assert writer._transact({KEY: b"1"}, b"{}") == b"before"
         assert sent[:2] == [("GETSET", "cdr:position", b"{}"), ("EXPIRE", "cdr:position", expected_s)]
+
+
+def test_a_server_that_may_not_be_asked_for_its_version_is_written_to_all_the_same() -> None:
+    writer = RedisWriter(JOB)
+    writer._redis = Mock(info=Mock(return_value={"redis_version": "8.0.1"}))
+    assert writer._version() == "8.0.1"
+    writer._redis = Mock(info=Mock(side_effect=redis.exceptions.NoPermissionError))
+    assert writer._version() is None
