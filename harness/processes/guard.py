@@ -180,7 +180,8 @@ def _processes() -> list[tuple[int, int]]:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # The command's name comes before this, in brackets, and may hold anything.
                 _state, parent, *_rest = file.read().rpartition(b")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            # It has ended; or it is another user's, of which a /proc mounted with hidepid says nothing.
             continue
         found.append((int(name), int(parent)))
     return found

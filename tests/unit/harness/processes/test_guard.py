@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 
+from harness.processes import guard
 from harness.processes.process import Process, start_process, wait_until
 from tests.deadlines import DEADLINE_S
 
@@ -81,6 +83,16 @@ def test_what_a_program_leaves_behind_is_ended(tmp_path: Path) -> None:
     wait_until(lambda: process.poll() is not None, deadline_s=DEADLINE_S, what="the guard ends")
     assert process.poll() == 7
     wait_until_gone([int((tmp_path / "left").read_text())])
+
+
+def test_processes_that_the_system_does_not_tell_of_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_own(path: str, mode: str) -> IO[bytes]:
+        if path != f"/proc/{os.getpid()}/stat":
+            raise PermissionError  # as with hidepid
+        return Path(path).open(mode)
+
+    monkeypatch.setattr(guard, "open", open_own, raising=False)
+    assert guard._processes() == [(os.getpid(), os.getppid())]
 
 
 def test_exit_code_of_a_program_killed_by_a_signal(tmp_path: Path) -> None:
