@@ -70,6 +70,13 @@ SkipBadLines = Annotated[
         help="With an input: leave bad rows out, and tell which; up to 5 % of them, or all.",
     ),
 ]
+ShowBadValues = Annotated[
+    bool,
+    typer.Option(
+        "--show-bad-values",
+        help="With an input: tell what stands in bad rows, in result and report, too, and not its shape alone.",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")]

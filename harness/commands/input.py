@@ -53,7 +53,8 @@ def input_check(
 ) -> None:
     """Say what is understood of records of your own: files, rows, times, calls, and what was chosen or left out.
 
-    Ends with exit code 2 where `ringbench run --input` would refuse them.
+    Ends with exit code 2 where `ringbench run --input` would refuse them. Values of bad rows are shown: who asks looks
+    at rows of their own, to mend them, and nothing is kept.
     """
     from harness.input.prepare import replayed
     from harness.input.reading import refuse_rows
@@ -73,7 +74,8 @@ def input_check(
             refuse_rows(section, reading)
             _write(records, reading)
 
-    options = InputOptions(path=file, map_file=input_map, speed=speed, skip_bad_lines=skip_bad_lines_of(skip_bad_lines))
+    skip = skip_bad_lines_of(skip_bad_lines)
+    options = InputOptions(path=file, map_file=input_map, speed=speed, skip_bad_lines=skip, show_bad_values=True)
     overrides = given(rate_records_per_s=rate, duration_s=duration, warmup_s=warmup)
     refusal = None
     try:

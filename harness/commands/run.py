@@ -15,6 +15,7 @@ from harness.commands.common import (
     RedisProperties,
     Route,
     RunsDir,
+    ShowBadValues,
     SkipBadLines,
     Tuning,
     console,
@@ -74,6 +75,7 @@ def run(
         float | None, typer.Option(help="With --input: so many times as fast as it happened; 1 by default.")
     ] = None,
     skip_bad_lines: SkipBadLines = None,
+    show_bad_values: ShowBadValues = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload.")] = None,
     rate: Annotated[str | None, typer.Option(help="Records per second; with --input, a fixed rate.")] = None,
     duration: Annotated[int | None, typer.Option(help="Measured time in seconds.")] = None,
@@ -169,7 +171,9 @@ def run(
         flink_conf=flink_conf or (),
     )
     skip = skip_bad_lines_of(skip_bad_lines)
-    input_options = InputOptions(path=input, map_file=input_map, speed=speed, skip_bad_lines=skip)
+    input_options = InputOptions(
+        path=input, map_file=input_map, speed=speed, skip_bad_lines=skip, show_bad_values=show_bad_values
+    )
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
     with ConsoleWatcher(console) as watcher:
         if resume is not None:

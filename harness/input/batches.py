@@ -11,10 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.errors import ConfigurationError
+from harness.input.problems import plain, shape
 
 #: Names or numbers (from 1 on) of columns, by the keys of the map that ask for them.
 Wanted = Mapping[str, str | int]
 _SHOWN_NAMES = 30
+_DIGITS_OF_NUMBERS = 7
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def _not_found(name: str, key: str, wanted: str, names: Sequence[str]) -> Config
     close = difflib.get_close_matches(wanted.lower(), [each.lower() for each in names], n=1)
     meant = next((each for each in names if close and each.lower() == close[0]), None)
     hint = f" (did you mean {meant!r}?)" if meant and meant != wanted else ""
-    shown = ", ".join(repr(_decoded(each)) for each in names[:_SHOWN_NAMES])
+    shown = ", ".join(_named(each) for each in names[:_SHOWN_NAMES])
     fix = f"give one of its columns: {shown}; a number, from 1 on; or another layout"
     if len(names) == 1 and "   " in names[0]:
         fix = "columns of a fixed width are not read: write the file with a delimiter"
     elif len(names) == 1:
-        fix = f"the first row is one column, {_decoded(names[0])[:80]!r}: set input.map.delimiter to what separates it"
+        fix = f"the first row is one column, {_named(names[0])}: set input.map.delimiter to what separates it"
     elif any("\udc80" <= letter <= "\udcff" for each in names for letter in each):
         fix = f"the header is not UTF-8: set input.map.encoding, to cp1252 or latin-1, say; its columns are {shown}"
     elif all(_is_value(each) for each in names if each):
@@ -96,8 +98,10 @@ def _not_found(name: str, key: str, wanted: str, names: Sequence[str]) -> Config
     )
 
 
-def _decoded(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _named(name: str) -> str:
+    """A column's name; but its shape, if it may be a telephone number, of a first row that names no columns."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return shape(text) if sum(map(str.isdigit, text)) >= _DIGITS_OF_NUMBERS else plain(text)
 
 
 def _is_value(text: str) -> bool:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harness.input.problems import Check
+from harness.input.problems import Check, Show
 from harness.input.values import Numbers, as_text, filled, wrong
 
 MAX_DURATION_MS = 7 * 86_400_000
@@ -85,10 +85,10 @@ class Durations:
             return (whole_s + float(seconds.replace(",", "."))) * 1000
         return _by_parts(text)
 
-    def _hint(self, text: str) -> str:
+    def _hint(self, text: str, show: Show) -> str:
         if _TWO.fullmatch(text):
             return "set input.map.duration_unit to mm:ss or hh:mm, whichever this is"
-        return self._numbers.hint(text)
+        return self._numbers.hint(text, show)
 
 
 def _by_parts(text: str) -> float:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engines.contract.record import OPERATORS, TYPES
-from harness.input.problems import Check
+from harness.input.problems import Check, Show, plain
 from harness.input.values import Numbers, as_text, filled, matching, missing, wrong
 from harness.scenarios.input import LEAVE_OUT, ColumnSection
 from workloads.activity import Words, text_words
@@ -127,9 +127,10 @@ class CategoryReader:
             return _LEFT_OUT if self._section.default == LEAVE_OUT else category(self._section.default, self._known)
         return number
 
-    def _hint(self, text: str) -> str:
+    def _hint(self, text: str, show: Show) -> str:
         share = ", and by_share: true chooses one" if self._key != "type" else ""
-        return f"values: {{{text or repr(text)}: ...}} gives it a meaning, {LEAVE_OUT} leaves its rows out{share}"
+        name = text if show is plain and text else show(text)
+        return f"values: {{{name}: ...}} gives it a meaning, {LEAVE_OUT} leaves its rows out{share}"
 
 
 def category(text: str, known: dict[str, int]) -> int:

@@ -14,7 +14,7 @@ from harness.input.problems import Check
 from harness.input.records_layout import RecordsLayout
 from harness.input.tally import Tally
 from harness.input.times import PAST_MS, Times
-from harness.input.values import Numbers, quoted, wrong
+from harness.input.values import Numbers, wrong
 from harness.scenarios.input import ActivityMap, Name, RecordsMap
 from workloads.activity import KINDS, Activity, expand, whole_counts
 
@@ -99,7 +99,7 @@ class ActivityLayout:
         ends_ms = found["starts_ms"] + self._section.interval_s * 1000
         check.require(
             ends_ms <= PAST_MS,
-            lambda at: f"interval: found {quoted(intervals[0], at)}; expected an interval that ends by 2033-05-17",
+            wrong("interval", intervals[0], "an interval that ends by 2033-05-17"),
         )
         for kind in KINDS:
             column = batch.columns[getattr(columns, kind)]

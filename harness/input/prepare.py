@@ -98,6 +98,7 @@ def _prepare(
 
 def _account(section: InputSection, reading: Reading, timing: Timing) -> Input:
     event_times_ms = reading.records["event_times_ms"]
+    summary = summary_of(section, reading)
     files = [InputFile(name=each.name, bytes=each.bytes, sha256=each.sha256, rows=each.rows) for each in reading.files]
     return Input(
         path=section.path,
@@ -108,12 +109,15 @@ def _account(section: InputSection, reading: Reading, timing: Timing) -> Input:
         files=files,
         rows_read=reading.rows,
         rows_skipped=reading.problems.count,
-        bad_rows=reading.problems.shown,
+        bad_rows=summary.bad_rows_shown,
         records=len(event_times_ms),
         records_sent=timing.records,
         first_event=utc_text(int(event_times_ms[0])),
         last_event=utc_text(int(event_times_ms[timing.records - 1])),
         resolution_ms=timing.resolution_ms,
+        timezone=summary.timezone,
+        timezone_assumed=summary.timezone_assumed,
+        warnings=summary.warnings,
     )
 
 

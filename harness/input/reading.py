@@ -271,7 +271,7 @@ def refuse_rows(section: InputSection, reading: Reading) -> None:
     Raises:
         ConfigurationError: there are bad rows, or too many, or no records at all.
     """
-    problems, rows = reading.problems, reading.rows
+    problems, rows, values = reading.problems, reading.rows, section.show_bad_values
     share = problems.count / max(rows, 1)
     if problems.count and (
         not section.skip_bad_lines or (section.skip_bad_lines is True and share > MAX_SKIPPED_SHARE)
@@ -281,11 +281,13 @@ def refuse_rows(section: InputSection, reading: Reading) -> None:
             fix += f"=all (input.skip_bad_lines: all), since they are more than {MAX_SKIPPED_SHARE:.0%}"
         else:
             fix += " (input.skip_bad_lines: true)"
-        if not section.map.header and f":{section.map.skip_rows + 1}: " in problems.shown[0]:
+        if not section.map.header and f":{section.map.skip_rows + 1}: " in problems.shown(values=False)[0]:
             fix += "; if the first row names the columns, set input.map.header to true"
+        if not values:
+            fix += "; `ringbench input check` shows the values"
         raise ConfigurationError(
             f"input.path: {section.path}: {problems.count:,} of {rows:,} rows cannot be used"
-            f"{f' ({share:.0%})' if share >= MAX_SKIPPED_SHARE else ''}:\n{problems.told()}",
+            f"{f' ({share:.0%})' if share >= MAX_SKIPPED_SHARE else ''}:\n{problems.told(values=values)}",
             fix=fix,
         )
     if not reading.records or not len(reading.records["event_times_ms"]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -14,11 +12,11 @@ from harness.input import fields
 from harness.input.arrays import Arrays, Parts
 from harness.input.batches import Batch
 from harness.input.durations import Durations
-from harness.input.problems import Check
+from harness.input.problems import Check, Say, Show
 from harness.input.subscribers import SubscriberReader
 from harness.input.tally import Tally
 from harness.input.times import LEAST_MS, PAST_MS, Read, Times
-from harness.input.values import Numbers, quoted, wrong
+from harness.input.values import Numbers, wrong
 from harness.scenarios.input import LEAVE_OUT, ColumnSection, Name, RecordsMap
 from workloads.activity import Words, counties_by_population, derive, number_words, operators_by_share, phone_numbers
 from workloads.california import COUNTIES
@@ -160,7 +158,7 @@ class RecordsLayout:
         lengths_ms = np.where(types == _TEXT, 0, lengths_ms)
         ends_ms = end.times_ms if end else _require(start).times_ms + lengths_ms
         in_reach = (ends_ms < PAST_MS) & (ends_ms - lengths_ms >= LEAST_MS)
-        check.require(in_reach, lambda _: _OUT_OF_REACH)
+        check.require(in_reach, lambda _, __: _OUT_OF_REACH)
         return {"event_times_ms": ends_ms, "durations_ms": np.where(in_reach, lengths_ms, 0)}
 
     def _completed(self, check: Check, batch: Batch, start: Read, end: Read) -> tuple[Read, Read]:
@@ -189,11 +187,9 @@ _OUT_OF_REACH = "duration: found a call that begins or ends out of reach; expect
 _CLOCK_SET_BACK = " (of local times, the clock may have been set back: see input.map.timezone)"
 
 
-def _begins_late(starts: list[pa.Array], ends: list[pa.Array], hint: str) -> Callable[[int], str]:
-    return lambda at: (
-        f"start: found {_shown(starts, at)}, after the end, {_shown(ends, at)}; expected a time before it{hint}"
-    )
+def _begins_late(starts: list[pa.Array], ends: list[pa.Array], hint: str) -> Say:
+    def say(at: int, show: Show) -> str:
+        begun, ended = (" ".join(show(str(each[at].as_py())) for each in columns) for columns in (starts, ends))
+        return f"start: found {begun}, after the end, {ended}; expected a time before it{hint}"
 
-
-def _shown(columns: list[pa.Array], at: int) -> str:
-    return " ".join(quoted(each, at) for each in columns)
+    return say

@@ -69,7 +69,7 @@ class InputSummary(_Part):
     times_without_zone: int
     times_shown_twice: int = Field(description="by a clock that was set back, and decided by order or map")
     numbers_hashed: dict[str, int] = Field(description="texts that are no number of ten digits, by columns")
-    numbers_hashed_shown: list[str]
+    numbers_hashed_shown: list[str] = Field(description="the first of them, if values may be shown")
     numbers_missing: dict[str, int] = Field(description="chosen by a hash of the row, by columns")
     counties_by_share: int = Field(description="records whose county was chosen by a hash")
     operators_by_share: int | None = Field(description="records whose operator was; null if no column has them")
@@ -95,7 +95,7 @@ def summary_of(section: InputSection, reading: Reading) -> InputSummary:
         passed_over=reading.passed_over,
         rows=reading.rows,
         bad_rows=reading.problems.count,
-        bad_rows_shown=reading.problems.shown,
+        bad_rows_shown=reading.problems.shown(values=section.show_bad_values),
         rows_left_out=tally.left_out,
         repeated_headers=sum(each.text.repeated_headers for each in reading.files if each.text),
         records=count,
@@ -109,7 +109,7 @@ def summary_of(section: InputSection, reading: Reading) -> InputSummary:
         times_without_zone=tally.without_zone,
         times_shown_twice=tally.twice,
         numbers_hashed={key: number for key, number in tally.hashed.items() if number},
-        numbers_hashed_shown=tally.hashed_examples,
+        numbers_hashed_shown=tally.hashed_examples if section.show_bad_values else [],
         numbers_missing={key: number for key, number in tally.missing_numbers.items() if number},
         counties_by_share=chosen,
         operators_by_share=tally.operators_by_share if has_operators else None,

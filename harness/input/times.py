@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.errors import ConfigurationError
-from harness.input.problems import Check
+from harness.input.problems import Check, Show
 from harness.input.tally import Tally
 from harness.input.values import as_text, filled, matching, missing, wrong
 from harness.input.zones import Clock, Meant, Order, offset_ms, zone_names
@@ -186,9 +186,9 @@ class Times:
         holds = others | (whole >= 0)
         return _Shown(found, holds, np.zeros_like(found), np.ones(len(found), dtype=np.bool_))
 
-    def _hint(self, text: str) -> str:
+    def _hint(self, text: str, show: Show) -> str:
         if text in _NO_TIME or text in self._nulls or not text:
-            return f"if {text!r} means that there is none, add it to input.map.null_values" if text else ""
+            return f"if {show(text)} means that there is none, add it to input.map.null_values" if text else ""
         if re.fullmatch(r"1[0-9]{9,18}([.,][0-9]*)?", text):
             unit = _DIGITS.get(len(re.split("[.,]", text)[0]))
             return f"this looks like input.map.time: {unit}" if unit and unit != self._form else ""
@@ -198,7 +198,7 @@ class Times:
             return "this looks like input.map.time: iso"
         found = re.search(r"[0-9]:[0-9]{2}.*?([A-Za-z]{3,5})$", text)
         if found and offset_ms(found[1], self._names) is None:
-            return f"{found[1]!r} is no zone that is known; give input.map.timezone, and correct the times"
+            return f"{show(found[1])} is no zone that is known; give input.map.timezone, and correct the times"
         return ""
 
 

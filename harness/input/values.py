@@ -10,27 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from harness.input.problems import Say, Show
+
 #: Words that mean a missing value in every file: of spreadsheets, data frames and databases.
 MISSING = ("", "NaN", "nan", "NaT", "NULL", "null", "\\N", "None", "<NA>", "NA", "N/A", "n/a", "0000-00-00",
            "0000-00-00 00:00:00")  # fmt: skip
-_SHOWN_CHARACTERS = 60
 #: The greatest whole number up to which a double has all of them.
 _EXACT = 2.0**53
 _NUMBER = r"^[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
 
 
-def quoted(column: pa.Array, at: int) -> str:
-    """A value as an error tells it: not at any length."""
-    text = str(column[at].as_py())
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
-
-
-def wrong(key: str, column: pa.Array, expected: str, hint: Callable[[str], str] | None = None) -> Callable[[int], str]:
+def wrong(key: str, column: pa.Array, expected: str, hint: Callable[[str, Show], str] | None = None) -> Say:
     """What says of a row that its value is wrong; `hint` may add what to do about it."""
 
-    def say(at: int) -> str:
-        more = hint(str(column[at].as_py()).strip()) if hint else ""
-        return f"{key}: found {quoted(column, at)}; expected {expected}" + (f" ({more})" if more else "")
+    def say(at: int, show: Show) -> str:
+        text = str(column[at].as_py())
+        more = hint(text.strip(), show) if hint else ""
+        return f"{key}: found {show(text)}; expected {expected}" + (f" ({more})" if more else "")
 
     return say
 
@@ -107,10 +103,10 @@ class Numbers:
         found: NDArray[np.float64] = pc.fill_null(parsed, float("nan")).to_numpy(zero_copy_only=False)
         return found
 
-    def hint(self, text: str) -> str:
+    def hint(self, text: str, show: Show) -> str:
         """What to do about a value that is no number."""
         if re.fullmatch(r"-[0-9]+(\.[0-9]+)?", text):
-            return f"if {text} means that there is none, add it to input.map.null_values"
+            return f"if {show(text)} means that there is none, add it to input.map.null_values"
         if self._decimal == "." and re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text):
             return 'set input.map.thousands or input.map.decimal to ",", whichever the comma is'
         if self._decimal == "." and re.fullmatch(r"[0-9]+,[0-9]+", text):

@@ -183,12 +183,21 @@ class Input(ResultPart):
     files: list[InputFile]
     rows_read: int
     rows_skipped: int = Field(description="bad rows that were left out")
-    bad_rows: list[str] = Field(description="the first of them, as FILE:LINE: what was found and expected")
+    bad_rows: list[str] = Field(
+        description="the first of them, as FILE:LINE: what was found, by its shape, and expected"
+    )
     records: int = Field(description="of the data")
     records_sent: int = Field(description="in each trial: the first of them, up to the end of the measured time")
     first_event: str = Field(description="of those sent; ISO 8601, UTC")
     last_event: str
     resolution_ms: int = Field(description="of the event times; records of equal times are spread over it")
+    timezone: str | None = Field(None, description="of times that have none of their own; null in older results")
+    timezone_assumed: bool | None = Field(
+        None, description="whether UTC was assumed for such times, since the map gives no zone; null in older results"
+    )
+    warnings: list[str] | None = Field(
+        None, description="what may well be wrong with the data, though it was read; null in older results"
+    )
 
 
 class Resumption(ResultPart):

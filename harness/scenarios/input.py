@@ -240,6 +240,11 @@ class InputSection(Section):
         False, description=f"leave bad rows out: up to {MAX_SKIPPED_SHARE:.0%} of a file's rows, or all of them"
     )
 
+    show_bad_values: bool = Field(
+        False,
+        description="tell values of bad rows as they stand, in result and report, too, and not their shapes alone",
+    )
+
     @model_validator(mode="after")
     def _has_one_pace(self) -> InputSection:
         if self.speed is not None and self.rate_records_per_s is not None:

@@ -33,11 +33,14 @@ class InputOptions:
     map_file: Path | None = None
     speed: float | None = None
     skip_bad_lines: bool | Literal["all"] = False
+    show_bad_values: bool = False
 
     def given(self) -> dict[str, str]:
         """The options that stand on the command line and need an input, by keys of the section."""
         options = {"map": "--input-map", "speed": "--speed", "skip_bad_lines": "--skip-bad-lines"}
+        options |= {"show_bad_values": "--show-bad-values"}
         values = {"map": self.map_file, "speed": self.speed, "skip_bad_lines": self.skip_bad_lines}
+        values |= {"show_bad_values": self.show_bad_values}
         return {key: options[key] for key, value in values.items() if value not in (None, False)}
 
 
@@ -87,6 +90,7 @@ def _with_input(found: Mapping[str, Any], overrides: dict[str, Any], options: In
     changed: dict[str, Any] = {"path": options.path}
     changed |= {"map": _read_mapping(map_path(options.map_file)) if options.map_file else None}
     changed |= {"speed": options.speed, "skip_bad_lines": options.skip_bad_lines or None}
+    changed |= {"show_bad_values": options.show_bad_values or None}
     changed |= {"rate_records_per_s": overrides.get("rate_records_per_s")}
     changed = {key: value for key, value in changed.items() if value is not None}
     kept = dict(section or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from harness.results.result import Input, Result
-from reports.wording.numbers import integer
+from reports.wording.numbers import NOT_MEASURED, integer
 from reports.wording.summary import flatten
 from reports.wording.tables import Section, Table
 
@@ -34,7 +34,11 @@ def input_section(result: Result) -> Section | None:
     facts = Table("How the input was read and replayed.", ("name", "value"), _facts(found), words=frozenset({0, 1}))
     bad = tuple((each,) for each in found.bad_rows)
     left_out = (Table("Rows that were left out, the first of them.", ("row",), bad),) if bad else ()
-    warnings = (f"{found.rows_skipped:,} of {found.rows_read:,} rows were bad and left out.",) if bad else ()
+    warnings: tuple[str, ...] = (
+        (f"{found.rows_skipped:,} of {found.rows_read:,} rows were bad and left out.",) if bad else ()
+    )
+    if found.warnings is not None:  # they tell of bad rows, too
+        warnings = tuple(f"{each[:1].upper()}{each[1:]}." for each in found.warnings)
     notes = (_PACE, _ACTIVITY) if found.layout == "activity" else (_PACE,)
     return Section("Input", "input", (facts, files, *left_out), warnings=warnings, notes=notes)
 
@@ -52,9 +56,16 @@ def _facts(found: Input) -> tuple[tuple[str, str], ...]:
         ("records sent in each trial", integer(found.records_sent)),
         ("first and last event", f"{found.first_event} to {found.last_event}"),
         ("resolution of event times, ms", integer(found.resolution_ms)),
+        ("zone of times without one", _zone(found)),
         *((name, value) for name, value in flatten(mapped)),
         *((f"column {key}", _column(value)) for key, value in found.map["columns"].items()),
     )
+
+
+def _zone(found: Input) -> str:
+    if found.timezone is None:
+        return NOT_MEASURED
+    return f"{found.timezone}, assumed" if found.timezone_assumed else found.timezone
 
 
 def _column(value: object) -> str:

@@ -100,7 +100,8 @@ def test_the_input_stands_in_result_and_report(replayed: Replayed) -> None:
     given = found.result["input"]
     assert (given["rows_read"], given["rows_skipped"]) == (INTERVALS * SQUARES + 1, 1)
     assert given["records"] == given["records_sent"] == replayed.records
-    assert given["bad_rows"][0].split(": ")[0].endswith("grid.tsv:31") and "'many'" in given["bad_rows"][0]
+    assert given["bad_rows"][0].split(": ")[0].endswith("grid.tsv:31") and "found 'aaaa'" in given["bad_rows"][0]
+    assert given["timezone"] == "UTC" and "are bad" in given["warnings"][0]
     report = (found.directory / "report.md").read_text(encoding="utf-8")
     assert given["files"][0]["sha256"] in report and "grid.tsv:31" in report
 
@@ -111,4 +112,4 @@ def test_a_bad_row_ends_it_before_anything_starts(tmp_path: Path) -> None:
     own = ("--input", str(tmp_path / "a.tsv"), "--input-map", str(tmp_path / "map.yaml"))
     with Ringbench(tmp_path, "run", *own, "--engine", "baseline") as run:
         assert run.end() == 2
-        assert "a.tsv:1" in run.stderr and "'many'" in run.stderr and "Kafka" not in run.stderr
+        assert "a.tsv:1" in run.stderr and "found 'aaaa'" in run.stderr and "Kafka" not in run.stderr

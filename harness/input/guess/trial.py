@@ -49,7 +49,7 @@ def try_map(path: str, found: Mapping[str, Any], progress: Progress) -> Trial:
         ServiceError: S3 cannot be reached.
     """
     try:
-        section = InputSection.model_validate({"path": path, "map": dict(found)})
+        section = InputSection.model_validate({"path": path, "map": dict(found), "show_bad_values": True})
         with tempfile.TemporaryDirectory(prefix="ringbench-guess-") as work:
             reading = read_input(section, seed=_SEED, work=Path(work), progress=progress)
     except ValidationError as error:

@@ -12,7 +12,8 @@ COLUMNS = {"start": "t", "county": {"constant": "Yolo"}, "type": {"constant": "c
 
 def read(path: Path, columns: dict[str, Any] | None = None, **keys: Any) -> Reading:
     """What is read of `path` with a map of these `keys` and `columns`; bad rows are refused."""
-    section = InputSection.model_validate({"path": str(path), "map": {**keys, "columns": columns or COLUMNS}})
+    mapped = {**keys, "columns": columns or COLUMNS}
+    section = InputSection.model_validate({"path": str(path), "map": mapped, "show_bad_values": True})
     with tempfile.TemporaryDirectory() as work:
         reading = read_input(section, 1, Path(work), lambda _: None)
     refuse_rows(section, reading)

@@ -23,7 +23,7 @@ EXPECTED: list[dict[str, Any]] = yaml.safe_load((CASES / "expected.yaml").read_t
 
 
 def _read(case: dict[str, Any], **options: Any) -> tuple[Reading, InputSummary]:
-    given = InputOptions(path=str(CASES / case["file"]), map_file=CASES / case["map"], **options)
+    given = InputOptions(path=str(CASES / case["file"]), map_file=CASES / case["map"], show_bad_values=True, **options)
     scenario = load_scenario(str(INPUT_SCENARIO), {}, given)
     assert scenario.input
     with tempfile.TemporaryDirectory() as work:

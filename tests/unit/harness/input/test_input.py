@@ -61,7 +61,12 @@ def write(path: Path, *lines: str) -> Path:
 
 def scenario_of(path: Path | str, section: dict[str, Any] | None = None, **keys: Any) -> Scenario:
     """A scenario with an input, and a warm-up of a second."""
-    found = {"name": "own", "warmup_s": 1, **keys, "input": {"path": str(path), **(section or {})}}
+    found = {
+        "name": "own",
+        "warmup_s": 1,
+        **keys,
+        "input": {"path": str(path), "show_bad_values": True, **(section or {})},
+    }
     return Scenario.model_validate(found)
 
 
@@ -243,6 +248,62 @@ def test_a_bad_row_is_told_by_file_and_line_and_can_be_left_out(
         assert found.account.bad_rows[0].startswith(f"{path}:5: ")
 
 
+NUMBER = "2135550199"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: [*f[:2], NUMBER, *f[3:]], "county: found 'dddddddddd' (10 characters); expected a county"),
+        (lambda f: [*f[:4], f"+1 ({NUMBER[:3]}) 555-0199", *f[5:]], "end: found '+d (ddd) ddd-dddd' (17 characters)"),
+        (lambda f: [*f[:4], "10:00 Smith", *f[5:]], "end: found 'dd:dd Aaaaa' (11 characters); expected milliseconds"),
+        (lambda f: [*f[:5], "Jane Doe", f[6]], "type: found 'Aaaa Aaa' (8 characters); expected one of call, text"),
+        (lambda f: [*f[:6], NUMBER * 100], f"operator: found '{'d' * 60}...' (1,000 characters)"),
+        (
+            lambda f: [*f[:3], str(START_MS + 9000), *f[4:]],
+            "start: found 'ddddddddddddd' (13 characters), after the end, 'ddddddd",
+        ),
+        (lambda f: [*f, NUMBER], "found 8 columns; expected 7"),
+        (lambda f: [f'"{NUMBER}"0', *f[1:]], "broken quoting"),
+    ],
+    ids=["county", "end", "a name", "type", "long", "both times", "a column more", "quotes"],
+)
+def test_values_of_bad_rows_are_told_by_their_shape_unless_asked_for(
+    tmp_path: Path, change: Callable[[list[str]], list[str]], words: str
+) -> None:
+    good = [own_line(index, START_MS + 1000 * index) for index in range(5)]
+    bad = change(own_line(9, START_MS + 1500).split(","))
+    path = write(tmp_path / "own.csv", OWN, *good[:2], ",".join(bad), *good[2:])
+    kept = {"skip_bad_lines": "all", "show_bad_values": False}
+    said: list[str] = []
+    with replayed(scenario_of(path, kept), said.append) as (_, account):
+        assert account and words in account.bad_rows[0] and account.bad_rows[0].startswith(f"{path}:4: ")
+        text = account.model_dump_json() + "\n".join(said)
+    error = refusal(scenario_of(path, {"show_bad_values": False}))
+    assert words in error.message and "`ringbench input check` shows the values" in error.fix
+    for told in (text, error.message, error.fix):
+        assert not [each for each in ("2135550199", "213", "0199", "Smith", "Jane", "Doe") if each in told]
+
+
+def test_numbers_that_are_hashed_are_told_only_where_values_may_be(tmp_path: Path) -> None:
+    lines = [
+        ",".join(["0044 20 7946 0958", *own_line(index, START_MS + 1000 * index).split(",")[1:]]) for index in range(5)
+    ]
+    path = write(tmp_path / "own.csv", OWN, *lines)
+    for shown in (False, True):
+        said: list[str] = []
+        with replayed(scenario_of(path, {"show_bad_values": shown}), said.append):
+            assert ("7946 0958" in "\n".join(said)) is shown
+
+
+def test_the_numbers_of_a_first_row_that_names_no_columns_are_not_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.csv", *(own_line(index, START_MS) for index in range(3)))
+    error = refusal(scenario_of(path))
+    assert "the first row reads as data" in error.fix or "column" in error.message
+    first = own_line(0, START_MS).split(",")
+    assert first[0] not in str(error) and first[4] not in str(error)
+
+
 def test_the_first_ten_bad_rows_are_told_in_their_order_and_all_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -401,7 +462,12 @@ def test_options_take_the_place_of_keys(tmp_path: Path) -> None:
 
 
 def test_options_for_an_input_need_one(tmp_path: Path) -> None:
-    for options in (InputOptions(speed=2.0), InputOptions(map_file=tmp_path), InputOptions(skip_bad_lines=True)):
+    for options in (
+        InputOptions(speed=2.0),
+        InputOptions(map_file=tmp_path),
+        InputOptions(skip_bad_lines=True),
+        InputOptions(show_bad_values=True),
+    ):
         with pytest.raises(UsageError, match="is for an input, and there is none"):
             load_scenario("main", {}, options)
 
@@ -639,6 +705,11 @@ def test_the_report_shows_the_input() -> None:
     assert section.tables[1].rows == (("cdr/a.csv", "1,002", "12,345", "ab" * 32),)
     assert section.tables[2].rows[0] == ("cdr/a.csv:17: type: found 'fax'",)
     assert section.warnings == ("2 of 1,002 rows were bad and left out.",)
+    assert facts["zone of times without one"] == "not measured"
+    doubts = {"timezone": "UTC", "timezone_assumed": True, "warnings": ["2 of 1,002 rows (0.2%) are bad", "a gap"]}
+    section = input_section(make_result().model_copy(update={"input": _account(**doubts)}))
+    assert section and section.warnings == ("2 of 1,002 rows (0.2%) are bad.", "A gap.")
+    assert dict(section.tables[0].rows)["zone of times without one"] == "UTC, assumed"
     at_rate = input_section(make_result().model_copy(update={"input": _account(speed=None, rate_records_per_s=5000)}))
     assert at_rate and dict(at_rate.tables[0].rows)["sent at"] == "5,000 records/s"
 
