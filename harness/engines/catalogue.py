@@ -6,6 +6,7 @@ Folders are found in three ways: below Ringbench's own, below folders that the u
 installed packages (`harness.engines.plugins`).
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -19,6 +20,9 @@ from harness.errors import ConfigurationError
 
 ENGINES = Path(__file__).parents[2] / "engines"
 DESCRIPTOR = "engine.toml"
+MAX_DESCRIPTOR_BYTES = 64 << 10
+MAX_DESCRIPTOR_DEPTH = 8
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: What of the contract is written in Java, for engines that are.
 CONTRACT_JAVA = ENGINES / "contract" / "java"
 Progress = Callable[[str], None]
@@ -178,10 +182,7 @@ def load_engine(directory: Path) -> Engine:
         ConfigurationError: the descriptor cannot be read or has unknown or missing keys.
     """
     path = directory / DESCRIPTOR
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    found = _read(path)
     known = {each.name for each in fields(Engine)} - {"directory"}
     if unknown := sorted(set(found) - known):
         raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
@@ -194,8 +195,47 @@ def load_engine(directory: Path) -> Engine:
     queries = found.get("queries", [COUNTS])
     if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
         raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
+    _check_values(path, found)
     try:
         # Absolute: it may be started in another folder.
         return Engine(directory=directory.absolute(), **found)
     except TypeError as error:
         raise ConfigurationError(f"{path}: {error}", fix="see engines/baseline/engine.toml for the keys") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a descriptor holds; it may be somebody else's, so that its size and its depth are bounded."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_DESCRIPTOR_BYTES + 1)
+        if len(text) > MAX_DESCRIPTOR_BYTES:
+            raise ValueError(f"more than {MAX_DESCRIPTOR_BYTES:,} bytes")
+        found = tomllib.loads(text.decode("utf-8"))
+        if _is_deeper(found, MAX_DESCRIPTOR_DEPTH):
+            raise RecursionError
+    except RecursionError as error:
+        raise ConfigurationError(f"{path}: nested deeper than {MAX_DESCRIPTOR_DEPTH}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    return found
+
+
+def _is_deeper(found: Any, depth: int) -> bool:
+    if not isinstance(found, dict | list):
+        return False
+    within = found.values() if isinstance(found, dict) else found
+    return depth == 0 or any(_is_deeper(each, depth - 1) for each in within)
+
+
+def _check_values(path: Path, found: dict[str, Any]) -> None:
+    """Refuse values of another kind than their keys have, and names that could not stand in a file's or a topic's."""
+    for each in fields(Engine):
+        kind = {str: "a text", bool: "true or false", str | None: "a text"}.get(each.type)
+        if kind and each.name in found and not isinstance(found[each.name], each.type):  # type: ignore[arg-type]
+            raise ConfigurationError(f"{path}: {each.name}: expected {kind}, found {str(found[each.name])[:60]!r}")
+    if "name" in found and not _NAME.fullmatch(found["name"]):
+        raise ConfigurationError(
+            f"{path}: name: found {found['name'][:60]!r}; expected up to 64 letters, digits, dots, dashes and "
+            "underscores, with a letter or a digit first: it becomes a part of names of files and topics",
+            fix="give the engine another name",
+        )

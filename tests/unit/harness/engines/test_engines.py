@@ -60,12 +60,27 @@ def test_an_engine_named_twice_is_refused() -> None:
         (DESCRIPTOR + 'routes = ["direkt"]', r"routes: expected a list of kafka and direct, found \['direkt'\]"),
         (DESCRIPTOR + 'routes = "direct"', "routes: expected a list"),
         ('name = "mine"', "missing"),
+        (DESCRIPTOR.replace('"mine"', '"../../x"'), r"name: found '\.\./\.\./x'; expected up to 64 letters"),
+        (DESCRIPTOR.replace('"mine"', '".."'), r"name: found '\.\.'; expected up to 64 letters"),
+        (DESCRIPTOR.replace('"mine"', f'"{"a" * 65}"'), "name: found 'a+'; expected up to 64 letters"),
+        (DESCRIPTOR.replace('"mine"', "5"), "name: expected a text, found '5'"),
+        (DESCRIPTOR + 'java = "no"', "java: expected true or false, found 'no'"),
+        (DESCRIPTOR + "#" * 70_000, "more than 65,536 bytes"),
+        (DESCRIPTOR + "[tunings.latency]\na = " + "[" * 10_000, "nested deeper than 8"),
+        (DESCRIPTOR + "[tunings.latency]\n" + ".".join("a" * 9) + " = 1", "nested deeper than 8"),
+        (DESCRIPTOR + f"[tunings.latency]\na = {'9' * 5000}", "engine.toml: Exceeds the limit"),
         ("name = ", "engine.toml"),
     ],
 )
 def test_a_wrong_descriptor_is_refused(folder: Path, text: str, words: str) -> None:
     (folder / "mine" / "engine.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=words):
+        load_engine(folder / "mine")
+
+
+def test_a_descriptor_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "mine" / "engine.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(ConfigurationError, match=r"engine\.toml: 'utf-8' codec"):
         load_engine(folder / "mine")
 
 
