@@ -221,6 +221,26 @@ def read_topic(client: Client, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
+def oldest_message(client: Client, topic: str) -> Message | None:
+    """The oldest message in partition 0 of `topic`; None if there is none.
+
+    Raises:
+        ServiceError: there is one, and it could not be read within `TIMEOUT_S`.
+    """
+    consumer = Consumer({**client, "group.id": f"{topic}-reader", "enable.auto.commit": False})
+    try:
+        start, end = _bounds(consumer, topic)[0]
+        if start == end:
+            return None
+        consumer.assign([TopicPartition(topic, 0, start)])
+        message = consumer.poll(TIMEOUT_S)
+        if message is None or message.error():
+            raise ServiceError(f"topic {topic}: {message.error() if message else 'no message could be read'}")
+        return message
+    finally:
+        consumer.close()
+
+
 def _admin(client: Client) -> AdminClient:
     # Quiet, but for errors: it reports on its own end.
     return AdminClient({**client, "log_level": 3})

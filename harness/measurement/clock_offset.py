@@ -22,6 +22,8 @@ ANSWER_S = 10.0
 STAMP_NS = 1_000_000
 #: Two clocks that are slewed as fast as Linux does it, each the other way, part by so much.
 DRIFT = 1e-3
+#: What all messages hold, so that the topic can be told from other people's.
+MESSAGE = b"ringbench compares clocks"
 _SETTINGS: dict[str, str | int] = {"acks": 1, "linger.ms": 0, "retries": 0, "log_level": 3}
 
 
@@ -84,7 +86,7 @@ def _exchange(producer: Producer, topic: str, wall_ns: Clock) -> Exchange:
         heard.append((error, message, wall_ns()))
 
     sent_ns = wall_ns()
-    producer.produce(topic, b"", partition=0, on_delivery=on_delivery)
+    producer.produce(topic, MESSAGE, partition=0, on_delivery=on_delivery)
     producer.flush(ANSWER_S)
     if not heard:
         raise ServiceError(f"topic {topic}: Kafka acknowledged no message within {ANSWER_S:g} s")

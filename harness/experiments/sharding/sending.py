@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from engines.contract.kafka import librdkafka_properties
-from harness.clients.kafka_topics import ensure_topic, partition_bounds
+from harness.clients.kafka_topics import ensure_topic, oldest_message, partition_bounds
 from harness.console.interrupt import INTERRUPTED, CleanUp, Interrupt
 from harness.console.progress import ConsoleWatcher
 from harness.errors import InvalidRun, RingbenchError, UsageError
 from harness.experiments.sharding.shard import Shard, describe, problems
 from harness.measurement.clock import ClockWatch
-from harness.measurement.clock_offset import compare_clocks
+from harness.measurement.clock_offset import MESSAGE, compare_clocks
 from harness.processes.child import Child
 from harness.results.shards import ClockOffset, Sent, ShardResult, Stream, save_shard
 from harness.scenarios.refusals import GENERATE, check_together
@@ -28,7 +28,7 @@ from workloads.replay import open_workload
 from workloads.workload import Workload
 
 #: Of the topic, for another one whose messages tell the broker's time.
-CLOCK_SUFFIX = "-clock"
+CLOCK_SUFFIX = "-ringbench-clock"
 READY_S = 90.0
 #: For what is on its way after the last record was due, or after Ctrl-C.
 STOP_S = 75.0
@@ -121,7 +121,16 @@ class _Sending:
         options = self._options
         client, topic = options.kafka_client, options.topic
         ensure_topic(client, topic, self._scenario.partitions, create=options.create_topic)
-        return ensure_topic(client, topic + CLOCK_SUFFIX, 1, create=True)
+        clock = topic + CLOCK_SUFFIX
+        cluster = ensure_topic(client, clock, 1, create=True)
+        # Another shard may have made it, or a stream before this one; whoever else has, has something else in it.
+        oldest = oldest_message(client, clock)
+        if oldest is not None and oldest.value() != MESSAGE:
+            raise UsageError(
+                f"the topic {clock}, by which clocks are compared, holds messages of somebody else's",
+                fix="give another --topic; or delete that one, if it is an older version's or not needed",
+            )
+        return cluster
 
     def _ends(self) -> dict[int, int]:
         """The end offsets of this shard's partitions, none of which may hold anything.

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.errors import UsageError
-from harness.experiments.sharding.sending import exit_code
+from harness.console.progress import ConsoleWatcher
+from harness.errors import RingbenchError, ServiceError, UsageError
+from harness.experiments.sharding import sending
+from harness.experiments.sharding.sending import GenerateOptions, exit_code, generate
 from harness.experiments.sharding.shard import (
     Shard,
     load_shard,
@@ -21,8 +23,10 @@ from harness.experiments.sharding.shard import (
     problems,
     stream_digest,
 )
+from harness.measurement.clock_offset import MESSAGE
 from harness.numerics.durations import Durations, decode, encode
 from harness.results.shards import ClockOffset, MergedShards, Sent, ShardResult, Stream, save_merged, save_shard
+from harness.scenarios.loading import load_scenario
 from reports.documents.shards import merged_table, shard_table
 from workloads.workload import Workload, WorkloadSpecification
 
@@ -239,6 +243,39 @@ def test_a_single_shard_has_no_other_clock_to_be_apart_from() -> None:
     merged = _merge(_shard(1, stream=stream, offset_ms=5000.0))
     assert merged.valid
     assert merged.clocks_apart_ms_max == 0
+
+
+@pytest.mark.parametrize(("value", "is_refused"), [(b"precious", True), (b"", True), (MESSAGE, False), (None, False)])
+def test_a_topic_of_somebody_elses_is_not_written_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: bytes | None, is_refused: bool
+) -> None:
+    class Stored:
+        def value(self) -> bytes | None:
+            return value
+
+    asked: list[str] = []
+    monkeypatch.setattr(sending, "check_kafka", lambda _client: None)
+    monkeypatch.setattr(sending, "ensure_topic", lambda _client, topic, *_, **__: asked.append(topic))
+    monkeypatch.setattr(sending, "oldest_message", lambda *_: None if value is None else Stored())
+
+    def after(*_: object) -> None:
+        raise ServiceError("the next step")
+
+    monkeypatch.setattr(sending, "partition_bounds", after)
+    options = GenerateOptions(
+        bootstrap_servers="kafka:9092",
+        topic="cdr",
+        create_topic=False,
+        shard=Shard(1, 1),
+        start_ns=None,
+        start_in_s=0.0,
+        directory=tmp_path,
+        command=[],
+    )
+    words = "cdr-ringbench-clock, by which clocks are compared, holds messages of somebody else's"
+    with pytest.raises(RingbenchError, match=words if is_refused else "the next step"):
+        generate(load_scenario("smoke", {}), options, ConsoleWatcher(Console(file=StringIO())))
+    assert asked == ["cdr", "cdr-ringbench-clock"]
 
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
