@@ -74,6 +74,8 @@ class Session:
                 options=replace(options, profiler=self.profiler),
             )
         )
+        if evicted := evictions.told():
+            trial.blame_service(evicted)
         self.look_over(trial)
         return trial
 
@@ -81,8 +83,6 @@ class Session:
         """Spoil a trial that is over if code has changed since the session began; tell what troubled it."""
         if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
-        if evicted := evictions.told():
-            trial.blame_service(evicted)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
 
