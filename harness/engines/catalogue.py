@@ -22,6 +22,7 @@ ENGINES = Path(__file__).parents[2] / "engines"
 DESCRIPTOR = "engine.toml"
 MAX_DESCRIPTOR_BYTES = 64 << 10
 MAX_DESCRIPTOR_DEPTH = 8
+_KINDS = ((str, "a text"), (str | None, "a text"), (bool, "true or false"))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: What of the contract is written in Java, for engines that are.
 CONTRACT_JAVA = ENGINES / "contract" / "java"
@@ -230,7 +231,7 @@ def _is_deeper(found: Any, depth: int) -> bool:
 def _check_values(path: Path, found: dict[str, Any]) -> None:
     """Refuse values of another kind than their keys have, and names that could not stand in a file's or a topic's."""
     for each in fields(Engine):
-        kind = {str: "a text", bool: "true or false", str | None: "a text"}.get(each.type)
+        kind = next((words for kind, words in _KINDS if kind == each.type), "")
         if kind and each.name in found and not isinstance(found[each.name], each.type):  # type: ignore[arg-type]
             raise ConfigurationError(f"{path}: {each.name}: expected {kind}, found {str(found[each.name])[:60]!r}")
     if "name" in found and not _NAME.fullmatch(found["name"]):
