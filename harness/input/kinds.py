@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
@@ -41,11 +41,18 @@ _OTHERS = {
     b"\x04\x22\x4d\x18": ("compressed by LZ4", "unpack it"),
 }
 #: What unpacking a damaged file raises.
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, pa.ArrowException)
+DAMAGED = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, UnicodeDecodeError,
+    pa.ArrowException,
+)  # fmt: skip
 _TAR_AT, _TAR = 257, b"ustar"
 #: Marks that begin a text, and its encoding.
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _HEAD_BYTES = 512
+#: Records shrink to a tenth, and all the same ones to less. What shrinks to a smaller part, beyond the first bytes, is
+#: no text of records.
+MAX_COMPRESSION = 200
+FREE_BYTES = 32 << 20
 
 
 def is_parquet(path: Path) -> bool:
@@ -74,7 +81,7 @@ def open_plain(path: Path, name: str) -> Iterator[IO[bytes]]:
             raise ConfigurationError(f"{name}: this is {kind}, which is not read", fix=fix)
     if head.startswith(_ZIP):
         with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive, name)) as file:
-            yield file
+            yield cast("IO[bytes]", _Bounded(file, path, name))
         return
     opener = next((each for first, each in _OPENERS.items() if head.startswith(first)), None)
     if opener is None:
@@ -83,7 +90,32 @@ def open_plain(path: Path, name: str) -> Iterator[IO[bytes]]:
             yield plain
         return
     with opener(path) as file:
-        yield file
+        yield cast("IO[bytes]", _Bounded(file, path, name))
+
+
+class _Bounded:
+    """What a compressed file holds, up to what it may."""
+
+    def __init__(self, stream: IO[bytes], path: Path, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._most = FREE_BYTES + MAX_COMPRESSION * path.stat().st_size
+        self._unpacked = 0
+
+    def read(self, count: int) -> bytes:
+        """See `io.RawIOBase.read`.
+
+        Raises:
+            ConfigurationError: it is more than the file may hold.
+        """
+        found = self._stream.read(count)
+        self._unpacked += len(found)
+        if self._unpacked > self._most:
+            raise ConfigurationError(
+                f"{self._name}: it unpacks to more than {self._most:,} bytes, which are {FREE_BYTES:,} and "
+                f"{MAX_COMPRESSION} times its size",
+                fix="unpack it, if it is meant so",
+            )
+        return found
 
 
 def _only_member(archive: zipfile.ZipFile, name: str) -> str:

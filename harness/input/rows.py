@@ -12,6 +12,8 @@ from harness.scenarios.dialect import Dialect
 
 #: A value in quotes may have so many lines: a message has, and what a stray quote opens has more.
 MAX_FIELD_LINES = 50
+#: No record has so many; a line of delimiters alone would.
+MAX_COLUMNS = 10_000
 _ESCAPED = '\\"'
 _CTRL_Z = "\x1a"
 
@@ -64,10 +66,15 @@ class RowParser:
         dialect: of the map.
         delimiter: the file's.
         spaced: whether quotes may stand after a delimiter and blanks.
+
+    Attributes:
+        width: how many columns rows have; None if that is not known yet.
+        end: of the lines that `rows` was given, the place of the first one that it has left.
     """
 
     def __init__(self, dialect: Dialect, delimiter: str, spaced: bool) -> None:
         self.width: int | None = None
+        self.end = 0
         self._dialect, self._delimiter = dialect, delimiter
         quote, mark = re.escape(dialect.quote), re.escape(delimiter)
         # What databases write for a missing value is not an escaped letter.
@@ -105,15 +112,19 @@ class RowParser:
             elif "\0" in line:
                 yield Row(at, at + 1, [], "found a NUL; expected text")
                 at += 1
+            elif line.count(delimiter) >= MAX_COLUMNS:
+                yield Row(at, at + 1, [], f"found more than {MAX_COLUMNS:,} columns")
+                at += 1
             elif any(each in line for each in special):
                 row = self._quoted(lines, at, at_end)
                 if row is None:
-                    return
+                    break
                 yield row
                 at = row.end
             else:
                 yield Row(at, at + 1, line.split(delimiter))
                 at += 1
+        self.end = at
 
     def _is_blank(self, line: str) -> bool:
         return (line.isspace() and self._delimiter not in line) or line == _CTRL_Z

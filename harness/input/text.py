@@ -116,17 +116,16 @@ class TextReader:
     def _row_by_row(self, batch: _Rows) -> Batch:
         """The batch of the block of the moment, and go on to the next; what has no end yet goes into that."""
         lines = _split(self._block)
-        first_line, end = self._blocks.line, 0
+        first_line = self._blocks.line
         for row in self._parser.rows(lines, self._blocks.at_end):
-            end = row.end
             if row.problem:
                 self._problems.add(self._name, first_line + row.at, row.problem)
             elif self._header is not None and [_bare(each) for each in row.values] == self._header:
                 self.account.repeated_headers += 1
             else:
                 batch.add(first_line + row.at, row.values)
-        # Lines after the last row are blank, or the beginning of a row whose end is in the next block.
-        rest = lines[end:] if not self._blocks.at_end else []
+        # What is left is the beginning of a row whose end is in the next block.
+        rest = lines[self._parser.end :] if not self._blocks.at_end else []
         self._next_block(len(lines) - len(rest), _joined(rest))
         return batch.take()
 

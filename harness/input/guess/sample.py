@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from harness.errors import ConfigurationError
 from harness.input.files import Found, Source, delimiter_of, find_sources
@@ -17,6 +16,7 @@ from harness.input.guess.findings import Certainty, Finding
 from harness.input.guess.text import Look, look_at_text
 from harness.input.guess.times import TimeForm
 from harness.input.kinds import DAMAGED, check_text, is_parquet, open_plain
+from harness.input.parquet import decoded, open_bounded
 
 #: So much of a file's beginning is looked at.
 SAMPLE_BYTES = 1 << 20
@@ -104,12 +104,12 @@ def _with_folders(look: Look, source: Source) -> Look:
 
 
 def _look_at_parquet(local: Path, source: Source) -> Look | None:
-    with pq.ParquetFile(local) as file:
+    with open_bounded(local, source.name) as file:
         batch = next(file.iter_batches(_SAMPLE_ROWS), None)
     if batch is None or not batch.num_rows:
         return None
     columns = [
-        _column(at, name, batch.column(at - 1))
+        _column(at, name, _values(batch.column(at - 1), f"{source.name}: column {name!r}"))
         for at, name in enumerate(batch.schema.names, 1)
         if not pa.types.is_nested(batch.schema.field(at - 1).type)
     ]
@@ -117,10 +117,12 @@ def _look_at_parquet(local: Path, source: Source) -> Look | None:
     return _with_folders(Look(columns, {}, [finding], batch.num_rows), source)
 
 
+def _values(column: pa.Array, where: str) -> pa.Array:
+    return decoded(column, where) if pa.types.is_dictionary(column.type) else column
+
+
 def _column(number: int, name: str, values: pa.Array) -> Column:
     kind = values.type
-    if pa.types.is_dictionary(kind):
-        return _column(number, name, values.dictionary_decode())
     if pa.types.is_timestamp(kind):
         text = pc.strftime(values.cast(pa.timestamp("us", kind.tz), safe=False), "%Y-%m-%d %H:%M:%S")
         return Column(number, name, _texts(text), TimeForm("iso", 1.0, zoned=kind.tz is not None))

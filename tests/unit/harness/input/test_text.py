@@ -91,6 +91,22 @@ def test_keys_say_how_text_is_written(keys: dict[str, Any], content: bytes, valu
     assert rows == values and not problems.count
 
 
+def test_blank_lines_and_comments_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 100)
+    pushed: list[bytes] = []
+    monkeypatch.setattr(lines.Blocks, "push_back", lambda _self, rest: pushed.append(rest))
+    content = b"1,2,3\n" + b"\n" * 500 + b"#x\n" * 500 + b"4,5,6\n"
+    rows, problems = _read(content, comment="#")
+    assert rows == [(1, ("1", "2", "3")), (1002, ("4", "5", "6"))] and not problems.count
+    assert not any(pushed)
+
+
+def test_a_line_of_delimiters_alone_is_no_row() -> None:
+    rows, problems = _read(b"1,2,3\n" + b"," * 10_000 + b"\n4,5,6\n")
+    assert [line for line, _ in rows] == [1, 3]
+    assert problems.shown(values=False) == ["f:2: found more than 10,000 columns"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
