@@ -23,12 +23,15 @@ def input_guess(
     output: Annotated[
         Path | None, typer.Option(help="The map to write; on standard output by default.", metavar="MAP.yaml")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write --output over a file that is there, whoever has written it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Look at records, and write a map for them, with how sure each key is, why, and what to check."""
     from harness.input.guess.answer import answer
 
-    if output:
+    if output and not force:
         _check_output(output)
     found = answer(path, console.print)
     if output and found.text:
@@ -49,12 +52,13 @@ def input_guess(
 
 
 def _check_output(path: Path) -> None:
-    """Refuse to write over what this command has not written."""
-    from harness.input.guess.writer import MARK
+    """Refuse to write over what this command has not written, or somebody has changed since."""
+    from harness.input.guess.writer import is_as_written
 
-    if path.is_file() and (there := path.read_bytes()) and not there.startswith(MARK.encode()):
+    if path.is_file() and (there := path.read_bytes()) and not is_as_written(there.decode("utf-8", "replace")):
         raise UsageError(
-            f"--output {path}: there is a file that this command has not written", fix="give another name, or remove it"
+            f"--output {path}: there is a file that this command has not written, or that was changed since",
+            fix="give another name, or --force to write over it",
         )
 
 

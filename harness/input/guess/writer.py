@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +17,8 @@ from harness.input.guess.guess import Guess
 _WIDTH = 110
 
 
-#: What a guessed map begins with.
-MARK = "# Guessed from"
+#: What a guessed map begins with: a digest of all that follows tells whether somebody has changed it since.
+_MARK = re.compile(r"# Guessed; as written, the SHA-256 of what follows begins with ([0-9a-f]{16})\n")
 
 
 def write_map(guess: Guess, path: str) -> str:
@@ -29,7 +31,7 @@ def write_map(guess: Guess, path: str) -> str:
     assert guess.map is not None
     told = {finding.key: finding for finding in guess.findings}
     lines = [
-        f"{MARK} {guess.rows:,} rows of {path}",
+        f"# Guessed from {guess.rows:,} rows of {path}",
         f"# Try it: ringbench input check {path} --input-map THIS",
     ]
     lines += _unsure(guess.findings)
@@ -40,7 +42,18 @@ def write_map(guess: Guess, path: str) -> str:
             lines += ["", *_beside(told.get(key)), *_pair(key, value)]
             if key == "time" and "timezone" not in guess.map and told["timezone"].certainty != Certainty.SURE:
                 lines += ["", *_beside(told["timezone"]), "# timezone: America/Los_Angeles"]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    return f"# Guessed; as written, the SHA-256 of what follows begins with {_digest(text)}\n{text}"
+
+
+def is_as_written(text: str) -> bool:
+    """Whether `text` is what `write_map` once gave, and nobody has changed it."""
+    found = _MARK.match(text)
+    return found is not None and found[1] == _digest(text[found.end() :])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def _unsure(findings: Sequence[Finding]) -> list[str]:

@@ -91,6 +91,20 @@ def test_a_map_of_another_hand_is_not_written_over(calls: Path, tmp_path: Path) 
     )
 
 
+def test_a_map_that_somebody_has_changed_is_not_written_over_unless_forced(calls: Path, tmp_path: Path) -> None:
+    written = tmp_path / "map.yaml"
+    command = ["input", "guess", str(calls), "--output", str(written)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    as_written = written.read_text(encoding="utf-8")
+    written.write_text(as_written + "# timezone: mine\n", encoding="utf-8")
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, UsageError)
+    assert "changed since" in result.exception.message and "--force" in result.exception.fix
+    assert written.read_text(encoding="utf-8").endswith("mine\n")
+    assert CliRunner().invoke(app, [*command, "--force"]).exit_code == 0
+    assert written.read_text(encoding="utf-8") == as_written
+
+
 def test_a_file_without_times_is_refused_with_what_to_say(tmp_path: Path) -> None:
     path = tmp_path / "calls.csv"
     path.write_text("who,whom\n" + "9165550100,9165550101\n" * 20)
