@@ -25,8 +25,7 @@ from harness.processes.process import Process, wait_until
 from harness.services import ports
 from harness.services.kafka import check_kafka, start_kafka
 from harness.services.kafka_rights import try_kafka
-from harness.services.redis import check_redis, start_redis, start_with_replica
-from harness.services.redis_rights import Evictions, evicted_keys, try_redis
+from harness.services.redis import check_redis, start_redis
 from harness.services.s3 import check_s3, start_s3
 from tests.deadlines import DEADLINE_S
 
@@ -106,60 +105,6 @@ def test_redis_makes_transactions_for_who_has_its_password(tmp_path: Path) -> No
         assert [path.stat().st_mode & 0o077 for path in tmp_path.rglob("redis.conf")] == [0]
         assert redact(server.url).startswith("redis://:***@")
     finally:
-        server.stop()
-
-
-def test_a_redis_in_which_a_run_would_go_wrong_is_refused_with_the_reason(tmp_path: Path) -> None:
-    server, replica = start_with_replica(tmp_path, progress=ignore)
-    rights = {"loader": ["~cdr:*", "+@read", "+@write", "+@connection", "+@transaction", "+info"]}
-    rights |= {"mute": ["~cdr:*", "+@all", "-xadd"], "stranger": ["~other:*", "+@all"]}
-    rights |= {"blind": ["~cdr:*", "+@all", "-info", "-config"]}
-    notes: list[str] = []
-
-    def url(user: str) -> str:
-        return f"redis://{user}:secret@127.0.0.1:{urlsplit(server.url).port}/0"
-
-    def reason(of: str) -> str:
-        with pytest.raises(ServiceError) as caught:
-            try_redis(of, notes.append)
-        return str(caught.value)
-
-    try:
-        with redis.Redis.from_url(server.url, protocol=2) as client:
-            for user, granted in rights.items():
-                client.execute_command("ACL", "SETUSER", user, "on", ">secret", *granted)
-            try_redis(server.url, notes.append)
-            try_redis(url("loader"), notes.append)
-            assert (client.dbsize(), notes) == (0, [])
-
-            try_redis(url("blind"), notes.append)
-            assert "by INFO or CONFIG: role, cluster-enabled, maxmemory, maxmemory-policy" in notes.pop()
-            assert check_redis(url("blind")) == "Redis, which does not tell its version"
-            assert evicted_keys(url("blind")) is None
-
-            assert "is a replica, which takes no writes\ngive --redis its primary" in reason(replica.url)
-            denied = reason(url("mute"))
-            assert "permission denied for MULTI, GETSET, HSET, EXPIRE, XADD and EXEC" in denied and "'xadd'" in denied
-            assert "permission denied" in reason(url("stranger")) and "~cdr:*" in reason(url("stranger"))
-            client.config_set("maxmemory-policy", "volatile-lru")
-            try_redis(server.url, notes.append)
-            client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 5_000_000)
-            assert "maxmemory-policy is volatile-lru\nCONFIG SET maxmemory-policy noeviction" in reason(server.url)
-            assert (client.dbsize(), notes) == (0, [])
-
-            evictions = Evictions.watched(server.url)
-            assert evictions.told() == ""
-            client.config_set("maxmemory-policy", "allkeys-lru")
-            # What it keeps for its replica takes the memory, too, and cannot be evicted.
-            client.config_set("repl-backlog-size", "16kb")
-            for number in range(100):
-                client.set(f"cdr:{number}", bytes(100_000))
-            assert re.match(r"Redis evicted \d+ keys meanwhile", evictions.told())
-            client.config_set("maxmemory-policy", "noeviction")
-            client.config_set("maxmemory", "1")
-            assert "takes no more: its maxmemory is used up" in reason(server.url)
-    finally:
-        replica.stop()
         server.stop()
 
 

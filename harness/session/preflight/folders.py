@@ -128,8 +128,8 @@ def try_to_write(folder: Folder) -> Finding:
     except OSError as error:
         return Finding(folder.name, False, f"{path} cannot be written: {error.strerror}", fix=folder.elsewhere)
     finally:
-        with contextlib.suppress(OSError):
-            for each in made:
+        for each in made:
+            with contextlib.suppress(OSError):
                 each.rmdir()
     return Finding(folder.name, True, f"{path} can be written")
 
@@ -137,7 +137,7 @@ def try_to_write(folder: Folder) -> Finding:
 def look_at_programs(folder: Folder) -> Finding:
     """Whether programs may be started from there."""
     name = f"programs in the {folder.name}"
-    if os.statvfs(folder.nearest).f_flag & os.ST_NOEXEC:
+    if os.statvfs(folder.nearest).f_flag & getattr(os, "ST_NOEXEC", 0):
         found = f"the file system of {folder.path} is mounted with noexec"
         return Finding(name, False, found, "Python and engines are started from there", folder.elsewhere)
     return Finding(name, True, "can be started")

@@ -238,6 +238,22 @@ def test_several_reasons_are_one_error_that_counts_the_others(place: Place) -> N
         look_before_leaping(place.need, lambda _text: None)
 
 
+def test_of_a_directory_that_can_be_made_only_in_part_nothing_stays(place: Place) -> None:
+    make = Path.mkdir
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "deep":
+            if options.get("parents"):
+                make(path.parent, parents=True)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        make(path, *arguments, **options)
+
+    place.patch.setattr(Path, "mkdir", refuse)
+    (bad,) = [each for each in look_around(Need(runs_dir=place.top / "a" / "b" / "deep")) if not each.ok]
+    assert "cannot be written: Permission denied" in bad.found
+    assert not (place.top / "a").exists()
+
+
 def test_of_a_directory_that_cannot_be_written_no_room_is_wanted(place: Place) -> None:
     place.cannot_write("runs", errno.EROFS)
     (room,) = [each for each in look_around(place.need) if each.name.startswith("room")]
