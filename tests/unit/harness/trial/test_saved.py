@@ -77,6 +77,7 @@ FOUND: dict[str, Any] = {
     "restarts": [Restart("engine", "engine died", 9.5, 10.0, None)],
     "engine_troubles": ["the engine stalled"],
     "invalid_reasons": ["the clock moved"],
+    "service_faults": ["Redis evicted 3 keys"],
     "cluster": ["worker 1"],
     "engine_cpus": [0, 1],
     "cost_unknown": "it runs elsewhere",
