@@ -1,7 +1,6 @@
 """Puts an engine to all checks."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from harness.conformance.wording import named
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine, find_engines, load_engine
 from harness.engines.prepare import prepare
+from harness.processes.temporary import temporary_folder
 from harness.provision.java import ensure_java
 from harness.results.conformance import Conformance, save_conformance
 from harness.services.pair import start_pair
@@ -67,7 +67,7 @@ def conform(
     findings, java = Findings(), ensure_java(watcher.note)
     directory = runs_dir / conformance_id
     rigs: list[Rig] = []
-    with tempfile.TemporaryDirectory(prefix="ringbench-") as work:
+    with temporary_folder() as work:
         findings.hold("descriptor", problem := _incomplete(engine), str(engine.directory))
         if problem is None:
             watcher.phase(f"providing what {engine.name} needs")
@@ -76,8 +76,8 @@ def conform(
                 prepared=prepare(engine, watcher.note),
                 bootstrap_servers=servers.bootstrap_servers,
                 redis_url=servers.redis_url,
-                work=Path(work),
-                environment=engine_environment(java, Path(work)),
+                work=work,
+                environment=engine_environment(java, work),
                 patience=QUICK if quick else Patience(),
             )
             rigs = _put_to_checks(bench, findings, LITTLE if quick else FULL, watcher)

@@ -13,6 +13,7 @@ from harness.evaluation.validity import disturbances, invalid_reasons
 from harness.experiments.sustainable import Overload
 from harness.results.result import TrialResult
 from harness.scenarios.scenario import Scenario
+from harness.session.directory import claim, release
 from harness.session.fingerprint import commit, host_id
 from harness.session.session import Session
 from harness.trial.options import TrialOptions
@@ -78,12 +79,18 @@ def key_of(scenario: Scenario, options: object) -> str:
 
 
 def find_unfinished(runs_dir: Path, pattern: str, key: str, load: Callable[[Path], R]) -> R | None:
-    """The newest unfinished result with this key among the files of `runs_dir` that match `pattern`, or None."""
+    """The newest unfinished result with this key among the files of `runs_dir` that match `pattern`, or None.
+
+    One that another process is at work on is left to it; the folder of the one that is found is claimed.
+    """
     for path in sorted(runs_dir.glob(pattern), reverse=True):
         try:
             found = load(path)
         except (OSError, ValueError):
             continue
-        if found.key == key and not found.finished:
-            return found
+        if found.key == key and not found.finished and claim(path.parent):
+            found = load(path)  # another process may have gone on with it since, and ended
+            if not found.finished:
+                return found
+            release(path.parent)
     return None

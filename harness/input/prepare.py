@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from harness.input.arrays import Arrays
 from harness.input.reading import Reading, read_input, refuse_rows
 from harness.input.summary import summary_of, told
 from harness.input.zones import utc_text
+from harness.processes.temporary import temporary_folder
 from harness.provision.cache import Progress
 from harness.results.result import Input, InputFile
 from harness.scenarios.input import InputSection
@@ -57,11 +56,8 @@ def replayed(
         for line in told(summary_of(section, reading), bad_rows=bool(section.skip_bad_lines)):
             progress(line)
 
-    work = Path(tempfile.mkdtemp(prefix="ringbench-input-"))
-    try:
+    with temporary_folder("ringbench-input-") as work:
         yield _prepare(scenario, scenario.input, work, progress, tell or summarise)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _prepare(

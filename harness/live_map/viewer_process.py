@@ -1,13 +1,12 @@
 """Starts the live map (`viewer`) as a process of its own; the harness knows it by its job file and its events only."""
 
 import json
-import shutil
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from harness.processes.child import Child, module_command
+from harness.processes.temporary import temporary_folder
 from harness.services.redis import check_redis
 
 READY_S = 30.0
@@ -42,12 +41,8 @@ def keep_viewing(tell: Any, **job: Any) -> None:
     """
     if "redis_url" in job:
         check_redis(job["redis_url"])
-    work = Path(tempfile.mkdtemp(prefix="ringbench-view-"))
-    try:
-        with start_viewer(work, **job) as viewer:
-            tell(viewer_url(viewer))
-            while viewer.is_running:
-                threading.Event().wait(POLL_S)
-            viewer.wait_for("stopped", READY_S)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with temporary_folder("ringbench-view-") as work, start_viewer(work, **job) as viewer:
+        tell(viewer_url(viewer))
+        while viewer.is_running:
+            threading.Event().wait(POLL_S)
+        viewer.wait_for("stopped", READY_S)

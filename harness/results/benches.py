@@ -97,7 +97,6 @@ class PathBench(ResultPart):
 
 def save_path_bench(found: PathBench, directory: Path) -> Path:
     """Write ``path.json`` to `directory`. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(found, directory / "path.json")
 
 
@@ -153,5 +152,4 @@ class ProducerBench(ResultPart):
 
 def save_producer_bench(found: ProducerBench, directory: Path) -> Path:
     """Write ``producer.json`` to `directory`. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(found, directory / "producer.json")

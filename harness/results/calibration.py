@@ -111,5 +111,4 @@ def summarise(calibration: Calibration) -> CalibrationSummary | None:
 
 def save_calibration_result(calibration: Calibration, directory: Path) -> Path:
     """Write ``calibration.json`` in `directory`; the file appears whole or not at all. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(calibration, directory / "calibration.json")

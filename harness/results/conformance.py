@@ -78,5 +78,4 @@ class Conformance(ResultPart):
 
 def save_conformance(found: Conformance, directory: Path) -> Path:
     """Write ``conformance.json`` to `directory`. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(found, directory / "conformance.json")

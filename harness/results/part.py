@@ -1,8 +1,9 @@
-"""What all saved models have in common."""
+"""What all saved models have in common, and how they are saved."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,16 +24,23 @@ M = TypeVar("M", bound=BaseModel)
 
 def save_whole(model: BaseModel, path: Path) -> Path:
     """Write `model` to `path` as JSON, see `write_whole`. Returns `path`."""
-    write_whole(path, (model.model_dump_json(indent=2) + "\n").encode())
-    return path
+    return write_whole(path, model.model_dump_json(indent=2) + "\n")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path`; the file appears whole or not at all, and stays so if the power fails then."""
-    part = path.with_name(f".{path.name}.part")
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write `content` to `path`, whose folder is made if need be. Returns `path`.
+
+    The file appears whole or not at all, and stays so if the power fails then.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` is still there then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes may write the same file at once, and each of them its own part.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
+        with part.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -44,6 +52,7 @@ def write_whole(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return path
 
 
 def read_whole(model: type[M], path: Path) -> M:

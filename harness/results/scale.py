@@ -180,7 +180,6 @@ def level_of(trial: ScaleTrial, dimension: Dimension) -> int:
 
 def save_scale(scale: Scale, directory: Path) -> Path:
     """Write ``scale.json`` in `directory`; the file appears whole or not at all. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(scale, directory / "scale.json")
 
 

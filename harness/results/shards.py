@@ -122,11 +122,9 @@ def shard_path(directory: Path, result: ShardResult) -> Path:
 
 def save_shard(result: ShardResult, directory: Path) -> Path:
     """Write `result` to ``shard-I-of-N.json`` in `directory`, which is made if need be. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(result, shard_path(directory, result))
 
 
 def save_merged(merged: MergedShards, directory: Path) -> Path:
     """Write `merged` to ``merged.json`` in `directory`, which is made if need be. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(merged, directory / "merged.json")

@@ -122,7 +122,6 @@ class Sweep(ResultPart):
 
 def save_sweep(sweep: Sweep, directory: Path) -> Path:
     """Write ``sweep.json`` in `directory`; the file appears whole or not at all. Returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
     return save_whole(sweep, directory / "sweep.json")
 
 

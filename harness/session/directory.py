@@ -1,14 +1,18 @@
-"""A run's private directory: its name, and which logs are kept."""
+"""A run's folders: the one of its result, which is this process's alone, and the temporary one, with its logs."""
 
+import fcntl
+import os
 import secrets
-import shutil
-import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.console.redaction import redact
 from harness.engines.prepare import contract_path
+from harness.errors import ConfigurationError, UsageError
+from harness.processes.temporary import temporary_folder
+from harness.provision.cache import Progress
 from harness.provision.java import Java
 
 
@@ -17,20 +21,90 @@ def new_run_id(prefix: str = "") -> str:
     return f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def private_directory(stack: ExitStack, run_directory: Path) -> Path:
-    """A temporary directory that goes away with the run; of a run that breaks off, the logs are kept."""
-    work = Path(tempfile.mkdtemp(prefix="ringbench-"))
+_claims: dict[Path, int] = {}
 
-    def leave(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, Exception):
-            copy_logs(work, run_directory / "logs")
-        shutil.rmtree(work, ignore_errors=True)
 
-    stack.push(leave)
-    return work
+def claim(directory: Path) -> bool:
+    """Make a result's folder this process's own until `release`, and make the folder if there is none.
+
+    The claim goes with the process, however that ends. Where the file system knows no locks, every claim is granted.
+
+    Returns: whether it is; not, if another process is at work in it.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    path = directory.absolute()
+    if path in _claims:
+        return True
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{directory}: results cannot be kept there: {error.strerror}",
+            fix="give --runs-dir a folder that you can write to",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    except OSError:
+        pass
+    _claims[path] = descriptor
+    return True
+
+
+def release(directory: Path) -> None:
+    """Give up a claim; a folder in which nothing was kept goes away."""
+    path = directory.absolute()
+    with suppress(OSError):
+        path.rmdir()
+    os.close(_claims.pop(path))
+
+
+@contextmanager
+def claimed(directory: Path) -> Iterator[None]:
+    """Have a result's folder to oneself, see `claim`.
+
+    Raises:
+        UsageError: another process is at work in it.
+        ConfigurationError: it cannot be made.
+    """
+    if not claim(directory):
+        raise UsageError(f"another command is at work in {directory}", fix="wait for its end, or begin anew")
+    try:
+        yield
+    finally:
+        release(directory)
+
+
+@contextmanager
+def work_folder(run_directory: Path, tell: Progress) -> Iterator[Path]:
+    """A temporary folder that goes away with the run; of a run that breaks off, the logs are kept."""
+    with temporary_folder() as work:
+        try:
+            yield work
+        except Exception:
+            keep_logs(work, run_directory / "logs", tell)
+            raise
+
+
+def keep_logs(work: Path, target: Path, tell: Progress) -> None:
+    """Copy logs, see `copy_logs`; where that fails, as on a full disk, say so, and go on: it decides nothing."""
+    try:
+        copy_logs(work, target)
+    except OSError as error:
+        tell(f"not all logs are kept: {error}")
 
 
 def copy_logs(work: Path, target: Path) -> None:
+    """Copy the logs in `work` to `target`, without secrets.
+
+    Raises:
+        OSError: one cannot be written.
+    """
     # No deeper: Kafka calls the files that hold its topics logs, too.
     for log in (*work.glob("*.log"), *work.glob("*/*.log")):
         copy = target / log.relative_to(work)

@@ -22,7 +22,7 @@ from harness.results.soak import Soak
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import Backing, start_backing
 from harness.services.redis_rights import Evictions
-from harness.session.directory import copy_logs, engine_environment, private_directory
+from harness.session.directory import claimed, engine_environment, keep_logs, work_folder
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
 from harness.trial.options import TrialOptions
@@ -125,18 +125,14 @@ class Session:
     def save(self, result: Result, *, went_wrong: bool) -> Path:
         """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory."""
         directory = self.options.runs_dir / self.run_id
-        directory.mkdir(parents=True, exist_ok=True)
         save_result(result, directory)
         if self.options.keep_logs or went_wrong:
-            try:
-                self.keep_logs(directory / "logs")
-            except OSError as error:
-                self.watcher.note(f"not all logs are kept: {error}")
+            self.keep_logs(directory / "logs")
         return directory
 
     def keep_logs(self, directory: Path) -> None:
-        """Copy the logs of all processes to `directory`, without secrets."""
-        copy_logs(self.work, directory)
+        """Copy the logs of all processes to `directory`, without secrets; if that fails, it is told."""
+        keep_logs(self.work, directory, self.watcher.note)
 
 
 @contextmanager
@@ -155,13 +151,15 @@ def open_session(
     Kafka through a proxy. With `cluster`, Kafka has several brokers.
 
     Raises:
+        UsageError: another command is at work in the run's directory.
         RingbenchError: something is wrong with the engines, or could not be started.
     """
     started_at = datetime.now(UTC)
     found = find_engines(engines, options.engine_paths)
     code = code_digest(found)
     with CleanUp("ending the services") as stack:
-        work = private_directory(stack, options.runs_dir / run_id)
+        stack.enter_context(claimed(options.runs_dir / run_id))
+        work = stack.enter_context(work_folder(options.runs_dir / run_id, watcher.note))
         watcher.phase("providing Java, engines and services")
         java = ensure_java(watcher.note)
         prepared = {engine.name: prepare(engine, watcher.note) for engine in found}

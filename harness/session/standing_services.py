@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +15,7 @@ from harness.engines.catalogue import all_engines
 from harness.engines.clusters import has_cluster, start_cluster
 from harness.engines.prepare import prepare
 from harness.errors import UsageError
+from harness.processes.temporary import temporary_folder
 from harness.provision.cache import Progress, cache_dir
 from harness.provision.java import ensure_java
 from harness.services.backing import Backing, External, start_backing
@@ -49,10 +48,11 @@ def keep_up(console: Console, *, cluster: bool = False) -> None:
         console.print(text, highlight=False)
 
     look_before_leaping(Need(runs_dir=None), tell)
-    work = Path(tempfile.mkdtemp(prefix="ringbench-services-"))
     state = _state_path()
     try:
         with CleanUp("ending the services") as stack:
+            work = stack.enter_context(temporary_folder("ringbench-services-"))
+            stack.callback(state.unlink, missing_ok=True)
             backing = stack.enter_context(start_backing(External(), "services", work, tell, cluster=cluster))
             clusters = _start_clusters(stack, work, tell) if cluster else {}
             _save(state)
@@ -62,9 +62,6 @@ def keep_up(console: Console, *, cluster: bool = False) -> None:
         console.print("stopped")
         if name_of(end) != NAMES[signal.SIGINT]:
             raise
-    finally:
-        state.unlink(missing_ok=True)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _start_clusters(stack: ExitStack, work: Path, progress: Progress) -> dict[str, Cluster]:

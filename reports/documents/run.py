@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.results.part import write_whole
 from harness.results.performance import ProcessCost
 from harness.results.result import EngineResult, Result, Truth
 from reports.pictures.all import draw_all
@@ -69,7 +70,7 @@ def write_reports(result: Result, directory: Path) -> list[Path]:
     written = [save_png(picture, figures) for picture in pictures]
     for name, text in (("report.html", html_text(result, pictures)), ("report.md", markdown_text(result, pictures))):
         path = directory / name
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         written.append(path)
     return written
 

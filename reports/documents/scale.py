@@ -16,6 +16,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from harness.results.part import write_whole
 from harness.results.scale import Dimension, FitQuality, Scale, ScaledFigure, ScaleFit, ScaleTrial, figure_of, level_of
 from reports.documents.run import escape_markdown
 from reports.pictures.style import STYLE, Picture, colours_of, new_figure, save_png, sentence, short_count, short_ms
@@ -136,7 +137,7 @@ def write_scale(scale: Scale, directory: Path) -> list[Path]:
     """Write ``scale.md`` and ``scale.png`` in `directory`. Returns the paths written."""
     picture = draw_scale(scale)
     page = directory / "scale.md"
-    page.write_text(scale_markdown(scale, picture), encoding="utf-8")
+    write_whole(page, scale_markdown(scale, picture))
     return [page, save_png(picture, directory)]
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.conclusions.headline_figures import BASELINE
+from harness.results.part import write_whole
 from harness.results.sweep import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine
 from reports.documents.run import escape_markdown
 from reports.pictures.style import (
@@ -145,7 +146,7 @@ def write_sweep(sweep: Sweep, directory: Path) -> list[Path]:
     """Write ``sweep.md`` and ``latency-against-load.png`` in `directory`. Returns the paths written."""
     picture = draw_sweep(sweep)
     page = directory / "sweep.md"
-    page.write_text(sweep_markdown(sweep, picture), encoding="utf-8")
+    write_whole(page, sweep_markdown(sweep, picture))
     return [page, save_png(picture, directory)]
 
 

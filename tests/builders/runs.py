@@ -7,7 +7,7 @@ job is a fake, which says what the workload says; the archives are objects of a 
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from harness.provision.java import Java
 from harness.results.result import Result
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import External
-from harness.session.directory import private_directory
+from harness.session.directory import work_folder
 from harness.session.options import SessionOptions
 from harness.session.session import Session
 from harness.trial.collection import Collection
@@ -242,8 +242,7 @@ class Runs:
     def _open_session(
         self, run_id: str, engines: list[str], options: SessionOptions, watcher: ConsoleWatcher, **_services: bool
     ) -> Iterator[Session]:
-        with ExitStack() as stack:
-            work = private_directory(stack, options.runs_dir / run_id)
+        with work_folder(options.runs_dir / run_id, watcher.note) as work:
             prepared = {name: PreparedEngine(_engine(name), Path("python"), []) for name in engines}
             backing = replace(self.world.backing, bucket=self.store)  # type: ignore[arg-type]
             java = Java(Path("java"), "21", "fake")

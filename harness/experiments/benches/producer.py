@@ -4,7 +4,6 @@ Both sides send to the same broker, in turns, with the same settings where both 
 and schedules every record, and the time that it takes for that counts; the tool picks from lines that were made before.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from harness.experiments.benches.broker import (
     flat_out,
     start_load,
 )
+from harness.processes.temporary import temporary_folder
 from harness.provision.java import ensure_java
 from harness.results.benches import ProducerBench, ProducerPace, ProducerPair, save_producer_bench
 from harness.scenarios.scenario import Limits
@@ -147,7 +147,7 @@ def bench_producer(
 @contextmanager
 def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
     with CleanUp("ending Kafka") as stack:
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
+        work = stack.enter_context(temporary_folder())
         watcher.phase("providing Kafka and its load tool")
         tool = provide_tools(watcher.note)
         kafka = start_kafka(work, progress=watcher.note)

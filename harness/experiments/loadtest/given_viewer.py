@@ -1,7 +1,5 @@
 """Load on a viewer that is there already, whoever started it."""
 
-import shutil
-import tempfile
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,10 +22,11 @@ from harness.live_map.load_process import (
     unfit,
 )
 from harness.processes.child import Child
+from harness.processes.temporary import temporary_folder
 from harness.results.live_map import DashboardLoad
 from harness.results.loadtest import LoadTest
 from harness.results.part import save_whole
-from harness.session.directory import new_run_id
+from harness.session.directory import keep_logs, new_run_id
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
@@ -48,8 +47,8 @@ def attack(
     """
     look_before_leaping(Need(runs_dir=options.runs_dir, open_files=files_of(load.users)), watcher.note)
     started_at, run_id = datetime.now(UTC), new_run_id(PREFIX)
-    work = Path(tempfile.mkdtemp(prefix="ringbench-load-"))
-    try:
+    directory = options.runs_dir / run_id
+    with temporary_folder("ringbench-load-") as work:
         python = provide(watcher.note)
         with start_load(python, work, url, load, ui_port=ui_port) as child:
             ready = _ready(child, url)
@@ -58,13 +57,9 @@ def attack(
             watcher.phase(f"load test of {url.partition('?')[0]}")
             _await_end(child, watcher, until_interrupt=ui_port is not None)
         found = _standalone(read_account(work), load, run_id, started_at, options)
-        directory = options.runs_dir / run_id
-        directory.mkdir(parents=True, exist_ok=True)
         save_whole(found, directory / "loadtest.json")
         if options.keep_logs or not found.valid:
-            shutil.copyfile(work / "load.log", directory / "load.log")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            keep_logs(work, directory, watcher.note)
     return found, directory
 
 

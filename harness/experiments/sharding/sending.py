@@ -1,6 +1,5 @@
 """`ringbench generate`: one machine's shard of a stream, sent from an agreed start on, and its account saved."""
 
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from harness.experiments.sharding.shard import Shard, describe, problems
 from harness.measurement.clock import ClockWatch
 from harness.measurement.clock_offset import MESSAGE, compare_clocks
 from harness.processes.child import Child
+from harness.processes.temporary import temporary_folder
 from harness.results.shards import ClockOffset, Sent, ShardResult, Stream, save_shard
 from harness.scenarios.refusals import GENERATE, check_together
 from harness.scenarios.scenario import Scenario
@@ -97,7 +97,7 @@ class _Sending:
         cluster = self._topics()
         ends = self._ends()
         with CleanUp("ending the generators") as stack:
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringbench-")))
+            work = stack.enter_context(temporary_folder())
             self._watcher.phase("preparing the first records")
             job = self._job(work)
             module = "generators" if job.processes > 1 else "generator"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from harness.input.guess.text import Look, look_at_text
 from harness.input.guess.times import TimeForm
 from harness.input.kinds import DAMAGED, check_text, is_parquet, open_plain
 from harness.input.parquet import decoded, open_bounded
+from harness.processes.temporary import temporary_folder
 
 #: So much of a file's beginning is looked at.
 SAMPLE_BYTES = 1 << 20
@@ -48,8 +48,8 @@ def take_sample(path: str) -> Sample:
         ConfigurationError: there is no such file, or none that holds rows of text or Parquet.
         ServiceError: S3 cannot be reached, or denies access.
     """
-    with tempfile.TemporaryDirectory(prefix="ringbench-guess-") as work:
-        found = _find(path, Path(work))
+    with temporary_folder("ringbench-guess-") as work:
+        found = _find(path, work)
         for source in found.sources:
             look = _look(source)
             if look:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +16,7 @@ from harness.input.guess.guess import Guess
 from harness.input.guess.words import NULL_WORDS
 from harness.input.reading import Progress, read_input
 from harness.input.summary import InputSummary, summary_of
+from harness.processes.temporary import temporary_folder
 from harness.scenarios.input import InputSection
 
 _SEED = 1
@@ -50,8 +49,8 @@ def try_map(path: str, found: Mapping[str, Any], progress: Progress) -> Trial:
     """
     try:
         section = InputSection.model_validate({"path": path, "map": dict(found), "show_bad_values": True})
-        with tempfile.TemporaryDirectory(prefix="ringbench-guess-") as work:
-            reading = read_input(section, seed=_SEED, work=Path(work), progress=progress)
+        with temporary_folder("ringbench-guess-") as work:
+            reading = read_input(section, seed=_SEED, work=work, progress=progress)
     except ValidationError as error:
         return Trial(None, str(error.errors()[0]["msg"]))
     except ConfigurationError as error:

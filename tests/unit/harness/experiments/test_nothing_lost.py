@@ -173,7 +173,7 @@ def test_no_room_for_logs_costs_the_logs_alone(runs: Runs, monkeypatch: pytest.M
         raise failed(errno.ENOSPC)
 
     runs.fails("drain", TimeoutError("timed out"))
-    monkeypatch.setattr("harness.session.session.copy_logs", full)
+    monkeypatch.setattr("harness.session.directory.copy_logs", full)
     result, directory = runs.run()
     assert load_result(directory) == result
     assert "not all logs are kept: [Errno 28] No space left on device" in runs.told
