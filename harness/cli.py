@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -33,7 +34,7 @@ from harness.commands.common import WithSkipBadLines, console
 from harness.console.interrupt import INTERRUPTED, SIGNALS
 from harness.console.redaction import redact
 from harness.console.streams import outlast_readers
-from harness.errors import RingbenchError
+from harness.errors import INTERNAL, INTERNAL_FIX
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Benchmark stream processors over call-detail records, and prove their counts right.",
     epilog="Exit codes: 0 pass, 1 a verdict or gate failed, 2 bad usage or configuration, 3 the run is invalid, "
-    "4 a service could not start, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
+    "4 a service could not start, 70 an error of Ringbench itself, 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
 )
 app.add_typer(services.app, name="services")
 app.add_typer(workload.app, name="workload")
@@ -102,15 +103,27 @@ def main() -> None:
         if end.code == INTERRUPTED and SIGNALS.came:
             _end_by_signal()
         raise
-    except RingbenchError as error:
+    except Exception as error:
         if _Settings.debug:
             raise
-        console.print(f"[bold red]error:[/bold red] {_escape(redact(error.message))}", highlight=False, soft_wrap=True)
-        if error.fix:
-            console.print(f"[bold]fix:[/bold] {_escape(error.fix)}", highlight=False, soft_wrap=True)
+        code = _tell(error)
         if SIGNALS.came:
             _end_by_signal()
-        sys.exit(error.exit_code)
+        sys.exit(code)
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong and what to do. Returns the exit code that this stands for."""
+    from harness.clients.failures import for_users
+
+    known = for_users(error)
+    if known is None:
+        console.print(_escape(redact("".join(traceback.format_exception(error)))), highlight=False, soft_wrap=True)
+    message, fix = (known.message, known.fix) if known else (f"{type(error).__name__}: {error}", INTERNAL_FIX)
+    console.print(f"[bold red]error:[/bold red] {_escape(redact(message))}", highlight=False, soft_wrap=True)
+    if fix:
+        console.print(f"[bold]fix:[/bold] {_escape(fix)}", highlight=False, soft_wrap=True)
+    return known.exit_code if known else INTERNAL
 
 
 def _end_by_signal() -> NoReturn:

@@ -8,9 +8,16 @@
     ├── InvalidRun             3  the run took place, but its numbers must not be believed
     └── ServiceError           4  a service, or something a run needs, could not be started or reached
         └── ProvisionError     4  software that a run needs could not be obtained
+
+What libraries and the system raise is put into these by `harness.clients.failures`. Anything else is an error of
+Ringbench itself, which ends with `INTERNAL`: 1 would say that an engine failed.
 """
 
 from typing import ClassVar
+
+#: The exit code after an error of Ringbench itself (EX_SOFTWARE of sysexits.h).
+INTERNAL = 70
+INTERNAL_FIX = "this is an error of Ringbench itself: report it, with the lines above"
 
 
 class RingbenchError(Exception):

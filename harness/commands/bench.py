@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Json, RunsDir, console, show_paths, this_command
+from harness.commands.common import Json, RunsDir, console, end, show_paths, this_command
 
 app = typer.Typer(no_args_is_help=True, help="Measure parts of Ringbench by themselves.")
 
@@ -33,7 +33,7 @@ def bench_producer(
     show_paths([directory / "producer.json"])
     if json:
         print(found.model_dump_json(indent=2))
-    raise typer.Exit(0 if found.ratio >= at_least else 1)
+    end(found.missing, 0 if found.ratio >= at_least else 1)
 
 
 @app.command(
@@ -64,4 +64,4 @@ def bench_path(
     show_paths([directory / "path.json"])
     if json:
         print(found.model_dump_json(indent=2))
-    raise typer.Exit(exit_code(found, at_least))
+    end(found.missing, exit_code(found, at_least))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Json, KeepLogs, RunsDir, console, session_options, show_paths
+from harness.commands.common import Json, KeepLogs, RunsDir, console, end, session_options, show_paths
 from harness.errors import UsageError
 
 EPILOG = "Examples: `ringbench calibrate` | `ringbench calibrate --case constant --case loss --json`"
@@ -35,4 +35,4 @@ def calibrate(
     show_paths([directory / "calibration.json", *write_calibration(found, directory)])
     if json:
         print(found.model_dump_json(indent=2))
-    raise typer.Exit(0 if found.passed else 1)
+    end(found.missing, 0 if found.passed else 1)

@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.console.progress import ConsoleWatcher
+    from harness.results.part import Missing
     from harness.results.result import Result
     from harness.scenarios.loading import InputOptions
     from harness.scenarios.scenario import Scenario
@@ -182,6 +183,14 @@ def show_result(result: "Result", paths: list[Path], *, json: bool) -> None:
     show_paths(paths)
     if json:
         print(result.model_dump_json(indent=2))
+
+
+def end(missing: "Missing | None", code: int) -> NoReturn:
+    """End with `code`, or, if something is `missing` of the result, say so, and end with what that stands for."""
+    if missing:
+        note(f"INCOMPLETE: {missing.text()}")
+        note(f"fix: {missing.fix}")
+    raise typer.Exit(missing.exit_code if missing else code)
 
 
 def load_run(run: Path) -> "Result":

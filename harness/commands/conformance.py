@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import EnginePath, Json, RunsDir, console, show_paths, this_command
+from harness.commands.common import EnginePath, Json, RunsDir, console, end, show_paths, this_command
 from harness.errors import UsageError
 
 EPILOG = (
@@ -46,7 +46,7 @@ def conformance(
     show_paths([directory / "conformance.json", directory / "logs"])
     if json:
         print(found.model_dump_json(indent=2))
-    raise typer.Exit(0 if found.passed else 1)
+    end(found.missing, 0 if found.passed else 1)
 
 
 def _print_list(as_json: bool) -> None:

@@ -12,6 +12,7 @@ from harness.commands.common import (
     RunsDir,
     Tuning,
     console,
+    end,
     given,
     session_options,
     show_paths,
@@ -74,7 +75,7 @@ def scale(
     show_paths([directory / "scale.json", *write_scale(found, directory)])
     if json:
         print(found.model_dump_json(indent=2))
-    raise typer.Exit(exit_code(found))
+    end(found.missing, exit_code(found))
 
 
 def _numbers(option: str, text: str | None, greatest: int) -> list[int]:

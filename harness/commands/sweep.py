@@ -14,6 +14,7 @@ from harness.commands.common import (
     RunsDir,
     Tuning,
     console,
+    end,
     given,
     session_options,
     show_paths,
@@ -83,4 +84,4 @@ def sweep(
     if json:
         print(found.model_dump_json(indent=2))
     confirmed = all(each.answer and each.answer.rate_records_per_s for each in found.engines)
-    raise typer.Exit(0 if confirmed else 1)
+    end(found.missing, 0 if confirmed else 1)

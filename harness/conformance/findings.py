@@ -53,12 +53,12 @@ class Findings:
         """Whether anything is known of the check."""
         return check_id in self._found
 
-    def results(self) -> list[CheckResult]:
-        """All checks in the order of the list; those never come to are skipped."""
+    def results(self, why_not_reached: str = NOT_REACHED) -> list[CheckResult]:
+        """All checks in the order of the list; those never come to are skipped, and told why."""
         for check in CHECKS:
             if check.id not in self._found:
                 blocked = self.blocking(check.id)
-                self.skip(check.id, f"needs {blocked}, which did not pass" if blocked else NOT_REACHED)
+                self.skip(check.id, f"needs {blocked}, which did not pass" if blocked else why_not_reached)
         return [self._found[check.id] for check in CHECKS]
 
 

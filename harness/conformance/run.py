@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engines.contract.job import DIRECT
 from harness.conformance import judge_life, judge_messages
-from harness.conformance.findings import Findings, Problem
+from harness.conformance.findings import NOT_REACHED, Findings, Problem
 from harness.conformance.jobs import read_waiting, refuse_settings, write_redis
 from harness.conformance.rig import QUICK, Bench, Patience, Rig, files_below
 from harness.conformance.stream import Stream
@@ -22,6 +22,7 @@ from harness.provision.java import ensure_java
 from harness.results.conformance import Conformance, save_conformance
 from harness.services.pair import start_pair
 from harness.session.directory import engine_environment, new_run_id
+from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 
 PREFIX = "conformance-"
@@ -67,6 +68,7 @@ def conform(
     findings, java = Findings(), ensure_java(watcher.note)
     directory = runs_dir / conformance_id
     rigs: list[Rig] = []
+    ending = Ending(watcher.note, kept=lambda: rigs)
     with temporary_folder() as work:
         findings.hold("descriptor", problem := _incomplete(engine), str(engine.directory))
         if problem is None:
@@ -80,8 +82,9 @@ def conform(
                 environment=engine_environment(java, work),
                 patience=QUICK if quick else Patience(),
             )
-            rigs = _put_to_checks(bench, findings, LITTLE if quick else FULL, watcher)
-            _keep_logs(rigs, directory / "logs")
+            with ending:
+                _put_to_checks(bench, findings, LITTLE if quick else FULL, watcher, ending, rigs)
+            _keep_logs(rigs, directory / "logs", watcher)
     ready = next((event for rig in rigs for child in rig.children if (event := child.last("ready"))), None)
     found = Conformance(
         conformance_id=conformance_id,
@@ -94,7 +97,8 @@ def conform(
         version=str(ready.fields.get("version")) if ready else None,
         config=config if ready and isinstance(config := ready.fields.get("config"), dict) else {},
         quick=quick,
-        checks=findings.results(),
+        checks=findings.results(ending.missing.text() if ending.missing else NOT_REACHED),
+        missing=ending.missing,
     )
     save_conformance(found, directory)
     return found, directory
@@ -115,26 +119,32 @@ def _incomplete(engine: Engine) -> Problem | None:
     )
 
 
-def _put_to_checks(bench: Bench, findings: Findings, amount: Amount, watcher: ConsoleWatcher) -> list[Rig]:
-    """All jobs, and what is judged over all of them."""
+def _put_to_checks(
+    bench: Bench, findings: Findings, amount: Amount, watcher: ConsoleWatcher, ending: Ending, rigs: list[Rig]
+) -> None:
+    """All jobs, which are added to `rigs`, and what is judged over all of them."""
     folder = bench.prepared.engine.directory
     before = files_below(folder)
-    watcher.phase("a job with an unknown setting")
-    rigs = refuse_settings(bench, findings)
-    watcher.phase("a stream, with a kill in its midst")
+
+    def begins(job: str) -> None:
+        ending.begins(job)
+        watcher.phase(job)
+
+    begins("a job with an unknown setting")
+    rigs += refuse_settings(bench, findings)
+    begins("a stream, with a kill in its midst")
     rigs += Stream(bench, findings, amount.rate_records_per_s).run()
     if findings.has_failed("start.ready"):
         _judge_all(rigs, findings, files_below(folder) - before)
-        return rigs
-    watcher.phase("hostile lines that wait for the engine")
+        return
+    begins("hostile lines that wait for the engine")
     rigs += read_waiting(bench, findings, amount.hostile_draws)
     if DIRECT in bench.prepared.engine.routes:
-        watcher.phase("a job of the direct route")
+        begins("a job of the direct route")
         rigs += write_redis(bench, findings)
     else:
         findings.skip("route.direct", "`routes` in engine.toml does not name it")
     _judge_all(rigs, findings, files_below(folder) - before)
-    return rigs
 
 
 def _judge_all(rigs: list[Rig], findings: Findings, new_files: set[str]) -> None:
@@ -146,10 +156,13 @@ def _judge_all(rigs: list[Rig], findings: Findings, new_files: set[str]) -> None
     findings.hold("files.private", judge_life.private({"the engine's folder": new_files, "the current folder": left}))
 
 
-def _keep_logs(rigs: list[Rig], directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for rig in rigs:
-        (directory / f"{rig.label}.log").write_bytes((rig.directory / "engine.log").read_bytes())
+def _keep_logs(rigs: list[Rig], directory: Path, watcher: ConsoleWatcher) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for rig in rigs:
+            (directory / f"{rig.label}.log").write_bytes((rig.directory / "engine.log").read_bytes())
+    except OSError as error:
+        watcher.note(f"the logs could not be kept in {directory}: {error.strerror}")
 
 
 def engine_of(name: str, extra: list[Path]) -> Engine:

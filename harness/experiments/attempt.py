@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -11,9 +12,11 @@ from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import disturbances, invalid_reasons
 from harness.experiments.sustainable import Overload
+from harness.results.part import Missing
 from harness.results.result import TrialResult
 from harness.scenarios.scenario import Scenario
 from harness.session.directory import claim, release
+from harness.session.ending import Ending, is_interrupted
 from harness.session.fingerprint import commit, host_id
 from harness.session.session import Session
 from harness.trial.options import TrialOptions
@@ -63,9 +66,25 @@ class Unfinished(Protocol):
 
     key: str
     finished: bool
+    finished_at: str | None
+    missing: Missing | None
 
 
 R = TypeVar("R", bound=Unfinished)
+
+
+def conclude(found: Unfinished, ending: Ending) -> None:
+    """Note that `found` is finished, or what is missing of it: then the same command can go on with it."""
+    found.missing = ending.missing
+    if found.missing:
+        found.missing.fix += "; it goes on where this one has stopped"
+    else:
+        found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def has_failed(ending: Ending) -> bool:
+    """Whether an error ended it early, and not a signal: then the logs may say why."""
+    return ending.missing is not None and not is_interrupted(ending.missing)
 
 
 def key_of(scenario: Scenario, options: object) -> str:

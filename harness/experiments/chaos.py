@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
+from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine, find_engines
 from harness.errors import InvalidRun, UsageError
@@ -28,12 +30,14 @@ from harness.faults.catalogue import BY_NAME, FAULTS
 from harness.faults.plan import DueFault, check_place, make_plan, trial_s
 from harness.measurement.pace import Pace
 from harness.measurement.recovery import COMMON_BAND_S
+from harness.results.part import Missing
 from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.results.result import EngineResult, Result, TrialResult
 from harness.scenarios.refusals import CHAOS
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending, is_interrupted
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
 from harness.trial.fault_options import needs_detour, suited, trial_options
@@ -108,24 +112,31 @@ def chaos(
     with open_session(
         run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
-        done = list(_trials(session, scenario, plan, chosen.recover_within_s))
+        done: list[Done] = []
+        with Ending(watcher.note, kept=lambda: done) as ending:
+            for each in _trials(session, scenario, plan, chosen.recover_within_s, ending):
+                done.append(each)  # noqa: PERF402 - those before one that fails are kept
         longest = _lasting(scenario, max(each.scenario.duration_s for each in done))
-        result = _assemble(session, longest, chosen, done)
-        return result, session.save(result, went_wrong=exit_code(result) != 0)
+        result = _assemble(session, longest, chosen, done, ending.missing)
+        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
 def exit_code(result: Result) -> int:
-    """What the command line ends with: 3 for an invalid run, 1 if a fault or a control did not pass, else 0.
+    """What the command line ends with: 130 after Ctrl-C, 3 for an invalid run, 1 if anything did not pass, else 0.
 
     A fault that is not for an engine fails nothing.
     """
+    if result.interrupted:
+        return INTERRUPTED
     if not result.valid:
         return InvalidRun.exit_code
     engines = all(engine.verdict == "pass" for engine in result.engines)
     return 0 if engines and faults_passed(result) else 1
 
 
-def _trials(session: Session, scenario: Scenario, plan: list[list[DueFault]], recover_within_s: int) -> Iterable[Done]:
+def _trials(
+    session: Session, scenario: Scenario, plan: list[list[DueFault]], recover_within_s: int, ending: Ending
+) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
     total, place = len(scenario.engines) * (1 + len(plan)), 0
     for engine in scenario.engines:
@@ -133,6 +144,7 @@ def _trials(session: Session, scenario: Scenario, plan: list[list[DueFault]], re
         for number, planned in enumerate([[], *plan]):
             place += 1
             session.watcher.progress(place, total)
+            ending.begins(f"trial {place} of {total} ({_label(engine, number)})")
             fit = suited(planned, descriptor)
             if planned and not fit:
                 continue
@@ -176,6 +188,7 @@ def _assemble(
     scenario: Scenario,
     chosen: ChaosOptions,
     done: list[Done],
+    missing: Missing | None,
 ) -> Result:
     plan = plan_of(chosen, [session.engines[name].engine for name in scenario.engines])
     repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
@@ -185,10 +198,13 @@ def _assemble(
         if not each.trial.broken_off
         for reason in invalid_reasons(each.trial, truth_from_seed(each.expected), each.scenario, each.expected)
     ]
+    reasons += [missing.text()] if missing else []
     controls: list[ControlBand] = []
     faults: list[FaultOutcome] = []
     for engine in scenario.engines:
         own = [each for each in done if each.engine == engine]
+        if not own:
+            continue
         control = own[0]
         found = None if control.trial.broken_off else control_band(control, control.scenario.duration_s)
         if found is None:
@@ -203,6 +219,7 @@ def _assemble(
         scenario,
         _engines(scenario.engines, done),
         reasons,
+        interrupted=is_interrupted(missing),
         resilience=Resilience(
             seed=chosen.seed,
             common_band_s=COMMON_BAND_S,
@@ -219,9 +236,14 @@ def _against(session: Session, trial: Trial, control: Trial) -> Callable[[str], 
     """What speaks against a fault besides the counts: of one that must not change the archive, a change of it."""
 
     def against(fault: str) -> list[str]:
-        if BY_NAME[fault].archive and trial.is_complete and _archives_differ(session, trial, control):
-            return ["the archive is not the one of the control"]
-        return []
+        if not BY_NAME[fault].archive or not trial.is_complete:
+            return []
+        try:
+            return ["the archive is not the one of the control"] * _archives_differ(session, trial, control)
+        except Exception as error:
+            if known := for_users(error):
+                return [f"the archive could not be compared with the control's: {known.message}"]
+            raise
 
     return against
 

@@ -4,13 +4,12 @@ A rate that failed is tried again, and the answer is the bracket of the rate tha
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.conclusions.headline_figures import BASELINE
 from harness.console.progress import ConsoleWatcher
 from harness.errors import UsageError
-from harness.experiments.attempt import Attempted, attempt, find_unfinished, key_of
+from harness.experiments.attempt import Attempted, attempt, conclude, find_unfinished, has_failed, key_of
 from harness.experiments.sustainable import ENGINE, OthersDelays, faults, growth
 from harness.numerics.search import Answer, Attempt, Kind, Next, Plan, next_step
 from harness.numerics.trends import MIN_SLOTS, knee
@@ -28,6 +27,7 @@ from harness.scenarios.refusals import SWEEP
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
 from harness.trial.outcome import Trial
@@ -86,12 +86,13 @@ def sweep(
         if unfinished:
             attempts = sum(len(engine.attempts) for engine in found.engines)
             watcher.note(f"going on with {sweep_id}, {attempts} attempts of which are done")
-        for engine in found.engines:
-            _search(session, engine, found, scenario, search, directory)
+        with Ending(watcher.note, kept=lambda: any(each.attempts for each in found.engines)) as ending:
+            for engine in found.engines:
+                _search(session, engine, found, scenario, search, ending, directory)
         _compare_with_baseline(found.engines)
-        found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
+        conclude(found, ending)
         save_sweep(found, directory)
-        if options.keep_logs:
+        if options.keep_logs or has_failed(ending):
             session.keep_logs(directory / "logs")
     return found, directory
 
@@ -137,7 +138,13 @@ def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions) -
 
 
 def _search(
-    session: Session, engine: SweepEngine, found: Sweep, scenario: Scenario, search: SweepOptions, directory: Path
+    session: Session,
+    engine: SweepEngine,
+    found: Sweep,
+    scenario: Scenario,
+    search: SweepOptions,
+    ending: Ending,
+    directory: Path,
 ) -> None:
     """Make attempts until the engine's search has ended."""
     plan = Plan(scenario.rate_records_per_s, search.lowest, search.highest, search.resolution)
@@ -146,6 +153,7 @@ def _search(
         if isinstance(step, Answer):
             engine.answer = _answer(engine, step)
         else:
+            ending.begins(f"attempt {len(engine.attempts) + 1} of {engine.name}, at {step.rate:,} records/s,")
             attempted, trial = _attempt(session, engine, step, scenario, search)
             engine.attempts.append(attempted)
             engine.version = trial.version or engine.version

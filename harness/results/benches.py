@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import Missing, ResultPart, save_whole
 from harness.results.result import Environment
 
 PaceVerdict = Literal["kept", "not kept", "invalid"]
@@ -78,7 +78,8 @@ class PathBench(ResultPart):
         delay_bound_ms_p99, drain_bound_s: a rate with more was not kept.
         paces: ascending.
         kept_updates_per_s: the highest rate that was kept, None if none was.
-        capacity: None if it was not wanted.
+        capacity: None if it was not wanted, or is missing.
+        missing: what did not take place, and why; None if nothing is missing.
     """
 
     bench_id: str
@@ -93,6 +94,7 @@ class PathBench(ResultPart):
     paces: list[PathPace]
     kept_updates_per_s: int | None
     capacity: PathCapacity | None
+    missing: Missing | None = None
 
 
 def save_path_bench(found: PathBench, directory: Path) -> Path:
@@ -130,6 +132,7 @@ class ProducerBench(ResultPart):
         paces: ascending; empty if they were not wanted.
         held_records_per_s: the highest rate that was held, None if none was.
         failed_records_per_s: the rate after it, None if all were held.
+        missing: what did not take place, and why; None if nothing is missing.
     """
 
     bench_id: str
@@ -148,6 +151,7 @@ class ProducerBench(ResultPart):
     paces: list[ProducerPace]
     held_records_per_s: int | None
     failed_records_per_s: int | None
+    missing: Missing | None = None
 
 
 def save_producer_bench(found: ProducerBench, directory: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import Missing, ResultPart, save_whole
 from harness.results.result import CalibrationSummary, Environment
 
 SCHEMA_VERSION = 1
@@ -83,6 +83,7 @@ class Calibration(ResultPart):
     passed: bool
     environment: Environment
     cases: list[CaseResult]
+    missing: Missing | None = Field(None, description="what did not take place, and why; null if nothing is missing")
 
 
 def allowed_ms(true_ms: float) -> float:

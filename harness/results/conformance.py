@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from harness.results.part import ResultPart, save_whole
+from harness.results.part import Missing, ResultPart, save_whole
 from harness.results.result import Environment
 
 SCHEMA_VERSION = 1
@@ -51,6 +51,7 @@ class Conformance(ResultPart):
         version, config: what it said of itself; null and empty if it never did.
         quick: whether less was sent, and less patience had.
         checks: in the order of the list.
+        missing: what was not done, and why; None if nothing is missing.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -65,11 +66,12 @@ class Conformance(ResultPart):
     config: dict[str, Any]
     quick: bool
     checks: list[CheckResult]
+    missing: Missing | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether no check has failed."""
-        return not self.with_outcome(Outcome.FAIL)
+        """Whether no check has failed, and all were made."""
+        return not self.missing and not self.with_outcome(Outcome.FAIL)
 
     def with_outcome(self, outcome: Outcome) -> list[CheckResult]:
         """The checks that came out so."""

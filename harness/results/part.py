@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 #: What a saved result may hold: some times as much as one of three engines and a day. It may come from somebody else.
@@ -113,3 +113,16 @@ class ResultPart(BaseModel):
     """A part of a saved result: fields that it does not know are refused, as they are of another version."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Missing(ResultPart):
+    """What is missing of a result, because something ended the command early."""
+
+    what: str = Field(description="which parts did not take place")
+    why: str
+    fix: str = Field(description="what the user can do about it")
+    exit_code: int = Field(description="what the command ended with because of it; 130 for any signal")
+
+    def text(self) -> str:
+        """What is missing and why, in one sentence."""
+        return f"{self.what} did not take place: {self.why}"

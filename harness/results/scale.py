@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from harness.results.correctness import Verdict
-from harness.results.part import ResultPart, read_whole, save_whole
+from harness.results.part import Missing, ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency, Throughput
 from harness.results.result import Environment
 
@@ -152,6 +152,7 @@ class Scale(ResultPart):
     trials: list[ScaleTrial]
     fits: list[ScaleFit]
     controls: list[ScaleControl]
+    missing: Missing | None = Field(None, description="what did not take place, and why; null if nothing is missing")
 
 
 def figure_of(trial: ScaleTrial, figure: ScaledFigure) -> float | None:

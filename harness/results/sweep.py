@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from harness.numerics.search import Kind
 from harness.results.correctness import Verdict
 from harness.results.host import Host
-from harness.results.part import ResultPart, read_whole, save_whole
+from harness.results.part import Missing, ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency
 from harness.results.result import Environment
 
@@ -118,6 +118,7 @@ class Sweep(ResultPart):
     confirm_duration_s: int
     environment: Environment
     engines: list[SweepEngine]
+    missing: Missing | None = Field(None, description="what did not take place, and why; null if nothing is missing")
 
 
 def save_sweep(sweep: Sweep, directory: Path) -> Path:

@@ -40,6 +40,8 @@ def _verdict(found: Conformance) -> Text:
     told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
     if found.passed:
         return Text(f"{found.engine} keeps to the contract: {told}", style="bold green")
+    if found.missing and not numbers[Outcome.FAIL]:
+        return Text(f"whether {found.engine} keeps to the contract is not known: {told}", style="bold red")
     return Text(f"{found.engine} does not keep to the contract: {told}", style="bold red")
 
 

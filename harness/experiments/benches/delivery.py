@@ -47,6 +47,7 @@ from harness.processes.child import Child
 from harness.provision.java import ensure_java
 from harness.results.benches import PathBench, PathCapacity, PathPace, save_path_bench
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import Need
@@ -76,8 +77,13 @@ def bench_path(
     started_at, bench_id = datetime.now(UTC), new_run_id(PREFIX)
     look_before_leaping(Need(runs_dir=runs_dir), watcher.note)
     with start_rig(watcher) as rig:
-        paces = list(_paces(rig, chosen))
-        capacity = _capacity(rig) if chosen.capacity else None
+        paces: list[PathPace] = []
+        capacity = None
+        with Ending(watcher.note, kept=lambda: paces) as ending:
+            for pace in _paces(rig, chosen, ending):
+                paces.append(pace)  # noqa: PERF402 - those before one that fails are kept
+            ending.begins("writer and probe as fast as they can")
+            capacity = _capacity(rig) if chosen.capacity else None
         java = ensure_java(watcher.note)
         found = PathBench(
             bench_id=bench_id,
@@ -95,6 +101,7 @@ def bench_path(
             paces=paces,
             kept_updates_per_s=max((pace.rate_updates_per_s for pace in paces if pace.verdict == "kept"), default=None),
             capacity=capacity,
+            missing=ending.missing,
         )
     directory = runs_dir / bench_id
     save_path_bench(found, directory)
@@ -113,11 +120,12 @@ def exit_code(found: PathBench, at_least_updates_per_s: int) -> int:
     return 3 if invalid and not any(rate <= at_least_updates_per_s for rate in failed) else 1
 
 
-def _paces(rig: DeliveryRig, chosen: PathOptions) -> Iterator[PathPace]:
+def _paces(rig: DeliveryRig, chosen: PathOptions, ending: Ending) -> Iterator[PathPace]:
     """The rates that are wanted, or rising ones, until one is not kept. A cold broker is met before, unmeasured."""
     rig.watcher.phase("warming up")
     _pace(rig, FIRST_PACE, 2)
     for rate in chosen.rates_updates_per_s or _rising():
+        ending.begins(f"the rate of {rate:,} updates/s")
         rig.watcher.phase(f"on schedule: {rate:,} updates/s for {chosen.duration_s} s")
         found = _pace(rig, rate, chosen.duration_s)
         rig.watcher.note(f"{found.verdict}; delay p99 {found.delay_ms_p99:,.0f} ms")

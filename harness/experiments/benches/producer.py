@@ -32,6 +32,7 @@ from harness.scenarios.scenario import Limits
 from harness.services.kafka import start_kafka
 from harness.services.kafka_tools import produce_flat_out, provide_tools
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import Need
@@ -118,8 +119,13 @@ def bench_producer(
     started_at, bench_id = datetime.now(UTC), new_run_id(PREFIX)
     look_before_leaping(Need(runs_dir=runs_dir), watcher.note)
     with _bench(chosen, watcher) as bench:
-        pairs = list(_pairs(bench, chosen.pairs))
-        paces = list(_paces(bench)) if chosen.paces else []
+        pairs: list[ProducerPair] = []
+        paces: list[ProducerPace] = []
+        with Ending(watcher.note, kept=lambda: pairs) as ending:
+            for pair in _pairs(bench, chosen.pairs, ending):
+                pairs.append(pair)  # noqa: PERF402 - those before one that fails are kept
+            for pace in _paces(bench, ending) if chosen.paces else ():
+                paces.append(pace)  # noqa: PERF402 - those before one that fails are kept
         java = ensure_java(watcher.note)
         found = ProducerBench(
             bench_id=bench_id,
@@ -138,6 +144,7 @@ def bench_producer(
             paces=paces,
             held_records_per_s=max((pace.rate_records_per_s for pace in paces if pace.held), default=None),
             failed_records_per_s=min((pace.rate_records_per_s for pace in paces if not pace.held), default=None),
+            missing=ending.missing,
         )
     directory = runs_dir / bench_id
     save_producer_bench(found, directory)
@@ -161,7 +168,7 @@ def _bench(chosen: BenchOptions, watcher: ConsoleWatcher) -> Iterator[_Bench]:
         yield _Bench(work, kafka, tool, watcher, everything, lines)
 
 
-def _pairs(bench: _Bench, number: int) -> Iterator[ProducerPair]:
+def _pairs(bench: _Bench, number: int, ending: Ending) -> Iterator[ProducerPair]:
     """Measure in turns; who begins changes with each pair."""
     bench.watcher.phase("both send once, unmeasured")
     rehearsed = replace(bench.flat_out, rate_records_per_s=int(bench.flat_out.rate_records_per_s * REHEARSED_SHARE))
@@ -173,6 +180,7 @@ def _pairs(bench: _Bench, number: int) -> Iterator[ProducerPair]:
         send(rehearsed)
     for pair in range(number):
         bench.watcher.progress(pair + 1, number)
+        ending.begins(f"pair {pair + 1} of {number}")
         rates = {}
         for name, send in sides if pair % 2 == 0 else reversed(sides):
             bench.watcher.phase(f"{name}: as fast as it can")
@@ -182,11 +190,12 @@ def _pairs(bench: _Bench, number: int) -> Iterator[ProducerPair]:
         yield ProducerPair(ours_records_per_s=ours, kafka_records_per_s=theirs, ratio=ours / theirs)
 
 
-def _paces(bench: _Bench) -> Iterator[ProducerPace]:
+def _paces(bench: _Bench, ending: Ending) -> Iterator[ProducerPace]:
     """Keep a schedule at rising rates, until one is not held."""
     bench.watcher.progress(1, 1)
     rate, held = FIRST_PACE, True
     while held:
+        ending.begins(f"the rate of {rate:,} records/s")
         bench.watcher.phase(f"on schedule: {rate:,} records/s for {PACE_S} s")
         account = bench.generate(bench_workload(rate, warmup_s=PACE_WARMUP_S, duration_s=PACE_S))
         held = account["schedule_error_ms_p99"] <= Limits().schedule_error_ms_p99

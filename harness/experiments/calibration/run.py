@@ -18,8 +18,10 @@ from harness.evaluation.validity import invalid_reasons
 from harness.experiments.calibration.cases import CASES, ENGINE, PARTITIONS, STALL_S, WARMUP_S, Case, Stall
 from harness.experiments.calibration.judge import judge_case, nothing_measured, wrong_validity
 from harness.results.calibration import Calibration, CaseResult, save_calibration_result, summarise
+from harness.results.result import CalibrationSummary
 from harness.scenarios.scenario import Limits, Scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.fingerprint import save_calibration
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
@@ -48,10 +50,12 @@ def calibrate(
     cases = [case for case in CASES if not names or case.name in names]
     look_before_leaping(Need(runs_dir=options.runs_dir), watcher.note)
     with open_session(calibration_id, [ENGINE], options, watcher) as session:
-        found = []
-        for number, case in enumerate(cases, start=1):
-            watcher.progress(number, len(cases))
-            found.append(_run_case(session, case, scenario, expected))
+        found: list[CaseResult] = []
+        with Ending(watcher.note, kept=lambda: found) as ending:
+            for number, case in enumerate(cases, start=1):
+                watcher.progress(number, len(cases))
+                ending.begins(f"the case {case.name}")
+                found.append(_run_case(session, case, scenario, expected))
         calibration = Calibration(
             calibration_id=calibration_id,
             started_at=session.started_at.isoformat(timespec="seconds"),
@@ -59,17 +63,26 @@ def calibrate(
             command=options.command,
             rate_records_per_s=rate_records_per_s,
             duration_s=duration_s,
-            passed=all(case.passed for case in found),
+            passed=not ending.missing and all(case.passed for case in found),
             environment=session.fingerprint(),
             cases=found,
+            missing=ending.missing,
         )
         directory = options.runs_dir / calibration_id
         save_calibration_result(calibration, directory)
         if options.keep_logs or not calibration.passed:
             session.keep_logs(directory / "logs")
-    if not names and (summary := summarise(calibration)):
-        save_calibration(summary)
+    if not names and not ending.missing and (summary := summarise(calibration)):
+        _keep(summary, watcher)
     return calibration, directory
+
+
+def _keep(summary: CalibrationSummary, watcher: ConsoleWatcher) -> None:
+    """Keep the summary for later runs' fingerprints; where the cache cannot be written to, say so."""
+    try:
+        save_calibration(summary)
+    except OSError as error:
+        watcher.note(f"later runs will not know of this calibration: the cache cannot be written to: {error.strerror}")
 
 
 def _scenario(rate_records_per_s: int, duration_s: int) -> Scenario:

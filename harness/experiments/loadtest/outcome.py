@@ -12,8 +12,10 @@ from harness.evaluation.validity import invalid_reasons
 from harness.experiments.blocks import PlannedTrial
 from harness.live_map.load_process import LoadOptions, unfit
 from harness.results.live_map import Dashboard, DashboardLoad, UserSearch
+from harness.results.part import Missing
 from harness.results.result import EngineResult, Result
 from harness.scenarios.scenario import Scenario
+from harness.session.ending import is_interrupted
 from harness.session.session import Session
 from harness.trial.outcome import Trial
 from workloads.truth import ExpectedCounts
@@ -45,9 +47,12 @@ class LoadedTrial:
 # What came of it
 
 
-def load_test_result(setting: LoadTestSetting, done: list[LoadedTrial], search: UserSearch | None) -> Result:
+def load_test_result(
+    setting: LoadTestSetting, done: list[LoadedTrial], search: UserSearch | None, missing: Missing | None = None
+) -> Result:
+    """What came of the trials, and of the search if there was one; invalid if something is `missing`."""
     truth = truth_from_seed(setting.expected)
-    reasons = []
+    reasons = [missing.text()] if missing else []
     for each in done:
         if not each.trial.broken_off:
             reasons += invalid_reasons(each.trial, truth, setting.scenario, setting.expected)
@@ -59,6 +64,7 @@ def load_test_result(setting: LoadTestSetting, done: list[LoadedTrial], search: 
         setting.scenario,
         engines,
         reasons,
+        interrupted=is_interrupted(missing),
         comparison=compare_engines(
             engines,
             host_marked_share=setting.scenario.limits.host_marked_share,

@@ -29,6 +29,7 @@ from harness.scenarios.refusals import LOADTEST
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.options import SessionOptions
 from harness.session.session import open_session
 from harness.trial.options import TrialOptions, View
@@ -66,10 +67,16 @@ def load_test(
         expected = expected_counts(Workload(scenario.workload()))
         setting = LoadTestSetting(session, scenario, engine, load, python, expected)
         planned = plan([engine, f"{engine}-{LOADED}"], trials)
-        done = [_trial(setting, each, len(planned)) for each in planned]
-        found = _search(setting) if search else None
-        result = load_test_result(setting, done, found)
-        return result, session.save(result, went_wrong=not result.valid)
+        done: list[LoadedTrial] = []
+        found = None
+        with Ending(watcher.note, kept=lambda: done) as ending:
+            for each in planned:
+                ending.begins(f"trial {each.number} of {len(planned)} ({each.label})")
+                done.append(_trial(setting, each, len(planned)))
+            ending.begins("the search")
+            found = _search(setting) if search else None
+        result = load_test_result(setting, done, found, ending.missing)
+        return result, session.save(result, went_wrong=not (result.valid or result.interrupted))
 
 
 def by_hand(

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from engines.contract.record import LOCATIONS
 from harness.console.progress import ConsoleWatcher
 from harness.errors import UsageError
-from harness.experiments.attempt import Attempted, attempt, find_unfinished, key_of
+from harness.experiments.attempt import Attempted, attempt, conclude, find_unfinished, has_failed, key_of
 from harness.experiments.blocks import rehearse
 from harness.experiments.scale.growth import controls, fits
 from harness.experiments.scale.points import Levels, PlannedPoint, base_point, plan, points
@@ -21,6 +20,7 @@ from harness.scenarios.refusals import SCALE
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
 from workloads.locations import locations_of
@@ -94,10 +94,11 @@ def scale(
         found = unfinished or _new(session, key, scenario, options)
         if unfinished:
             watcher.note(f"going on with {scale_id}, {len(found.trials)} trials of which are done")
-        _measure(session, found, scenario, directory)
-        found.finished, found.finished_at = True, datetime.now(UTC).isoformat(timespec="seconds")
+        with Ending(watcher.note, kept=lambda: found.trials) as ending:
+            _measure(session, found, scenario, ending, directory)
+        conclude(found, ending)
         save_scale(found, directory)
-        if session_options.keep_logs:
+        if session_options.keep_logs or has_failed(ending):
             session.keep_logs(directory / "logs")
     return found, directory
 
@@ -159,7 +160,7 @@ def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) 
     )
 
 
-def _measure(session: Session, found: Scale, scenario: Scenario, directory: Path) -> None:
+def _measure(session: Session, found: Scale, scenario: Scenario, ending: Ending, directory: Path) -> None:
     """Make the trials that are left."""
     planned = plan(found.levels, found.base, scenario.engines, scenario.seed, full=found.full)
     varied = [dimension for dimension, values in found.levels.items() if len(values) > 1]
@@ -168,6 +169,7 @@ def _measure(session: Session, found: Scale, scenario: Scenario, directory: Path
         rehearse(session, scenario)
     for number, each in enumerate(planned[len(found.trials) :], start=len(found.trials) + 1):
         session.watcher.progress(number, len(planned))
+        ending.begins(f"trial {number} of {len(planned)} ({each.engine}, {each.point.text()})")
         trial = _trial(session, found, scenario, each, number)
         found.trials.append(trial)
         found.fits = fits(found.trials, scenario.engines, varied)

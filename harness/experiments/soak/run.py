@@ -31,6 +31,7 @@ from harness.experiments.soak.resources import (
 from harness.experiments.soak.running_verifier import Verifier
 from harness.faults.plan import DueFault, anywhere, draw_plan
 from harness.numerics.leaks import LeakBounds
+from harness.results.part import Missing
 from harness.results.resilience import WrongCell
 from harness.results.result import EngineResult, Result, TrialResult
 from harness.results.soak import Soak, SoakGrowth, SoakSeries, SoakTrial, SoakVerified
@@ -38,6 +39,7 @@ from harness.scenarios.refusals import SOAK
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
+from harness.session.ending import Ending, is_interrupted
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
 from harness.trial.fault_options import needs_detour, suited, trial_options
@@ -110,13 +112,14 @@ def soak(
         watcher.phase("looking for malformed lines in what will be sent")
         malformed = expected_malformed(Workload(scenario.workload()))
         watched: list[_Watched] = []
-        with Interrupt() as interrupt:
+        with Ending(watcher.note, kept=lambda: watched) as ending, Interrupt() as interrupt:
             for place, engine in enumerate(scenario.engines, start=1):
                 watcher.progress(place, len(scenario.engines))
+                ending.begins(f"the rest of the trial of {engine}")
                 if not interrupt.has_come:
-                    watched.append(_trial(session, scenario, engine, planned, malformed, interrupt))
+                    _trial(session, scenario, engine, planned, malformed, interrupt, watched)
             watcher.progress(1, 1)
-        result = _assemble(session, scenario, chosen, watched, planned, malformed, interrupt)
+        result = _assemble(session, scenario, chosen, watched, planned, malformed, ending.missing, interrupt)
         return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
@@ -139,7 +142,9 @@ def _trial(
     planned: list[DueFault],
     malformed: ExpectedCounts,
     interrupt: Interrupt,
-) -> _Watched:
+    watched: list[_Watched],
+) -> None:
+    """Run one trial, and add what was seen of it to `watched`, also if it comes to no good end."""
     fit = suited(planned, session.engines[engine].engine)
     verifier = Verifier(Workload(scenario.workload()), session.backing, fit)
     resources = Resources(session.backing, session.work, session.work / engine, interval_s(scenario.duration_s))
@@ -155,8 +160,16 @@ def _trial(
         return interrupt.why
 
     made = trial_options(engine, planned, fit, archive=False, meddle=meddle, kept_s=verifier.kept_s)
-    trial = session.trial(scenario, engine, len(malformed.malformed_lines), made)
-    return _Watched(engine, trial, resources, verifier, max(0.0, min(last_s, scenario.duration_s)))
+
+    def keep(trial: Trial) -> None:
+        watched.append(_Watched(engine, trial, resources, verifier, max(0.0, min(last_s, scenario.duration_s))))
+
+    try:
+        keep(session.trial(scenario, engine, len(malformed.malformed_lines), made))
+    except BaseException:
+        if last_s:
+            keep(Trial(engine, engine, "", session.work / engine, scenario.duration_s, broken_off="it broke off"))
+        raise
 
 
 class _Teller:
@@ -195,6 +208,7 @@ def _assemble(
     watched: list[_Watched],
     planned: list[DueFault],
     malformed: ExpectedCounts,
+    missing: Missing | None,
     interrupt: Interrupt,
 ) -> Result:
     rests = {each.engine: _rest(each, scenario, malformed) for each in watched}
@@ -208,11 +222,13 @@ def _assemble(
         if not each.trial.broken_off
         for reason in invalid_reasons(each.trial, truth_from_seed(rests[each.engine]), scenario, rests[each.engine])
     ]
+    reasons += [missing.text()] if missing else []
+    interrupted = interrupt.has_come or is_interrupted(missing)
     return session.result(
         scenario,
         list(_engines(watched, rests, scenario)),
         reasons,
-        interrupted=interrupt.has_come,
+        interrupted=interrupted,
         resilience=resilience if planned else None,
         soak=Soak(
             duration_s=scenario.duration_s,
@@ -221,7 +237,7 @@ def _assemble(
             confidence=CONFIDENCE,
             interval_s=interval_s(scenario.duration_s),
             kept_s=watched[0].verifier.kept_s if watched else 0,
-            interrupted=interrupt.has_come,
+            interrupted=interrupted,
             trials=[_soak_trial(session, each, scenario, chosen) for each in watched],
         ),
     )

@@ -150,3 +150,30 @@ def test_the_command_line_ends_with_the_code_of_the_signal_and_ends_what_it_star
         cli.main()
     assert end.value.code == code
     assert ended == ["its own", "children"]
+
+
+@pytest.mark.usefixtures("taken_charge")
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(28, "No space left on device", "/runs/a"), 4, "error: /runs/a: no space is left on the disk"),
+        (KeyError("engine"), 70, "error: KeyError: 'engine'"),
+    ],
+)
+def test_an_error_of_the_system_is_one_sentence_and_one_of_our_own_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, code: int, said: str
+) -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(sys, "argv", ["ringbench"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == code
+    told = capsys.readouterr().err
+    assert said in told and "fix:" in told
+    assert ("Traceback" in told) is (code == 70)
