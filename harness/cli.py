@@ -34,6 +34,7 @@ from harness.commands.common import WithSkipBadLines, console
 from harness.console.interrupt import INTERRUPTED, SIGNALS
 from harness.console.redaction import redact
 from harness.console.streams import outlast_readers
+from harness.console.visible import visible
 from harness.errors import INTERNAL, INTERNAL_FIX
 
 app = typer.Typer(
@@ -120,9 +121,9 @@ def _tell(error: Exception) -> int:
     if known is None:
         console.print(_escape(redact("".join(traceback.format_exception(error)))), highlight=False, soft_wrap=True)
     message, fix = (known.message, known.fix) if known else (f"{type(error).__name__}: {error}", INTERNAL_FIX)
-    console.print(f"[bold red]error:[/bold red] {_escape(redact(message))}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/bold red] {_escape(visible(redact(message)))}", highlight=False, soft_wrap=True)
     if fix:
-        console.print(f"[bold]fix:[/bold] {_escape(fix)}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fix:[/bold] {_escape(visible(fix))}", highlight=False, soft_wrap=True)
     return known.exit_code if known else INTERNAL
 
 

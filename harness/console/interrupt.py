@@ -47,12 +47,14 @@ class Signals:
 
     Attributes:
         came: the first that came; None if none has.
+        continued: how often the process was told to go on, as after Ctrl-Z and `fg`.
     """
 
     def __init__(self, end: Callable[[int], Any] = os._exit, now_s: Callable[[], float] = time.monotonic) -> None:
         self._end, self._now_s = end, now_s
         self._before: dict[int, Any] = {}
         self._remains: list[str] = []
+        self.continued = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -75,6 +77,7 @@ class Signals:
         for number in NAMES:
             if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self.receive)
+        self._before[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._note_continued)
 
     def release(self) -> None:
         """Give the signals back, for a process that goes on after its command has ended."""
@@ -140,6 +143,9 @@ class Signals:
             yield
         finally:
             self._asking.remove(interrupt)
+
+    def _note_continued(self, _number: int, _frame: FrameType | None) -> None:
+        self.continued += 1
 
     def _is_echo(self, number: int) -> bool:
         before, at_s = self._last

@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from harness.console.redaction import redact
+from harness.console.visible import visible
 
 LINE_INTERVAL_S = 10.0
 RATE_WINDOW_S = 2.0
@@ -52,7 +53,7 @@ class ConsoleWatcher:
 
     def note(self, text: str) -> None:
         """Progress within a phase, such as a download's."""
-        self._console.print(f"             [dim]{escape(redact(text))}[/dim]", highlight=False, soft_wrap=True)
+        self._console.print(f"             [dim]{escape(visible(redact(text)))}[/dim]", highlight=False, soft_wrap=True)
 
     def status(self, text: str) -> None:
         """How far the phase is: in place on a terminal, else a line from time to time."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from engines.contract.events import Event, parse_event
 from harness.console.redaction import redact_all
+from harness.console.visible import visible
 from harness.errors import ServiceError
 from harness.processes.process import start_process
 
@@ -114,8 +115,8 @@ class Child:
     def death(self) -> str:
         """What is known of the child's end, for a message."""
         if failed := self.last("failed"):
-            reason = str(failed.fields.get("error") or "no reason given").strip()
-            return f"{self.name} failed: {reason.splitlines()[0]}; its log says more"
+            reason = str(failed.fields.get("error") or "").strip() or "no reason given"
+            return f"{self.name} failed: {visible(reason.splitlines()[0])}; its log says more"
         return f"{self.name} ended by itself with exit code {self.process.poll()}\n{self.process.log_tail()}"
 
     def stop(self, timeout_s: float = 15.0) -> None:

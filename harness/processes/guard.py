@@ -10,6 +10,9 @@ The guard stands between the harness and each program that it starts. It ends th
 * it gets SIGQUIT: SIGKILL to all, at once,
 * the program has ended: what it left behind gets SIGTERM, and SIGKILL after at most `ORPHAN_GRACE_S`.
 
+Where processes cannot be listed (no ``/proc``), it ends the program alone, and says so on standard error; others'
+processes that are hidden (``hidepid``) are none of its own.
+
 It exits with the program's exit code, or with 128 + N if the program died of signal N, and not before every descendant
 is gone: as "child subreaper" it becomes the parent of those whose own parents have died. Start it in a session of its
 own, so that Ctrl-C in the terminal reaches the harness only. Standard input, output and error are the program's. If the
@@ -48,6 +51,7 @@ class Guard:
         self.program = 0
         self.program_code: int | None = None
         self.kill_at: float | None = None
+        self.told: set[str] = set()
 
     def run(self, command: list[str]) -> int:
         """Start `command` and watch it until it and its descendants have ended. Returns the guard's exit code."""
@@ -63,7 +67,7 @@ class Guard:
         while self._reap():
             self._wait(wakeup)
             if self.kill_at is not None and time.monotonic() >= self.kill_at:
-                _signal_all(_descendants(), signal.SIGKILL)
+                self._signal_all(signal.SIGKILL)
         assert self.program_code is not None
         return self.program_code
 
@@ -110,7 +114,31 @@ class Guard:
                 code = os.waitstatus_to_exitcode(status)
                 self.program_code = code if code >= 0 else 128 - code
                 self._stop(min(self.grace_s, ORPHAN_GRACE_S))
-                _signal_all(_descendants(), signal.SIGTERM)
+                self._signal_all(signal.SIGTERM)
+
+    def _signal_all(self, number: int) -> None:
+        """Signal all descendants, or the program, if it lives, where they cannot be known."""
+        try:
+            pids = _descendants()
+        except OSError as error:
+            pids = [self.program] * (self.program_code is None)
+            self._tell(f"processes cannot be listed ({error.strerror}): what the program started may be left")
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+            except PermissionError:
+                self._tell(f"process {pid} has become another user's, and cannot be ended")
+
+    def _tell(self, text: str) -> None:
+        """Say something on standard error, once; it may be gone."""
+        if text not in self.told:
+            self.told.add(text)
+            try:
+                os.write(2, f"guard: {text}\n".encode())
+            except OSError:
+                pass
 
 
 def _catch_signals() -> int:
@@ -150,16 +178,12 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _signal_all(pids: list[int], number: int) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
-
-
 def _descendants() -> list[int]:
-    """This process's children, and theirs, and so on."""
+    """This process's children, and theirs, and so on.
+
+    Raises:
+        OSError: processes cannot be listed.
+    """
     children: dict[int, list[int]] = {}
     for pid, parent in _processes():
         children.setdefault(parent, []).append(pid)
@@ -180,7 +204,7 @@ def _processes() -> list[tuple[int, int]]:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # The command's name comes before this, in brackets, and may hold anything.
                 _state, parent, *_rest = file.read().rpartition(b")")[2].split()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
+        except OSError:
             # It has ended; or it is another user's, of which a /proc mounted with hidepid says nothing.
             continue
         found.append((int(name), int(parent)))

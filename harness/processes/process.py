@@ -13,6 +13,7 @@ from typing import IO, Literal, Self, TypeVar
 import psutil
 
 from harness.console.redaction import redact
+from harness.console.visible import visible
 from harness.errors import ServiceError
 from harness.processes.lifeline import guarded
 
@@ -85,14 +86,14 @@ class Process:
             return self._popen.wait()
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last `lines` lines of the log, without secrets."""
+        """The last `lines` lines of the log, without secrets, and without what would steer a terminal."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError as error:
             return f"(no log: {error})"
-        return redact("\n".join(text.splitlines()[-lines:]))
+        return visible(redact("\n".join(text.splitlines()[-lines:])))
 
 
 def start_process(

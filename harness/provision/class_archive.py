@@ -6,9 +6,9 @@ on start from it. A JVM that finds that an archive is of another Java or another
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import psutil
 
 from harness.provision.cache import Progress, cache_dir, only_one
 from harness.provision.java import Java
+from harness.results.part import write_whole
 
 _TIMEOUT_S = 300
 _LIST = "-XX:DumpLoadedClassList="
@@ -60,41 +61,45 @@ class ClassArchive:
         return [] if " " in option else [option]
 
     def learn(self, processes: Iterable[psutil.Process]) -> None:
-        """Keep what the one of `processes` that lists its classes has listed so far, if there is one."""
+        """Keep what the one of `processes` that lists its classes has listed so far, if there is one.
+
+        What cannot be kept, in a cache that is full or read-only, is done without: starts remain slow, and no more.
+        """
         for process in processes:
             command = _command(process)
             listing = next((each.removeprefix(_LIST) for each in command if each.startswith(_LIST)), "")
             class_path = _class_path(command)
             if listing and class_path:
-                self._keep(Path(listing), class_path, [each for each in command if each.startswith(_OF_CLASSES)])
+                with suppress(OSError, UnicodeDecodeError):
+                    self._keep(Path(listing), class_path, [each for each in command if each.startswith(_OF_CLASSES)])
 
     def _keep(self, listing: Path, class_path: str, options: list[str]) -> None:
         whole_lines = listing.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
         self.stem.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self._listed.with_name(f".{self._listed.name}.{os.getpid()}")
-        part.write_text(json.dumps({"class_path": class_path, "options": options, "classes": whole_lines}))
-        part.replace(self._listed)
+        found = {"class_path": class_path, "options": options, "classes": whole_lines}
+        write_whole(self._listed, json.dumps(found))
 
     def ensure(self, progress: Progress) -> None:
         """Make the archive, if there is none and a run has listed the classes. What cannot be made is done without."""
         if self.path.exists() or not self._listed.exists():
             return
-        with only_one(self.path, progress):
-            if not self.path.exists():
-                progress(f"archiving the classes of {self.stem.name!r}, for faster starts (once)")
-                self._make(progress)
+        try:
+            with only_one(self.path, progress):
+                if not self.path.exists():
+                    progress(f"archiving the classes of {self.stem.name!r}, for faster starts (once)")
+                    self._make()
+        except (OSError, subprocess.SubprocessError) as error:
+            progress(f"the classes of {self.stem.name!r} cannot be archived, so starts remain slow: {error}")
 
-    def _make(self, progress: Progress) -> None:
+    def _make(self) -> None:
         found = json.loads(self._listed.read_text(encoding="utf-8"))
         classes, part = (self.stem.with_name(f".{self.stem.name}.{each}") for each in ("classes", "part"))
-        classes.write_text("".join(f"{line}\n" for line in found["classes"]), encoding="utf-8")
         options = [f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={part}", *found["options"]]
         command = [str(self.java), "-Xshare:dump", *options, "-cp", found["class_path"]]
         try:
+            classes.write_text("".join(f"{line}\n" for line in found["classes"]), encoding="utf-8")
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_TIMEOUT_S)
             part.replace(self.path)
-        except (OSError, subprocess.SubprocessError) as error:
-            progress(f"the classes of {self.stem.name!r} cannot be archived, so starts remain slow: {error}")
         finally:
             classes.unlink(missing_ok=True)
 

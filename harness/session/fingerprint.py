@@ -12,6 +12,7 @@ import psutil
 from pydantic import ValidationError
 
 from harness.provision.cache import cache_dir
+from harness.results.part import save_whole
 from harness.results.result import CalibrationSummary, Environment
 
 ROOT = Path(__file__).parents[2]
@@ -56,12 +57,12 @@ def _calibration_path() -> Path:
 
 
 def save_calibration(found: CalibrationSummary) -> None:
-    """Keep what a calibration has found, for the fingerprints of the runs to come on this host."""
-    path = _calibration_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(found.model_dump_json(), encoding="utf-8")
-    part.replace(path)
+    """Keep what a calibration has found, for the fingerprints of the runs to come on this host.
+
+    Raises:
+        OSError: the cache cannot be written to.
+    """
+    save_whole(found, _calibration_path())
 
 
 def load_calibration() -> CalibrationSummary | None:

@@ -1,11 +1,12 @@
 """Services for interactive use: kept up by one command, ended by Ctrl-C or by another."""
 
+import fcntl
 import json
 import os
 import signal
-import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import psutil
 from rich.console import Console
@@ -41,23 +42,28 @@ def keep_up(console: Console, *, cluster: bool = False) -> None:
         UsageError: they are up already.
         ServiceError: one could not be started.
     """
-    if running := _running():
-        raise UsageError(f"services are up already, kept by process {running.pid}", fix="ringbench services down")
 
     def tell(text: str) -> None:
         console.print(text, highlight=False)
 
-    look_before_leaping(Need(runs_dir=None), tell)
-    state = _state_path()
     try:
         with CleanUp("ending the services") as stack:
+            state = stack.enter_context(_state_path().open("a+", encoding="utf-8"))
+            if not _hold(state):
+                raise UsageError(
+                    f"services are up already, kept by process {_pid(state)}", fix="ringbench services down"
+                )
+            stack.callback(_state_path().unlink, missing_ok=True)
+            look_before_leaping(Need(runs_dir=None), tell)
             work = stack.enter_context(temporary_folder("ringbench-services-"))
-            stack.callback(state.unlink, missing_ok=True)
             backing = stack.enter_context(start_backing(External(), "services", work, tell, cluster=cluster))
             clusters = _start_clusters(stack, work, tell) if cluster else {}
-            _save(state)
+            state.truncate(0)
+            json.dump({"pid": os.getpid()}, state)
+            state.flush()
             _show(console, backing, clusters)
-            signal.pause()
+            while True:
+                signal.pause()  # which any signal ends, SIGCONT too
     except KeyboardInterrupt as end:
         console.print("stopped")
         if name_of(end) != NAMES[signal.SIGINT]:
@@ -93,20 +99,33 @@ def take_down(console: Console) -> None:
     console.print("services are down")
 
 
-def _save(state: Path) -> None:
-    process = psutil.Process(os.getpid())
-    state.touch(mode=0o600)
-    state.write_text(json.dumps({"pid": process.pid, "created": process.create_time(), "at": time.time()}))
+def _hold(state: IO[str]) -> bool:
+    """Lock the file, for as long as this process has it open; whether that was possible. No clock is asked."""
+    try:
+        fcntl.flock(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _pid(state: IO[str]) -> int:
+    """The process that keeps the services up; 0 while it is still starting them."""
+    state.seek(0)
+    try:
+        return int(json.load(state)["pid"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _running() -> psutil.Process | None:
-    """The process that keeps the services up; None if there is none, or another one has its number by now."""
+    """The process that keeps the services up; None if there is none, or if they are still being started."""
     try:
-        found = json.loads(_state_path().read_text(encoding="utf-8"))
-        process = psutil.Process(found["pid"])
-    except (OSError, ValueError, psutil.NoSuchProcess):
+        with _state_path().open(encoding="utf-8") as state:
+            if _hold(state):
+                return None
+            return psutil.Process(pid) if (pid := _pid(state)) else None
+    except (OSError, psutil.NoSuchProcess):
         return None
-    return process if process.create_time() == found["created"] else None
 
 
 def _show(console: Console, backing: Backing, clusters: dict[str, Cluster]) -> None:

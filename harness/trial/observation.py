@@ -4,6 +4,7 @@ import time
 
 import psutil
 
+from harness.console.interrupt import SIGNALS
 from harness.measurement.accounting import OwnMeter, Readings, UsageMeter
 from harness.measurement.clock import ClockWatch
 from harness.measurement.delivery import Delays
@@ -18,6 +19,8 @@ from harness.trial.timeline import Timeline
 MAX_READINGS = 3600
 #: This process, among the process groups.
 OWN = "ringbench"
+#: Told to go on, this process had been stopped if it saw nothing for so long: a terminal that closes tells that, too.
+STOPPED_S = 1.0
 
 
 class Observation:
@@ -28,6 +31,7 @@ class Observation:
         self._meters: dict[str, UsageMeter | OwnMeter] = {}
         self._reading_due_s = 0.0
         self._clock = ClockWatch()
+        self._looked_s, self._continued = 0.0, 0
         self._noted_ms: dict[str, int] = {}  # when the last event was sent that delays were taken from, by child
 
     def begin(self) -> None:
@@ -37,10 +41,12 @@ class Observation:
         self._meters = {OWN: OwnMeter()} | {name: UsageMeter(pid) for name, pid in pids.items()}
         self._trial.readings = {name: Readings() for name in self._meters}
         self._clock.look()
+        self._note_stop()
         self._look_at_programs(-float(self._timeline.workload.warmup_s))
 
     def look(self) -> View:
         """Look at everything once, and tell the watcher. Returns how things stand."""
+        self._note_stop()
         self._read_meters()
         self.note_progress()
         self._note_delays()
@@ -88,6 +94,16 @@ class Observation:
                 found = event.fields["schedule_ms"], event.fields["sent_records"], event.fields["acked_records"]
                 if not noted or found[0] > noted[-1][0]:
                     noted.append(found)
+
+    def _note_stop(self) -> None:
+        """See whether this process was stopped since the last look, by Ctrl-Z or SIGSTOP: the others were not."""
+        looked_s, continued = self._looked_s, self._continued
+        self._looked_s, self._continued = time.monotonic(), SIGNALS.continued
+        blind_s = self._looked_s - looked_s
+        if looked_s and self._continued != continued and blind_s > STOPPED_S:
+            self._trial.spoil(
+                f"ringbench itself was stopped (Ctrl-Z or SIGSTOP), and saw nothing for {blind_s:.0f} s of the trial"
+            )
 
     def _read_meters(self) -> None:
         if time.monotonic() < self._reading_due_s:

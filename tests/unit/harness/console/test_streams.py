@@ -21,7 +21,7 @@ class Gone(io.StringIO):
 
 def test_what_is_said_to_a_terminal_that_is_gone_is_dropped() -> None:
     stream = LastingStream(Gone(), whatever_fails=True)
-    watcher = ConsoleWatcher(Console(file=stream))  # type: ignore[arg-type] - it has all that a console needs
+    watcher = ConsoleWatcher(Console(file=stream))
     with watcher:
         watcher.phase("load")
         watcher.note("goes on")

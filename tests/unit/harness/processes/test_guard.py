@@ -1,5 +1,6 @@
 """Nothing that the harness starts outlives it, whatever happens to the harness, the guard or the program."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -113,6 +114,58 @@ def test_program_has_default_signals_and_its_own_session(tmp_path: Path) -> None
     assert dispositions == "SIG_DFL SIG_DFL"
     assert mask == f"set() {process.pid}"
     assert process.pid != os.getsid(0)
+
+
+class Signalled(list[tuple[int, int]]):
+    """Signals that were sent, in place of being sent; some cannot be."""
+
+    def kill(self, pid: int, number: int) -> None:
+        """As `os.kill`."""
+        self.append((pid, number))
+        if pid == ALIEN:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+PROGRAM, ALIEN = 2**23 + 1, 2**23 + 2
+
+
+@pytest.fixture
+def signalled(monkeypatch: pytest.MonkeyPatch) -> Signalled:
+    found = Signalled()
+    monkeypatch.setattr(os, "kill", found.kill)
+    return found
+
+
+def make_guard() -> guard.Guard:
+    found = guard.Guard(-1, 1.0)
+    found.program = PROGRAM
+    return found
+
+
+def test_one_that_has_become_another_users_is_said_and_keeps_no_other_from_being_ended(
+    monkeypatch: pytest.MonkeyPatch, signalled: Signalled
+) -> None:
+    monkeypatch.setattr(guard, "_descendants", lambda: [ALIEN, PROGRAM])
+    found = make_guard()
+    for _ in range(2):
+        found._signal_all(signal.SIGKILL)
+    assert signalled == [(ALIEN, signal.SIGKILL), (PROGRAM, signal.SIGKILL)] * 2
+    assert found.told == {f"process {ALIEN} has become another user's, and cannot be ended"}
+
+
+def test_without_proc_the_program_is_ended_and_what_may_be_left_is_said(
+    monkeypatch: pytest.MonkeyPatch, signalled: Signalled, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def no_proc(path: str) -> list[str]:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+
+    monkeypatch.setattr(os, "listdir", no_proc)
+    found = make_guard()
+    found._signal_all(signal.SIGKILL)
+    found.program_code = 0
+    found._signal_all(signal.SIGKILL)
+    assert signalled == [(PROGRAM, signal.SIGKILL)]
+    assert capfd.readouterr().err.count("processes cannot be listed") == 1
 
 
 def test_streams_pass_through() -> None:

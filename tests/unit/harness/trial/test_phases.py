@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.console.interrupt import SIGNALS
 from harness.processes.supervisor import MOST_RESTARTS
 from harness.trial.options import View
 from tests.builders.processes import FakeChild
@@ -52,6 +53,31 @@ def test_an_engine_that_dies_ends_the_trial_at_once_and_that_is_its_trouble(
 def test_an_engine_that_says_that_it_failed_ends_the_trial_with_its_reason(world: World) -> None:
     world.at(2, lambda: world.children["engine"].fail("the state is lost\nat line 7"))
     assert world.run().engine_troubles == ["engine failed: the state is lost; its log says more"]
+
+
+@pytest.mark.parametrize("error", ["", " \n", None])
+def test_an_engine_that_fails_without_a_word_is_said_to_give_no_reason(world: World, error: str | None) -> None:
+    world.at(2, lambda: world.children["engine"].fail(error))
+    assert world.run().engine_troubles == ["engine failed: no reason given; its log says more"]
+
+
+@pytest.mark.parametrize(("stopped_s", "continued", "is_told"), [(3.0, 1, True), (3.0, 0, False), (0.1, 1, False)])
+def test_a_trial_in_which_ringbench_itself_was_stopped_is_invalid(
+    world: World, monkeypatch: pytest.MonkeyPatch, stopped_s: float, continued: int, is_told: bool
+) -> None:
+    monkeypatch.setattr(SIGNALS, "continued", 0)
+
+    def stop_once(view: View) -> str:
+        if view.t_s >= 2 and not slept:
+            slept.append(view.t_s)
+            world.clock.sleep(stopped_s)  # the others work on meanwhile
+            SIGNALS.continued += continued
+        return ""
+
+    slept: list[float] = []
+    trial = world.run(meddle=stop_once)
+    assert slept and trial.is_complete is not is_told
+    assert [each[:31] for each in trial.invalid_reasons] == ["ringbench itself was stopped (C"] * is_told
 
 
 def test_an_engine_that_dies_before_it_is_ready_gets_no_load(world: World) -> None:
