@@ -103,6 +103,7 @@ def _load_test_url(
     url: str, load: "LoadOptions", options: "SessionOptions", port: int | None, join: Path | None, *, as_json: bool
 ) -> int:
     """Load-test a viewer that is there. Returns the exit code."""
+    from harness.console.interrupt import INTERRUPTED
     from harness.console.progress import ConsoleWatcher
     from harness.errors import InvalidRun
     from harness.experiments.loadtest.given_viewer import attack
@@ -124,6 +125,8 @@ def _load_test_url(
         show_paths([save_result(updated, run), *(each for each in write_reports(updated, run) if each.parent == run)])
     if as_json:
         print(found.model_dump_json(indent=2))
+    if found.interrupted:
+        return INTERRUPTED
     if not found.valid:
         return InvalidRun.exit_code
     return 0 if passed(found.dashboard) else 1

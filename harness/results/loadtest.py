@@ -19,6 +19,7 @@ class LoadTest(BaseModel):
     run_id: str
     valid: bool
     invalid_reasons: list[str]
+    interrupted: bool = Field(False, description="whether a signal ended it early")
     started_at: str = Field(description="ISO 8601, UTC")
     finished_at: str
     command: list[str] = Field(description="arguments that repeat the load test")

@@ -1,11 +1,13 @@
 """Load on a viewer that is there already, whoever started it."""
 
+import signal
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from engines.contract.events import Event
+from harness.console.interrupt import NAMES, name_of
 from harness.console.progress import ConsoleWatcher
 from harness.errors import ServiceError, UsageError
 from harness.experiments.loadtest.stretch import POLL_S, PREFIX, Teller, dashboard_of, stretch
@@ -40,7 +42,8 @@ def attack(
 ) -> tuple[LoadTest, Path]:
     """Load-test the viewer at `url` and save what came of it. Returns that, and the run's directory.
 
-    With a `ui_port`, Locust's web UI is served there until Ctrl-C, which is then the normal end.
+    With a `ui_port`, Locust's web UI is served there until Ctrl-C, which is then the normal end. Any other signal ends
+    it early, and so does Ctrl-C without a web UI: what was measured until then is saved, and is invalid.
 
     Raises:
         RingbenchError: it could not take place.
@@ -55,10 +58,10 @@ def attack(
             if ui_port is not None:
                 watcher.note(f"Locust's web UI is at {ready.fields['ui']}; Ctrl-C ends the load test")
             watcher.phase(f"load test of {url.partition('?')[0]}")
-            _await_end(child, watcher, until_interrupt=ui_port is not None)
-        found = _standalone(read_account(work), load, run_id, started_at, options)
+            ended_by = _await_end(child, watcher, until_interrupt=ui_port is not None)
+        found = _standalone(read_account(work), load, run_id, started_at, options, ended_by)
         save_whole(found, directory / "loadtest.json")
-        if options.keep_logs or not found.valid:
+        if options.keep_logs or not (found.valid or found.interrupted):
             keep_logs(work, directory, watcher.note)
     return found, directory
 
@@ -76,30 +79,36 @@ def _ready(child: Child, url: str) -> Event:
         ) from error
 
 
-def _await_end(child: Child, watcher: ConsoleWatcher, *, until_interrupt: bool) -> None:
-    """Wait for the load test's own end, telling how it goes; with `until_interrupt`, Ctrl-C ends it in good order."""
-    teller = Teller(watcher)
+def _await_end(child: Child, watcher: ConsoleWatcher, *, until_interrupt: bool) -> str:
+    """Wait for the load test's end, telling how it goes; with `until_interrupt`, Ctrl-C is its own.
+
+    Returns: the signal that ended it early, "" if none did.
+    """
+    teller, ended_by = Teller(watcher), ""
     try:
         while child.is_running:
             threading.Event().wait(POLL_S)
             teller.tell(child)
-    except KeyboardInterrupt:
-        if not until_interrupt:
-            raise
+    except KeyboardInterrupt as end:
+        if not until_interrupt or name_of(end) != NAMES[signal.SIGINT]:
+            ended_by = name_of(end)
         child.stop(STOP_S)
     child.wait_for("stopped", STOP_S)
+    return ended_by
 
 
 def _standalone(
-    account: Account, load: LoadOptions, run_id: str, started_at: datetime, options: SessionOptions
+    account: Account, load: LoadOptions, run_id: str, started_at: datetime, options: SessionOptions, ended_by: str
 ) -> LoadTest:
     search = searched(account, load.bounds) if load.shape == "search" else None
     found = played(account, load)
-    reasons = unfit(found, load.bounds) if search is None else []
+    reasons = [f"it was ended early: {ended_by}"] if ended_by else []
+    reasons += unfit(found, load.bounds) if search is None else []
     return LoadTest(
         run_id=run_id,
         valid=not reasons,
         invalid_reasons=reasons,
+        interrupted=bool(ended_by),
         started_at=started_at.isoformat(timespec="seconds"),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=options.command,

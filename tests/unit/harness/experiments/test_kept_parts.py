@@ -16,7 +16,7 @@ from rich.console import Console
 
 from harness.conformance import run as conformance
 from harness.conformance.checks import CHECKS
-from harness.console.interrupt import INTERRUPTED
+from harness.console.interrupt import INTERRUPTED, Stopped
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine
 from harness.engines.prepare import PreparedEngine
@@ -25,11 +25,12 @@ from harness.experiments.benches import delivery, producer
 from harness.experiments.calibration import run as calibration
 from harness.experiments.calibration.cases import ENGINE
 from harness.experiments.calibration.judge import nothing_measured
+from harness.experiments.loadtest import given_viewer
 from harness.experiments.loadtest import run as loadtest
 from harness.experiments.run import exit_code
 from harness.experiments.scale import run as scale
 from harness.experiments.soak import run as soak
-from harness.live_map.load_process import LoadOptions
+from harness.live_map.load_process import Account, LoadOptions
 from harness.live_map.user_experience import ExperienceBounds
 from harness.provision.java import Java
 from harness.results.benches import PathPace, ProducerPace
@@ -44,6 +45,7 @@ from harness.session.options import SessionOptions
 from harness.session.session import Session
 from harness.trial.options import TrialOptions, View
 from harness.trial.outcome import Trial
+from tests.builders.processes import Clock, FakeChild
 from tests.builders.results import make_engine, make_environment
 from tests.builders.trials import fake_backing
 
@@ -280,6 +282,38 @@ def test_a_load_test_keeps_its_trials(commands: Commands) -> None:
     assert load_result(directory) == result
     assert sum(len(each.trials) for each in result.engines) == 2
     assert_invalid(result, commands, "trial 3 of 4")
+
+
+@pytest.mark.parametrize(
+    ("end", "ui_port", "interrupted"), [(2, None, True), (15, None, True), (15, 1, True), (2, 1, False)]
+)
+def test_a_load_test_that_is_ended_early_keeps_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int, ui_port: int | None, interrupted: bool
+) -> None:
+    account = {"holds": [], "attempts": [], "answer": None, "reasons": {}, "max_rate_hz": 4.0}
+    account |= {"converged": {"agree": 0, "checked": 0, "cells": 0}}
+    child = FakeChild("load test", Clock())
+
+    def look(_teller: object, _child: object) -> None:
+        raise Stopped(end)
+
+    child.process.on_term = lambda: child.end()
+    child.tell("ready", ui="http://127.0.0.1:1")
+    monkeypatch.setattr(given_viewer, "provide", lambda _tell: Path("python"))
+    monkeypatch.setattr(given_viewer, "start_load", lambda *_, **__: child)
+    monkeypatch.setattr(given_viewer, "read_account", lambda _work: Account({}, account))
+    monkeypatch.setattr(given_viewer, "fingerprint", lambda **_: make_environment())
+    monkeypatch.setattr(given_viewer, "POLL_S", 0)
+    monkeypatch.setattr(given_viewer.Teller, "tell", look)
+    load = LoadOptions(
+        users=1, spawn_rate_users_per_s=1, duration_s=10, shape="", bounds=ExperienceBounds(250, 100), max_users=1
+    )
+    options = SessionOptions(runs_dir=tmp_path / "runs", command=[])
+    watcher = ConsoleWatcher(Console(quiet=True))
+    found, directory = given_viewer.attack("http://127.0.0.1:1/", load, options, watcher, ui_port=ui_port)
+    assert (directory / "loadtest.json").exists()
+    assert found.interrupted is interrupted
+    assert any("it was ended early" in each for each in found.invalid_reasons) is interrupted
 
 
 def test_conformance_keeps_its_findings_and_does_not_pass(commands: Commands) -> None:
