@@ -80,12 +80,12 @@ def _recordings(folder: Path) -> Iterator[tuple[str, Path, str]]:
     texts = {
         "far": (b"start 0\n9999999999999 x\n", ":2: an entry of more than"),
         "digits": (b"start 0\n" + b"9" * 4_000_000 + b" x\n", ":2: "),
-        "many": (b"start 0\n" + b"1 x\n" * 1_000_000, "bytes up to here"),
+        "many": (b"start 0\n" + b"1 x\n" * 400_000, "bytes up to here"),
         "line": (b"start 0\n1 " + b"x" * 40_000_000, ":2: a line of more than"),
     }
     for name, (text, words) in texts.items():
         path = folder / f"{name}.updates.gz"
-        path.write_bytes(gzip.compress(text, 1))
+        path.write_bytes(gzip.compress(text, 6))
         yield "recording", path, words
 
 
@@ -130,7 +130,11 @@ def _parquets(folder: Path) -> Iterator[tuple[str, Path, str]]:
     once = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000), pa.array(["x" * 100_000]))
     columns = {
         "repeated": (once, {}, "50,000 rows have 5,000,000,000 bytes"),
-        "large": (pa.array(["x" * 40_000_000]), {"use_dictionary": False}, "bytes, unpacked"),
+        "large": (
+            pa.array(["x" * 40_000_000]),
+            {"use_dictionary": False, "write_statistics": False},
+            "bytes, unpacked",
+        ),
         "fixed": (pa.array([b"x" * 4096], pa.binary(4096)), {}, "values of 4,096 bytes"),
     }
     for name, (column, options, words) in columns.items():
