@@ -1,6 +1,5 @@
 """The smaller jobs: one that is refused, one that finds its records waiting, and one of the direct route."""
 
-import tempfile
 import threading
 import time
 
@@ -17,6 +16,7 @@ from harness.conformance.ledger import Message, line
 from harness.conformance.rig import POLL_S, Bench, Rig, open_rig
 from harness.conformance.stream import end_job, not_ready
 from harness.errors import ServiceError
+from harness.processes.private import private_directory
 from harness.processes.process import wait_until
 from workloads.hostile import EPOCH_MS, drawn_lines, without_late_ones
 from workloads.workload import Workload, WorkloadSpecification
@@ -74,8 +74,8 @@ def _waiting(hostile_draws: int) -> list[Message]:
 
 def _hostile_lines(draws: int) -> list[bytes]:
     """Hostile lines, drawn one after the other, with nothing left of what Hypothesis keeps in a folder meanwhile."""
-    with _DRAWING, tempfile.TemporaryDirectory(prefix="ringbench-") as folder:
-        set_hypothesis_home_dir(folder)
+    with _DRAWING, private_directory() as folder:
+        set_hypothesis_home_dir(str(folder))
         try:
             return list(drawn_lines(draws))
         finally:

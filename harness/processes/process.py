@@ -16,6 +16,7 @@ from harness.console.redaction import redact
 from harness.console.visible import visible
 from harness.errors import ServiceError
 from harness.processes.lifeline import guarded
+from harness.processes.owner import VARIABLE, Owner
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ def start_process(
             text=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, **(env or {})},
+            env={**os.environ, VARIABLE: Owner.this_process().mark, **(env or {})},
             cwd=cwd,
             pass_fds=descriptors,
             start_new_session=True,

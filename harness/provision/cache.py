@@ -89,3 +89,36 @@ def only_one(path: Path, progress: Progress) -> Iterator[None]:
             progress(f"waiting for another process that prepares {path.name}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def if_nobody_has(path: Path) -> Iterator[bool]:
+    """Hold the lock that `only_one` would, if no process holds it. Gives whether it is held now.
+
+    Of what was never locked, nobody knows who has it: that is not held, either.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(path.with_name(f"{path.name}.lock").open("r+", encoding="ascii"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a process holds a lock on the file `lock`; there may be no such file."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # the file system knows no locks
+    finally:
+        os.close(descriptor)
+    return False

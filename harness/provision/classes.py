@@ -3,12 +3,12 @@
 import hashlib
 import os
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import ProvisionError
+from harness.processes.private import private_directory
 from harness.provision.cache import Progress, cache_dir, only_one
 from harness.provision.jars import ensure_jars
 from harness.provision.java import ensure_java
@@ -57,14 +57,14 @@ def _files(folders: Iterable[Path]) -> list[tuple[str, Path]]:
 
 
 def _build(jar: Path, folders: Sequence[Path], classpath: Sequence[Path], progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="compile-") as work:
-        classes, files = Path(work) / "classes", _files(folders)
+    with private_directory("compile-", where=cache_dir()) as work:
+        classes, files = work / "classes", _files(folders)
         _compile([path for name, path in files if name.endswith(".java")], classpath, classes, progress)
         others = [each for each in files if not each[0].endswith(".java")]
-        with zipfile.ZipFile(Path(work) / jar.name, "w") as file:
+        with zipfile.ZipFile(work / jar.name, "w") as file:
             for name, path in [*_files([classes]), *others]:
                 file.write(path, name)
-        (Path(work) / jar.name).replace(jar)
+        (work / jar.name).replace(jar)
 
 
 def _compile(sources: list[Path], classpath: Sequence[Path], classes: Path, progress: Progress) -> None:

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections import deque
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.processes.lifeline import guarded
-from harness.provision.cache import Progress, cache_dir, home_directory, only_one
+from harness.processes.private import private_directory
+from harness.provision.cache import Progress, cache_dir, home_directory, if_nobody_has, only_one
 
 UV_VERSION = "0.13.9"
 #: Its wheels, with their hashes.
@@ -82,6 +82,26 @@ def environment_path(lock: Path, name: str, *, python: str | None = None, projec
     except OSError as error:
         raise ProvisionError(f"environment {name!r}: cannot read {error.filename}: {error.strerror}") from error
     return cache_dir() / "envs" / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def half_made() -> list[Path]:
+    """Environments and tools in the cache that are not complete, and that nobody makes: what began to was killed."""
+    folders = [cache_dir() / "envs", cache_dir() / "tools"]
+    homes = [home for folder in folders if folder.is_dir() for home in sorted(folder.iterdir()) if home.is_dir()]
+    return [home for home in homes if not (home / _STAMP).exists() and _nobody_makes(home)]
+
+
+def remove_half_made(home: Path) -> bool:
+    """Delete one of `half_made`, unless somebody has begun to make it again. Returns whether it is gone."""
+    with if_nobody_has(home) as is_free:
+        if is_free and not (home / _STAMP).exists():
+            shutil.rmtree(home, ignore_errors=True)
+    return not home.exists()
+
+
+def _nobody_makes(home: Path) -> bool:
+    with if_nobody_has(home) as is_free:
+        return is_free
 
 
 def _built_from(project: Path) -> dict[str, object]:
@@ -169,8 +189,8 @@ def run_uv(uv: Path, arguments: list[str], progress: Progress) -> None:
         ProvisionError: it fails; the message ends with its last lines.
     """
     # uv leaves locks of its builds in the temporary directory, and so gets one of its own.
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="uv-") as scratch:
-        _run_uv(uv, arguments, progress, scratch)
+    with private_directory("uv-", where=cache_dir()) as scratch:
+        _run_uv(uv, arguments, progress, str(scratch))
 
 
 def _run_uv(uv: Path, arguments: list[str], progress: Progress, scratch: str) -> None:

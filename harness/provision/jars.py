@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import re
 import sys
-import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from jgo.maven import MavenContext
 
 from harness.errors import ConfigurationError, ProvisionError, RingbenchError
+from harness.processes.private import private_directory
 from harness.provision.cache import Progress, cache_dir
 
 _PARALLEL_DOWNLOADS = 8
@@ -126,9 +126,9 @@ def _download(artifact: Artifact, sha256: str) -> int:
     """Download `artifact` into the cache, where it appears whole and verified or not at all. Returns its bytes."""
     target = _cached(artifact)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="download-") as part:
+    with private_directory("download-", where=cache_dir()) as part:
         try:
-            downloaded = maven(Path(part)).create_dependency(_jgo_coordinates(artifact)).artifact.resolve()
+            downloaded = maven(part).create_dependency(_jgo_coordinates(artifact)).artifact.resolve()
         # jgo raises whatever its HTTP library does, and RuntimeError for an artifact that no repository has.
         except Exception as error:
             raise ProvisionError(
@@ -229,8 +229,7 @@ def main(arguments: list[str]) -> None:
     lock.add_argument("--exclude", action="append", default=[], metavar="GROUP:ARTIFACT")
     lock.add_argument("--alone", action="store_true", help="leave out what they depend on")
     chosen = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="lock-") as temporary:
-        repository = Path(temporary)
+    with private_directory("lock-", where=cache_dir()) as repository:
         found = chosen.artifacts
         if not chosen.alone:
             found = resolve(chosen.artifacts, chosen.pin, set(chosen.exclude), repository)

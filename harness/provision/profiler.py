@@ -1,11 +1,11 @@
 """async-profiler, whose native parts a JVM artifact brings for every platform."""
 
 import platform
-import tempfile
 import zipfile
 from pathlib import Path
 
 from harness.errors import ProvisionError
+from harness.processes.private import private_directory
 from harness.provision.cache import Progress, cache_dir, only_one
 from harness.provision.jars import ensure_jars, read_lock
 
@@ -40,8 +40,8 @@ def ensure_profiler(progress: Progress) -> Path:
 
 def _unpack(jar: Path, here: str, home: Path) -> None:
     """Make `home`, which appears whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="profiler-") as work, zipfile.ZipFile(jar) as archive:
-        new = Path(work) / "new"
+    with private_directory("profiler-", where=cache_dir()) as work, zipfile.ZipFile(jar) as archive:
+        new = work / "new"
         for name in archive.namelist():
             file = Path(name).name
             if file.startswith("asprof-") and file.endswith(here):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
+
+from harness.processes.owner import part_of
 
 #: What a saved result may hold: some times as much as one of three engines and a day. It may come from somebody else.
 MAX_BYTES = 256 << 20
@@ -37,7 +38,7 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two processes may write the same file at once, and each of them its own part.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = part_of(path)
     try:
         with part.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -83,7 +83,7 @@ def claimed(directory: Path) -> Iterator[None]:
 @contextmanager
 def work_folder(run_directory: Path, tell: Progress) -> Iterator[Path]:
     """A temporary folder that goes away with the run; of a run that breaks off, the logs are kept."""
-    with temporary_folder() as work:
+    with temporary_folder(run_directory=run_directory) as work:
         try:
             yield work
         except Exception:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
+from harness.processes.owner import machine
 from harness.provision.cache import cache_dir
 from harness.results.part import save_whole
 from harness.results.result import CalibrationSummary, Environment
@@ -45,11 +46,7 @@ def installed_packages() -> dict[str, str]:
 
 def host_id() -> str:
     """A hash of what the system calls this machine (its machine-id, else its host name): tells hosts apart only."""
-    try:
-        identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        identity = ""
-    return hashlib.sha256(f"ringbench {identity or platform.node()}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"ringbench {machine()}".encode()).hexdigest()[:12]
 
 
 def _calibration_path() -> Path:
