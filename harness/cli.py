@@ -13,6 +13,7 @@ from harness.commands import (
     bench,
     calibrate,
     chaos,
+    clean,
     compare,
     conformance,
     doctor,
@@ -92,6 +93,7 @@ app.command(epilog=generate.EPILOG)(generate.generate)
 app.command(epilog=merge_shards.EPILOG)(merge_shards.merge_shards)
 app.command(epilog=plan.EPILOG)(plan.plan)
 app.command(epilog=doctor.EPILOG)(doctor.doctor)
+app.command(epilog=clean.EPILOG)(clean.clean)
 
 
 def main() -> None:

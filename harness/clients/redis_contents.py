@@ -74,18 +74,31 @@ def remove_keys(redis_url: str, namespace: str) -> list[Left]:
     return [Left(KEY, name, str(error)) for name, error in sorted(refused.items())]
 
 
+def remove_named(redis_url: str, names: list[str]) -> list[Left]:
+    """Remove the keys called `names`. Returns what could not be removed, or may be there; nothing is raised."""
+    try:
+        with redis.Redis.from_url(redis_url, protocol=2) as client:
+            refused = _unlink_named(client, [name.encode("utf-8", errors="surrogateescape") for name in names])
+    except (redis.RedisError, OSError) as error:
+        return [Left(KEY, name, str(error)) for name in names]
+    return [Left(KEY, name, str(error)) for name, error in refused.items()]
+
+
 def _unlink(redis_url: str, pattern: str) -> dict[str, redis.RedisError]:
     """Remove the keys that match `pattern`. Returns those that Redis refuses to remove, and why."""
-    refused: dict[str, redis.RedisError] = {}
     with redis.Redis.from_url(redis_url, protocol=2) as client:
-        names = list(client.scan_iter(match=pattern, count=BATCH_KEYS))
-        for at in range(0, len(names), BATCH_KEYS):
-            batch = names[at : at + BATCH_KEYS]
-            pipeline = client.pipeline(transaction=False)
-            for name in batch:
-                pipeline.unlink(name)
-            answers = zip(batch, pipeline.execute(raise_on_error=False), strict=True)
-            refused |= {_text(name): answer for name, answer in answers if isinstance(answer, redis.RedisError)}
+        return _unlink_named(client, list(client.scan_iter(match=pattern, count=BATCH_KEYS)))
+
+
+def _unlink_named(client: "redis.Redis", names: list[bytes]) -> dict[str, redis.RedisError]:
+    refused: dict[str, redis.RedisError] = {}
+    for at in range(0, len(names), BATCH_KEYS):
+        batch = names[at : at + BATCH_KEYS]
+        pipeline = client.pipeline(transaction=False)
+        for name in batch:
+            pipeline.unlink(name)
+        answers = zip(batch, pipeline.execute(raise_on_error=False), strict=True)
+        refused |= {_text(name): answer for name, answer in answers if isinstance(answer, redis.RedisError)}
     return refused
 
 

@@ -236,3 +236,14 @@ def redis_address_of(redis: str | None, path: Path | None) -> str | None:
             )
         return None
     return redis_address(redis, path, in_arguments=any(redis in argument for argument in sys.argv))
+
+
+def kafka_properties_of(kafka: str | None, path: Path | None) -> dict[str, str]:
+    """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
+    from harness.clients.credentials import read_kafka_properties
+
+    if path is None:
+        return {}
+    if kafka is None:
+        raise UsageError("--kafka-properties is for a Kafka of your own", fix="give --kafka host:port, too")
+    return read_kafka_properties(path)

@@ -20,6 +20,7 @@ from harness.commands.common import (
     Tuning,
     console,
     given,
+    kafka_properties_of,
     number,
     redis_address_of,
     report,
@@ -158,7 +159,7 @@ def run(
     )
     external = External(
         kafka=kafka,
-        kafka_properties=_kafka_properties(kafka, kafka_properties),
+        kafka_properties=kafka_properties_of(kafka, kafka_properties),
         redis=redis_address_of(redis, redis_properties),
         s3=s3,
         ports={"kafka": kafka_port, "redis": redis_port, "s3": s3_port},
@@ -202,14 +203,3 @@ def _check_beside_resume(ctx: typer.Context) -> None:
                 f"--resume goes on with a run as it began, and {called} is part of that",
                 fix=f"leave {called} out, or start a new run",
             )
-
-
-def _kafka_properties(kafka: str | None, path: Path | None) -> dict[str, str]:
-    """What `--kafka-properties` names, for the Kafka that `--kafka` names."""
-    from harness.clients.credentials import read_kafka_properties
-
-    if path is None:
-        return {}
-    if kafka is None:
-        raise UsageError("--kafka-properties is for a Kafka of your own", fix="give --kafka host:port, too")
-    return read_kafka_properties(path)

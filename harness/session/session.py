@@ -168,6 +168,8 @@ def open_session(
         backing = stack.enter_context(
             start_backing(options.external, run_id, work, watcher.note, kafka_detour=kafka_detour, cluster=cluster)
         )
+        if backing.users_own:
+            watcher.note(f"RUN_ID {run_id}: all that is written to services of your own has it in its name")
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
