@@ -125,7 +125,7 @@ def _tell(error: Exception) -> int:
     message, fix = (known.message, known.fix) if known else (f"{type(error).__name__}: {error}", INTERNAL_FIX)
     console.print(f"[bold red]error:[/bold red] {_escape(visible(redact(message)))}", highlight=False, soft_wrap=True)
     if fix:
-        console.print(f"[bold]fix:[/bold] {_escape(visible(fix))}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fix:[/bold] {_escape(visible(redact(fix)))}", highlight=False, soft_wrap=True)
     return known.exit_code if known else INTERNAL
 
 

@@ -9,6 +9,7 @@ import websocket
 
 from loadtest.frames import Agreement, Mirror, compare
 from loadtest.site import Site
+from loadtest.stream import open_socket
 from loadtest.users import HISTORY_S, SILENT_S, DashboardUser
 
 DEADLINE_S = 10.0
@@ -35,7 +36,7 @@ def max_rate_hz(site: Site) -> float:
         OSError, WebSocketException: it cannot be asked.
         ValueError: it is no viewer.
     """
-    socket = websocket.create_connection(site.socket, timeout=SILENT_S, origin=site.origin)
+    socket = open_socket(site, SILENT_S)
     try:
         return float(json.loads(socket.recv())["max_rate_hz"])
     except KeyError as error:
@@ -53,7 +54,7 @@ def _compare(site: Site) -> Agreement:
 
 
 def _snapshot(site: Site) -> Mirror:
-    socket = websocket.create_connection(site.socket, timeout=SILENT_S, origin=site.origin)
+    socket = open_socket(site, SILENT_S)
     try:
         socket.recv()  # hello
         mirror = Mirror()

@@ -4,7 +4,8 @@ Started by ``python -m gevent.monkey --module loadtest.main JOB.json``, so that 
 
 The job is one JSON object:
 
-``url``: of the viewer's page. ``output``: where to write what was measured. ``users``, ``spawn_rate_users_per_s``,
+``url``: of the viewer's page; ``token``: what it asks for, empty for nothing. ``output``: where to write what was
+measured. ``users``, ``spawn_rate_users_per_s``,
 ``duration_s``, ``shape`` (see `loadtest.shapes`; null for a person who starts it in the web UI); of a search,
 ``max_users``, ``resolution``, ``hold_s`` and ``bounds`` (of `harness.live_map.user_experience.ExperienceBounds`).
 ``ui_port``: of Locust's web UI on loopback, 0 for a free one, null for none. ``anchor``: a file to wait for before the
@@ -136,17 +137,21 @@ class LoadTest:
 
 
 def _refuse_foreign() -> Response | None:
-    """Refuse what a page of another site, or under another name, asks of the web UI: it could start a load test."""
-    origin = request.headers.get("Origin")
+    """Refuse what a page of another site, or under another name, asks of the web UI: it could start or end a load test.
+
+    With a GET, such as that of an image at ``/stop``, browsers send no Origin, but they tell whose page asks.
+    """
     if urlsplit(f"//{request.host}").hostname not in (LOOPBACK, "localhost"):
         return Response("the Host header does not name this server\n", 403)
-    if origin and urlsplit(origin).netloc != request.host:
+    pages = [request.headers[name] for name in ("Origin", "Referer") if name in request.headers]
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site not in ("none", "same-origin") or any(urlsplit(page).netloc != request.host for page in pages):
         return Response("a page of another origin\n", 403)
     return None
 
 
-def _fetch(url: str) -> str:
-    response = requests.get(url, timeout=FETCH_TIMEOUT_S)
+def _fetch(url: str, headers: dict[str, str]) -> str:
+    response = requests.get(url, headers=headers, timeout=FETCH_TIMEOUT_S)
     response.raise_for_status()
     text: str = response.text
     return text
@@ -161,7 +166,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     try:
-        test = LoadTest(job, find_site(job["url"], _fetch))
+        test = LoadTest(job, find_site(job["url"], job["token"], _fetch))
     except (OSError, ValueError, websocket.WebSocketException) as error:
         events.send("failed", error=str(error))
         return 2

@@ -6,9 +6,19 @@ WebSocket and says what is to be said, needs three calls and more CPU.
 
 import websocket
 
+from loadtest.site import Site
 from loadtest.wire import CLOSE, PING, PONG, TEXT, FrameBuffer
 
 _CHUNK_BYTES = 65_536
+
+
+def open_socket(site: Site, timeout_s: float) -> websocket.WebSocket:
+    """A WebSocket of the viewer's, on which nothing may take longer than `timeout_s`.
+
+    Raises:
+        OSError, WebSocketException: it cannot be opened.
+    """
+    return websocket.create_connection(site.socket, timeout=timeout_s, origin=site.origin, header=site.headers)
 
 
 class MessageStream:

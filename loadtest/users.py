@@ -12,7 +12,7 @@ from harness.live_map.user_experience import Second
 from loadtest.frames import Follower, Mirror
 from loadtest.meter import Meter
 from loadtest.site import Site
-from loadtest.stream import MessageStream
+from loadtest.stream import MessageStream, open_socket
 
 SILENT_S = 10.0
 BACKOFF_S = (0.25, 5.0)
@@ -83,7 +83,7 @@ class DashboardUser(FastHttpUser):
 
     def _get(self, path: str, name: str) -> None:
         """One request, as by a browser with a cache: what is still there is asked for with its tag."""
-        headers = {"If-None-Match": self._tags[path]} if path in self._tags else {}
+        headers = self.site.headers | ({"If-None-Match": self._tags[path]} if path in self._tags else {})
         # With the origin, since a person can enter another one in the web UI.
         response = self.client.get(f"{self.site.origin}{path}", name=name, headers=headers)
         if tag := (response.headers or {}).get("etag"):
@@ -97,7 +97,7 @@ class DashboardUser(FastHttpUser):
             ValueError: a frame makes no sense.
         """
         started_s = time.monotonic()
-        socket = websocket.create_connection(self.site.socket, timeout=SILENT_S, origin=self.site.origin)
+        socket = open_socket(self.site, SILENT_S)
         try:
             messages, follower = MessageStream(socket), Follower()
             messages.read()  # hello

@@ -20,7 +20,6 @@ import traceback
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import uvicorn
 import uvloop
@@ -169,17 +168,13 @@ def _listen(config: ViewerConfig) -> socket.socket:
 
 
 def _url(config: ViewerConfig, listener: socket.socket) -> str:
-    """Where a browser on this machine finds the page, with the token if there is one."""
+    """Where a browser on this machine finds the page, without the token: events get into logs."""
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(config.host).is_unspecified:
             host = "[::1]" if ":" in config.host else "127.0.0.1"
-            return f"http://{host}:{listener.getsockname()[1]}/{_query(config)}"
+            return f"http://{host}:{listener.getsockname()[1]}/"
     host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{listener.getsockname()[1]}/{_query(config)}"
-
-
-def _query(config: ViewerConfig) -> str:
-    return f"?token={quote(config.token, safe='')}" if config.token else ""
+    return f"http://{host}:{listener.getsockname()[1]}/"
 
 
 def _told(config: ViewerConfig) -> dict[str, Any]:

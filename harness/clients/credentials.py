@@ -8,18 +8,19 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 import javaproperties
 
 from engines.contract.kafka import FILES, SECRETS, PropertyError, jaas_options, librdkafka_properties
-from harness.console.redaction import conceal
+from harness.console.redaction import conceal, is_secret_name
 from harness.errors import ConfigurationError, UsageError
 
 PASSWORD_VARIABLE = "RINGBENCH_REDIS_PASSWORD"  # noqa: S105 - a name
 USERNAME, PASSWORD, CA_FILE = "username", "password", "tls.ca.location"
 #: What may stand in a file for Redis.
 REDIS_KEYS = (USERNAME, PASSWORD, CA_FILE)
+_SCHEMES = ("redis", "rediss")
 _SECRET_OPTIONS = ("password", "clientSecret")
 
 
@@ -58,10 +59,10 @@ def redis_address(url: str, path: Path | None = None, *, in_arguments: bool = Fa
         in_arguments: whether `url` was an argument, which other users of the machine can see.
 
     Raises:
-        UsageError: there is a password in an argument.
+        UsageError: it is no address of a Redis, there is a password in its query, or one in an argument.
         ConfigurationError: the file cannot be read, others can read a password in it, or a key makes no sense.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     if in_arguments and parts.password:
         raise UsageError(
             "--redis: there is a password in the address, where every user of this machine can see it",
@@ -76,6 +77,33 @@ def redis_address(url: str, path: Path | None = None, *, in_arguments: bool = Fa
     if CA_FILE in found:
         query = urlencode({**dict(parse_qsl(query)), "ssl_ca_certs": found[CA_FILE]})
     return parts._replace(netloc=login + parts.netloc.rpartition("@")[2], query=query).geturl()
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of `url`; a message about it must not show it, since any part may be one of a password."""
+    parts = urlsplit(url) if _is_whole(url) else None
+    if parts is None or parts.scheme not in _SCHEMES or not parts.hostname:
+        raise UsageError(
+            "--redis (RINGBENCH_REDIS): this is no address of a Redis",
+            fix="give redis://HOST:PORT/0 or rediss://HOST:PORT/0; in a user's name or a password, write / as %2F, "
+            "# as %23, ? as %3F, @ as %40 and % as %25",
+        )
+    if secret := next((key for key, _ in parse_qsl(parts.query) if key == USERNAME or is_secret_name(key)), None):
+        raise UsageError(
+            f"--redis (RINGBENCH_REDIS): there is `{secret}` in the query of the address",
+            fix=f"leave it out, and set {PASSWORD_VARIABLE}, or name a file by --redis-properties",
+        )
+    return parts
+
+
+def _is_whole(url: str) -> bool:
+    """Whether nothing in a user's name or a password has cut `url` short."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return not parts.fragment and "#" not in url and "@" not in parts.path + parts.query
 
 
 def without_login(url: str) -> str:

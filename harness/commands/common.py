@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
+from harness.console.redaction import redact
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What people read goes to standard error, so that standard output can be piped.
 console = Console(stderr=True)
+#: What a viewer asks for, if it is set.
+VIEW_TOKEN_VARIABLE = "RINGBENCH_VIEW_TOKEN"  # noqa: S105 - a name
 Tuning = Annotated[
     str | None,
     typer.Option(
@@ -121,8 +124,8 @@ def this_command() -> list[str]:
 
 
 def _without_password(argument: str) -> str:
-    """`argument` fit to be kept: in a URL, what stands between ``://`` and ``@``, and a token, are left out."""
-    return re.sub(r"([?&]token=)[^&#]*", r"\1***", re.sub(r"://[^/@]*@", "://***@", argument))
+    """`argument` fit to be kept: without secrets, and, in a URL, without all up to the last ``@``."""
+    return re.sub(r"://\S*@", "://***@", redact(argument))
 
 
 def number(text: str | None) -> int | str | None:

@@ -1,11 +1,14 @@
 """The command `ringbench loadtest`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qsl, urlsplit
 
 import typer
 
 from harness.commands.common import (
+    VIEW_TOKEN_VARIABLE,
     Json,
     KeepLogs,
     RunsDir,
@@ -19,6 +22,7 @@ from harness.commands.common import (
     show_result,
     tuned_scenario,
 )
+from harness.console.redaction import conceal, is_secret_name
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,9 +116,9 @@ def _load_test_url(
     from reports.documents.dashboard import dashboard_table, write_loadtest
     from reports.documents.run import write_reports
 
-    joined = load_run(join) if join else None
+    token, joined = _view_token(url), load_run(join) if join else None
     with ConsoleWatcher(console) as watcher:
-        found, directory = attack(url, load, options, watcher, ui_port=port)
+        found, directory = attack(url, load, options, watcher, token=token, ui_port=port)
     console.print(dashboard_table(found.dashboard))
     for reason in found.invalid_reasons:
         console.print(f"INVALID: {reason}", style="bold red", markup=False)
@@ -130,6 +134,18 @@ def _load_test_url(
     if not found.valid:
         return InvalidRun.exit_code
     return 0 if passed(found.dashboard) else 1
+
+
+def _view_token(url: str) -> str:
+    """What the viewer at `url` may ask for: the environment's, and never an argument's."""
+    if any(is_secret_name(name) for name, _ in parse_qsl(urlsplit(url).query)):
+        raise UsageError(
+            "--url: there is a token in the address, where every user of this machine can see it",
+            fix=f"leave it out, and set {VIEW_TOKEN_VARIABLE}",
+        )
+    token = os.environ.get(VIEW_TOKEN_VARIABLE, "")
+    conceal(token)
+    return token
 
 
 def _load_test_own(

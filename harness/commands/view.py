@@ -3,10 +3,19 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from harness.commands.common import RedisProperties, RunsDir, console, load_run, redis_address_of
+from harness.commands.common import (
+    VIEW_TOKEN_VARIABLE,
+    RedisProperties,
+    RunsDir,
+    console,
+    load_run,
+    redis_address_of,
+)
+from harness.console.redaction import conceal
 from harness.errors import UsageError
 
 EPILOG = (
@@ -47,11 +56,13 @@ def view(
     from harness.live_map.viewer_process import keep_viewing
 
     def tell(url: str) -> None:
-        console.print(f"  the {'replay' if run else 'live map'} is at {url}", highlight=False, soft_wrap=True)
+        what = "replay" if run else "live map"
+        console.print(f"  the {what} is at {_address(url, token)}", highlight=False, soft_wrap=True)
         console.print("  Ctrl-C ends it.", highlight=False)
 
     _check_view({name for name in context.params if _is_given(context, name)}, redis)
-    token = os.environ.get("RINGBENCH_VIEW_TOKEN", "")
+    token = os.environ.get(VIEW_TOKEN_VARIABLE, "")
+    conceal(token)
     if not token and host not in ("127.0.0.1", "::1", "localhost"):
         raise UsageError(
             f"--host {host}: others could see the map, and no token is set", fix="set RINGBENCH_VIEW_TOKEN to a secret"
@@ -61,6 +72,13 @@ def view(
     else:
         shown = _replay(find_run(run, runs_dir), engine or [], trial, speed)
     keep_viewing(tell, host=host, port=port, token=token, max_rate_hz=max_rate, **shown)
+
+
+def _address(url: str, token: str) -> str:
+    """What to open in a browser. A terminal is shown the token; a file or a pipe, which may be a log, is not."""
+    if not token:
+        return url
+    return f"{url}?token={quote(token, safe='') if console.is_terminal else f'${VIEW_TOKEN_VARIABLE}'}"
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -44,7 +44,7 @@ class ConsoleWatcher:
 
     def phase(self, text: str) -> None:
         """A new phase begins."""
-        text = self._progress + text
+        text = redact(self._progress + text)
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
         elapsed_s = time.monotonic() - self._started_s
@@ -59,7 +59,7 @@ class ConsoleWatcher:
         """How far the phase is: in place on a terminal, else a line from time to time."""
         now_s = time.monotonic()
         if self._console.is_terminal:
-            self._live.update(Spinner("dots", escape(f"{self._phase}: {text}")))
+            self._live.update(Spinner("dots", escape(redact(f"{self._phase}: {text}"))))
         elif now_s >= self._line_due_s:
             self._line_due_s = now_s + LINE_INTERVAL_S
             self.note(text)

@@ -2,12 +2,13 @@
 
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.console.redaction import is_secret_name, secret_within
 from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
 from harness.errors import ServiceError, UsageError
@@ -15,8 +16,6 @@ from harness.scenarios.scenario import Scenario
 from harness.services.backing import External
 
 _CONNECT_TIMEOUT_S = 5.0
-#: What such an option holds would stand in the result.
-_SECRET = re.compile(r"(secret|password|passphrase|token|secret[._-]?key)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s:/]+:[0-9]+")
 _MASTERS = ("spark://", "k8s://", "yarn", "local")
 
@@ -87,7 +86,7 @@ def check_clusters(engines: Iterable[Engine], scenario: Scenario, external: Exte
     addresses = {}
     for engine in engines:
         settings = scenario.engine_settings.get(engine.name, {})
-        _refuse_secrets(engine.name, settings.get("conf", {}))
+        check_secrets(engine.name, settings)
         if address := cluster_of(engine, settings):
             _check_goes_with(scenario, engine, address)
             _check_way(engine.name, address, scenario, external)
@@ -109,12 +108,35 @@ def _check_goes_with(scenario: Scenario, engine: Engine, address: str) -> None:
         )
 
 
-def _refuse_secrets(engine: str, conf: dict[str, Any]) -> None:
-    if secret := next(filter(_SECRET.search, conf), None):
+def check_secrets(engine: str, settings: dict[str, Any]) -> None:
+    """Make sure that settings give no secret away: they are kept in the result, and some become arguments.
+
+    Raises:
+        UsageError: an option is called like a secret, or a value has one in it.
+    """
+    for name, value in _options(settings):
+        if is_secret_name(name) and value.lower() not in ("", "true", "false"):
+            what = f"the option {name}"
+        elif found := secret_within(value):
+            what = f"{found}, in the option {name},"
+        else:
+            continue
         raise UsageError(
-            f"{engine}: the option {secret} looks like a secret, and options are kept in the result",
-            fix="put it into spark-defaults.conf below SPARK_CONF_DIR, or Hadoop's or Flink's own configuration",
+            f"{engine}: {what} looks like a secret, and options are kept in the result",
+            fix="put it into spark-defaults.conf below SPARK_CONF_DIR, Hadoop's or Flink's own configuration, or the "
+            "environment",
         )
+
+
+def _options(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and values of all settings, those within others too."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _options(value)
+        elif isinstance(value, list):
+            yield from _options({name: " ".join(map(str, value))})
+        else:
+            yield name, str(value)
 
 
 def _check_way(engine: str, address: str, scenario: Scenario, external: External) -> None:

@@ -81,16 +81,18 @@ def start_load(
     url: str,
     options: LoadOptions,
     *,
+    token: str = "",
     anchor: Path | None = None,
     ui_port: int | None = None,
 ) -> Child:
-    """Start the load test of the viewer at `url`; its files go to `directory`.
+    """Start the load test of the viewer at `url`, which may want a `token`; its files go to `directory`.
 
     With an `anchor`, no user comes before that file does. With a `ui_port`, Locust's web UI is served there.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     job = asdict(options) | {
         "url": url,
+        "token": token,
         "output": str(directory / "load.json"),
         "anchor": str(anchor or ""),
         "ui_port": ui_port,

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engines.contract.events import Event, parse_event
-from harness.console.redaction import redact_all
+from harness.console.redaction import redact, redact_all
 from harness.console.visible import visible
 from harness.errors import ServiceError
 from harness.processes.process import start_process
@@ -66,7 +66,7 @@ class Child:
                     self._let_go()
                     self._changed.notify_all()
             elif len(self.strays) < MAX_STRAYS:
-                self.strays.append(line.rstrip("\n"))
+                self.strays.append(redact(line.rstrip("\n")))
         with self._changed:
             self._changed.notify_all()
 

@@ -134,20 +134,26 @@ def test_users_come_back_after_restarts_of_the_viewer_and_of_redis_and_see_the_r
 
 
 def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(store: RedisService, tmp_path: Path) -> None:
+    command, token = ("loadtest", "--url"), {"RINGBENCH_VIEW_TOKEN": TOKEN}
     with (
         Feed(store.url),
         Viewer(tmp_path / "viewer", redis_url=store.url, token=TOKEN) as viewer,
-        Ringbench(tmp_path, "loadtest", "--url", viewer.url, "--ui-port", "0", *BOUND) as run,
+        Ringbench(tmp_path, *command, viewer.url, "--ui-port", "0", "--keep-logs", *BOUND, env=token) as run,
     ):
         ui = run.wait_for_text(UI)[1]
         with urlopen(f"{ui}/", timeout=DEADLINE_S) as page:  # noqa: S310 - loopback
             assert "locust" in page.read().decode().lower()
-        assert _swarm(ui, origin="http://elsewhere.example") == 403
-        assert _swarm(ui, origin=ui) == 200
+        assert _swarm(ui, {"Origin": "http://elsewhere.example"}) == 403
+        assert _swarm(ui, {"Origin": ui}) == 200
+        for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Referer": "http://elsewhere.example/"}):
+            assert _status(Request(f"{ui}/stop", headers=foreign)) == 403  # noqa: S310 - loopback
         run.wait_for_text(r"\b10 users")
+        arguments = ["\0".join(process.cmdline()) for process in run.descendants()]
         run.send(signal.SIGINT)
         code, found = _loadtest(run)
-    assert TOKEN not in run.stderr + json.dumps(found)
+    kept = [path.read_bytes() for path in run.runs.rglob("*") if path.is_file()]
+    assert any(run.runs.rglob("load.log"))
+    assert [each for each in (*kept, run.stderr.encode(), *map(str.encode, arguments)) if TOKEN.encode() in each] == []
     [load] = found["dashboard"]["loads"]
     assert (load["label"], load["failures"]) == ("web UI", 0)
     assert load["reasons"] == {}
@@ -155,10 +161,13 @@ def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(store: Re
     assert code in (0, 1), "whether it was held is the machine's business"
 
 
-def _swarm(ui: str, *, origin: str) -> int:
+def _swarm(ui: str, headers: dict[str, str]) -> int:
     """Have ten users started, as the web UI does. Returns the HTTP status."""
     form = urlencode({"user_count": 10, "spawn_rate": 10, "host": f"http://{urlsplit(ui).netloc}"}).encode()
-    request = Request(f"{ui}/swarm", data=form, headers={"Origin": origin})  # noqa: S310 - loopback
+    return _status(Request(f"{ui}/swarm", data=form, headers=headers))  # noqa: S310 - loopback
+
+
+def _status(request: Request) -> int:
     try:
         with urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310 - the same
             return int(answer.status)

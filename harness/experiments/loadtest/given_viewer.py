@@ -38,9 +38,17 @@ from harness.session.preflight.need import Need, files_of
 
 
 def attack(
-    url: str, load: LoadOptions, options: SessionOptions, watcher: ConsoleWatcher, *, ui_port: int | None = None
+    url: str,
+    load: LoadOptions,
+    options: SessionOptions,
+    watcher: ConsoleWatcher,
+    *,
+    token: str = "",
+    ui_port: int | None = None,
 ) -> tuple[LoadTest, Path]:
-    """Load-test the viewer at `url` and save what came of it. Returns that, and the run's directory.
+    """Load-test the viewer at `url`, which may want a `token`, and save what came of it.
+
+    Returns that, and the run's directory.
 
     With a `ui_port`, Locust's web UI is served there until Ctrl-C, which is then the normal end. Any other signal ends
     it early, and so does Ctrl-C without a web UI: what was measured until then is saved, and is invalid.
@@ -53,7 +61,7 @@ def attack(
     directory = options.runs_dir / run_id
     with temporary_folder("ringbench-load-") as work:
         python = provide(watcher.note)
-        with start_load(python, work, url, load, ui_port=ui_port) as child:
+        with start_load(python, work, url, load, token=token, ui_port=ui_port) as child:
             ready = _ready(child, url)
             if ui_port is not None:
                 watcher.note(f"Locust's web UI is at {ready.fields['ui']}; Ctrl-C ends the load test")
@@ -75,7 +83,8 @@ def _ready(child: Child, url: str) -> Event:
             raise
         raise UsageError(
             f"--url {url.partition('?')[0]}: {failed.fields['error']}",
-            fix="give the address of the map that `ringbench run --view` or `ringbench view` prints, token and all",
+            fix="give the address of the map that `ringbench run --view` or `ringbench view` prints, and its token in "
+            "RINGBENCH_VIEW_TOKEN",
         ) from error
 
 

@@ -139,7 +139,7 @@ def test_a_mirror_forgets_what_is_older_than_the_history_and_all_before_a_snapsh
 
 
 PAGES = {
-    "http://127.0.0.1:80/?token=a": '<link href="style.css"><script type="module" src="app.js"></script>',
+    "http://127.0.0.1:80/?a=b": '<link href="style.css"><script type="module" src="app.js"></script>',
     "http://127.0.0.1:80/style.css": "body {}",
     "http://127.0.0.1:80/app.js": 'import { A } from "./a.js";\nfetch("vendor/map.json");',
     "http://127.0.0.1:80/a.js": 'import { B } from "./app.js";',
@@ -148,17 +148,30 @@ PAGES = {
 
 
 def test_a_page_load_is_all_that_the_page_and_its_scripts_name_once_each() -> None:
-    site = find_site("http://127.0.0.1:80/?token=a", PAGES.__getitem__)
-    assert (site.origin, site.page) == ("http://127.0.0.1:80", "/?token=a")
-    assert site.socket == "ws://127.0.0.1:80/ws?token=a"
+    site = find_site("http://127.0.0.1:80/?a=b", "", lambda url, _headers: PAGES[url])
+    assert (site.origin, site.page) == ("http://127.0.0.1:80", "/?a=b")
+    assert site.socket == "ws://127.0.0.1:80/ws?a=b"
     assert site.assets == ("/style.css", "/app.js", "/a.js", "/vendor/map.json")
+
+
+def test_a_token_is_in_the_headers_of_every_request_and_in_no_address() -> None:
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    def fetch(url: str, headers: dict[str, str]) -> str:
+        asked.append((url, headers))
+        return PAGES[url]
+
+    site = find_site("http://127.0.0.1:80/?a=b", "hush", fetch)
+    assert site.headers == {"Authorization": "Bearer hush"}
+    assert [headers for _, headers in asked] == [site.headers] * len(PAGES)
+    assert "hush" not in repr(site) + repr([url for url, _ in asked])
 
 
 def test_an_address_that_is_none_or_another_page_is_refused() -> None:
     with pytest.raises(ValueError, match="no HTTP address"):
-        find_site("127.0.0.1:80", PAGES.__getitem__)
+        find_site("127.0.0.1:80", "", lambda url, _headers: PAGES[url])
     with pytest.raises(ValueError, match="not the page of a live map"):
-        find_site("http://127.0.0.1:80/", lambda _url: "<h1>It works!</h1>")
+        find_site("http://127.0.0.1:80/", "", lambda _url, _headers: "<h1>It works!</h1>")
 
 
 def test_curves_end_with_all_users_begin_with_some_and_have_the_shape_of_their_name() -> None:

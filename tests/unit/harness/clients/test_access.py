@@ -1,5 +1,6 @@
 """Files that say how to get into the user's own services: read, checked, and their secrets left out of everything."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,24 @@ def test_a_password_in_an_argument_is_refused() -> None:
         redis_address("redis://me:hush-6@cache:1/0", in_arguments=True)
     assert "hush-6" not in str(caught.value)
     assert redis_address("redis://me:hush-6@cache:1/0") == "redis://me:hush-6@cache:1/0"
+
+
+@pytest.mark.parametrize("key", ["password", "username", "ssl_password"])
+def test_a_login_in_the_query_is_refused_wherever_the_address_comes_from(key: str) -> None:
+    with pytest.raises(UsageError, match=f"`{key}` in the query") as caught:
+        redis_address(f"redis://cache:1/0?protocol=3&{key}=hush-8")
+    assert PASSWORD_VARIABLE in str(caught.value.fix)
+    assert "hush-8" not in caught.value.message + str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://me:hu/sh@c:1/0", "redis://me:hu#sh@c:1", "redis://:hu?sh@c:1/0", "hush", "redis://[sh"]
+)
+def test_an_address_that_a_password_has_cut_short_is_one_error_without_it(url: str) -> None:
+    with pytest.raises(UsageError, match="no address of a Redis") as caught:
+        redis_address(url)
+    assert "/ as %2F" in str(caught.value.fix)
+    assert not {"hu", "sh"} & set(re.split(r"\W", caught.value.message + str(caught.value.fix)))
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """What `ringbench view` shows of a run, and what it says where that cannot be shown."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 
+import harness.commands.view
 import harness.live_map.viewer_process
 from harness.cli import app
+from harness.console.redaction import redact
 from harness.errors import UsageError
 from harness.measurement.recording import SUFFIX, Recorder
 from harness.results.result import EngineResult, save_result
@@ -69,6 +73,33 @@ def refusal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
         view(monkeypatch, *arguments)
     assert raised.value.exit_code == 2 and raised.value.fix
     return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "ending"), [(True, "/?token=hush%2F1"), (False, "/?token=$RINGBENCH_VIEW_TOKEN")]
+)
+def test_a_terminal_is_shown_the_token_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, ending: str
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200)
+    monkeypatch.setattr(harness.commands.view, "console", console)
+    monkeypatch.setenv("RINGBENCH_VIEW_TOKEN", "hush/1")
+    monkeypatch.setattr(
+        harness.live_map.viewer_process, "keep_viewing", lambda tell, **_job: tell("http://127.0.0.1:7/")
+    )
+    command: Any = typer.main.get_command(app)
+    command.main(["view", "--redis", REDIS], standalone_mode=False)
+    assert isinstance(console.file, io.StringIO)
+    assert f"http://127.0.0.1:7{ending}" in console.file.getvalue()
+    assert redact("hush/1") == "***"
+
+
+def test_a_token_in_the_address_of_a_map_to_load_is_refused() -> None:
+    command: Any = typer.main.get_command(app)
+    with pytest.raises(UsageError, match="every user of this machine can see it") as raised:
+        command.main(["loadtest", "--url", "http://127.0.0.1:1/?token=hush-2"], standalone_mode=False)
+    assert "RINGBENCH_VIEW_TOKEN" in str(raised.value.fix)
+    assert "hush-2" not in raised.value.message
 
 
 # What is shown
