@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from guard import guard_jvm
 from libraries import library_folder
 from pyflink.common import Configuration, JobClient
 from pyflink.java_gateway import get_gateway
@@ -84,6 +85,7 @@ def work(
         RuntimeError: the job ended by itself.
     """
     on_cluster = bool(settings["jobmanager"])
+    guard_jvm(job.jars[0], on_cluster=on_cluster)
     address = settings["jobmanager"] or f"127.0.0.1:{free_port()}"
     checkpoint = take_over(address, job) if on_cluster else latest_checkpoint(Path(job.checkpoint_dir))
     environment = start_environment(job, settings, address, checkpoint)
@@ -231,6 +233,13 @@ def mini_cluster_options(job: JobSpecification, address: str, scratch: Path) -> 
         "rest.address": host,
         "rest.bind-port": port,
         "rest.port": port,
+        # What only people need, by a browser: no page of another site's may read answers, and nobody uploads a job.
+        "web.access-control-allow-origin": f"http://{address}",
+        "web.submit.enable": "false",
+        "web.cancel.enable": "false",
+        # Else, the server of jars and the tasks' exchange of data listen on all of the machine's addresses.
+        "jobmanager.bind-host": host,
+        "taskmanager.bind-host": host,
         "metrics.fetcher.update-interval": "500 ms",
         "io.tmp.dirs": str(scratch),
     }

@@ -6,6 +6,8 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from guard import rest_headers
+
 TIMEOUT_S = 5.0
 CANCEL_TIMEOUT_S = 15.0
 POLL_S = 0.1
@@ -96,11 +98,12 @@ class Rest:
         request = urllib.request.Request(  # noqa: S310
             self._base + path,
             json.dumps(body).encode() if body else None,
-            {"Content-Type": "application/json"},
+            rest_headers() | {"Content-Type": "application/json"},
             method="PATCH",
         )
         urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self._base + path, timeout=TIMEOUT_S) as response:  # noqa: S310
+        request = urllib.request.Request(self._base + path, headers=rest_headers())  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
             return json.load(response)

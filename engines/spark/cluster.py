@@ -1,5 +1,7 @@
 """Where Spark's tasks run: in this process, or on a cluster that is there, with the driver in this process."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +11,8 @@ from pyspark.sql import SparkSession
 from engines.contract.job import JobSpecification
 
 LOOPBACK = "127.0.0.1"
+#: Spark's own name for the secret of a cluster.
+SECRET_VARIABLE = "_SPARK_AUTH_SECRET"  # noqa: S105
 #: How long to wait for all executors that were asked for; a smaller cluster has not as many.
 EXECUTORS_WAIT = "30s"
 
@@ -28,7 +32,8 @@ def options_of(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any
     # Not by `spark.jars` alone: what reads that needs them itself.
     driver = {"spark.driver.extraClassPath": ":".join(job.jars)}
     if not is_cluster(settings["master"]):
-        return _on_loopback() | driver
+        # Spark makes a secret, and tells nobody: other users of the machine reach the port of the driver.
+        return _on_loopback() | driver | {"spark.authenticate": True}
     options = driver | {
         # Executors fetch them from the driver.
         "spark.jars": ",".join(job.jars),
@@ -51,6 +56,22 @@ def checkpoint_location(job: JobSpecification, settings: dict[str, Any]) -> str:
     if settings["checkpoint_dir"]:
         return f"{settings['checkpoint_dir'].rstrip('/')}/{job.input_topic}"
     return str(Path(job.checkpoint_dir) / "query")
+
+
+def log_in(job: JobSpecification, settings: dict[str, Any]) -> None:
+    """Have the session, which is yet to be made, know the secret of its cluster, if the environment has one.
+
+    By a private file: PySpark makes an argument of every other option.
+    """
+    secret = os.environ.get(SECRET_VARIABLE)
+    if not secret or not is_cluster(settings["master"]):
+        return
+    path = Path(job.checkpoint_dir) / "login.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"spark.authenticate true\nspark.authenticate.secret {secret}\n", encoding="ascii")
+    others = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {shlex.quote(str(path))} --load-spark-defaults {others}"
 
 
 def await_executors(spark: SparkSession, tasks: int) -> None:

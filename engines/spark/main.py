@@ -16,6 +16,7 @@ from cluster import (
     executors_lost,
     has_local_files,
     is_cluster,
+    log_in,
     master_of,
     options_of,
 )
@@ -140,6 +141,7 @@ def work(
 
 def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:
     """A session without a web page, with its own scratch folder; on loopback, unless its cluster is elsewhere."""
+    log_in(job, settings)
     scratch = Path(job.checkpoint_dir) / "scratch"
     options = {
         "spark.driver.memory": settings["driver_memory"],

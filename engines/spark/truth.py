@@ -59,6 +59,8 @@ def start_spark(master: str) -> SparkSession:
     options = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # Spark makes a secret, and tells nobody: other users of the machine reach the driver's port.
+        "spark.authenticate": "true",
         "spark.driver.memory": "2g",
         "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",

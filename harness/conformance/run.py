@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Servers:
     """Kafka and Redis, and their versions."""
 
     bootstrap_servers: str
-    redis_url: str
+    redis_url: str = field(repr=False)
     versions: dict[str, str]
 
 

@@ -69,11 +69,13 @@ class Cluster:
         address: what a job is told of it: Spark's master URL, or the host and port of Flink's REST interface.
         nodes: by name, the one that the others report to first.
         web: where people look at it.
+        environment: variables with which it takes a job, where it does not take anybody's.
     """
 
     address: str
     nodes: dict[str, Node]
     web: str
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def workers(self) -> list[Node]:

@@ -1,9 +1,11 @@
 """Spark's own cluster manager: a master and two workers, each of which can hold all executors of a job."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.console.redaction import conceal
 from harness.provision.cache import Progress
 from harness.services.cluster import JVM_OPTIONS, WORKERS, Cluster, Launcher, Node, get_json, java_command
 from harness.services.ports import HOST, free_port
@@ -17,7 +19,12 @@ _PROPERTIES = (
     "-Dspark.port.maxRetries=0",
     # A second way to submit jobs, of which there is no use here.
     "-Dspark.master.rest.enabled=false",
+    # Ports on loopback are open to every user of the machine: jobs of others are not taken, and ours not ended.
+    "-Dspark.authenticate=true",
+    "-Dspark.ui.killEnabled=false",
 )
+#: Spark's own name for what master, workers, executors and the driver of a job have to know.
+_SECRET = "_SPARK_AUTH_SECRET"  # noqa: S105
 
 
 @contextmanager
@@ -39,12 +46,15 @@ def spark_cluster(
     progress(f"starting Spark's master and {WORKERS} workers")
     port, web_port = free_port(), free_port()
     scala, version = _versions(home)
+    login = {_SECRET: secrets.token_urlsafe(32)}
+    conceal(*login.values())
     launcher = Launcher(
         directory,
         version,
         [java_command(environment), _HEAP, *JVM_OPTIONS, *_PROPERTIES, "-cp", str(home / "jars" / "*")],
         {
             **environment,
+            **login,
             "SPARK_HOME": str(home),
             # Otherwise, a worker looks for it in folders that only Spark's own sources have.
             "SPARK_SCALA_VERSION": scala,
@@ -62,7 +72,7 @@ def spark_cluster(
         workers = [_worker(launcher, number, address, web, cores) for number in range(1, WORKERS + 1)]
         for worker in workers:
             worker.wait_until_ready()
-        yield Cluster(address, {node.name: node for node in (master, *workers)}, web)
+        yield Cluster(address, {node.name: node for node in (master, *workers)}, web, login)
 
 
 def _worker(launcher: Launcher, number: int, master: str, web: str, cores: int) -> Node:

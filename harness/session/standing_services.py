@@ -140,7 +140,7 @@ def _show(console: Console, backing: Backing, clusters: dict[str, Cluster]) -> N
     if backing.replica:
         lines["Redis, replica"] = backing.replica.address
     for name, cluster in clusters.items():
-        lines |= {name.title(): cluster.address, f"{name.title()}, web": cluster.web}
+        lines |= {name.title(): cluster.address, f"{name.title()}, web": cluster.web, **cluster.environment}
     for name, value in lines.items():
         console.print(f"  {name:<22} {value}", highlight=False, soft_wrap=True)
     if clusters:

@@ -103,7 +103,8 @@ class Processes:
         setting = self._setting
         argv = setting.prepared.command(setting.engine_job)
         log = setting.directory / "engine.log"
-        return stack.enter_context(Child(f"engine {setting.engine}", argv, log_path=log, env=self._environment()))
+        environment = self._environment() | (self.cluster.environment if self.cluster else {})
+        return stack.enter_context(Child(f"engine {setting.engine}", argv, log_path=log, env=environment))
 
     def _environment(self) -> dict[str, str]:
         return self._setting.environment | job_files.jvm_options(self._setting) | self._setting.cores.environment

@@ -6,6 +6,7 @@ small forwarder ends the TLS in front of it; users and passwords are the server'
 
 import asyncio
 import base64
+import os
 import secrets
 import ssl
 import tempfile
@@ -87,10 +88,11 @@ class Passwords:
     redis: str = field(default_factory=lambda: f"r/{secrets.token_hex(8)}@x")
     s3: str = field(default_factory=lambda: f"s{secrets.token_hex(16)}")
     s3_token: str = field(default_factory=lambda: f"t{secrets.token_hex(16)}")
+    jvm: str = field(default_factory=lambda: f"j{secrets.token_hex(16)}")
 
     def all(self) -> list[str]:
         """Parts that survive any quoting."""
-        return [self.kafka[2:18], self.redis[2:18], self.s3, self.s3_token]
+        return [self.kafka[2:18], self.redis[2:18], self.s3, self.s3_token, self.jvm]
 
 
 class Authority:
@@ -149,8 +151,10 @@ class SecuredServices:
         )
 
     def environment(self) -> dict[str, str]:
-        """Temporary credentials, and the authority that issued the store's certificate."""
+        """Temporary credentials, the authority that issued the store's certificate, and a secret that all JVMs have."""
+        options = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -Dsome.password={self.passwords.jvm}"
         return {
+            "JDK_JAVA_OPTIONS": options,
             "AWS_ACCESS_KEY_ID": USER,
             "AWS_SECRET_ACCESS_KEY": self.passwords.s3,
             "AWS_SESSION_TOKEN": self.passwords.s3_token,

@@ -1,5 +1,6 @@
 """A run against services that let nobody in without a password, and the traces that secrets leave: none."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from tests.integration.secured import (
     redis_client_file,
     start_secured_services,
 )
+from tests.integration.strangers import NOBODY, Answer, as_stranger, intrude, ports_of, read_environment
 
 pytestmark = pytest.mark.integration
 
@@ -74,13 +76,15 @@ def traces(secrets: list[str], directory: Path, *texts: str) -> list[str]:
 
 
 @contextmanager
-def running(services: SecuredServices, directory: Path, *arguments: str, **scenario: object) -> Iterator[list[Outcome]]:
+def running(
+    services: SecuredServices, directory: Path, *arguments: str, **scenario: object
+) -> Iterator[tuple[Ringbench, list[Outcome]]]:
     """While it runs; at the end its outcome is in the list, and its secrets must have left no trace."""
     path = write_scenario(directory, **scenario)
     command = ["run", path, "--json", "--keep-logs", *services.arguments(), *arguments]
     found: list[Outcome] = []
     with Ringbench(directory, *command, env=services.environment()) as run, Arguments(run) as seen:
-        yield found
+        yield run, found
         found.append(outcome(run))
         printed = run.stdout + run.stderr
     assert any("harness.workers.generator" in each for each in seen.seen), "the workers were seen"
@@ -89,11 +93,28 @@ def running(services: SecuredServices, directory: Path, *arguments: str, **scena
     assert list((found[0].directory / "logs").rglob("engine.log")), "the engines' logs were looked through"
 
 
+def strangers_answers(run: Ringbench, jvm: str, refusal: str) -> list[Answer]:
+    """What another user of the machine is told by the ports of the JVM with `jvm` in its command line.
+
+    It is asked until it has said `refusal`, since ports open one after the other.
+    """
+
+    def ask() -> list[Answer]:
+        processes = [each for each in run.processes() if jvm in each.cmdline() and "java" in each.name()]
+        ports, pids = ports_of(processes), [each.pid for each in processes]
+        answers = as_stranger(lambda: intrude(ports) + (read_environment(pids) if os.geteuid() == NOBODY else []))
+        return answers if any(refusal in each.said for each in answers) else []
+
+    return wait_until(ask, deadline_s=RUN_DEADLINE_S, what=f"a port of {jvm} refuses a stranger")
+
+
 def test_engines_pass_against_secured_services_and_no_secret_leaves_a_trace(
     secured: SecuredServices, tmp_path: Path
 ) -> None:
-    with running(secured, tmp_path, engines=ENGINES) as outcomes:
-        pass
+    with running(secured, tmp_path, engines=ENGINES) as (run, outcomes):
+        answers = strangers_answers(run, "org.apache.spark.deploy.SparkSubmit", "Sasl")
+    assert {each.tried for each in answers if each.was_done} == set()
+    assert "Authentication error" in "".join(each.said for each in answers), "the way from Python to Java was tried"
     (found,) = outcomes
     assert found.code == 0, found.stderr
     assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [(name, "pass") for name in ENGINES]
@@ -110,7 +131,7 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
     route, engines = ("--route", "direct"), ["flink", "baseline"]
     with (
         secured.redis_client() as client,
-        running(secured, tmp_path, *route, engines=engines, duration_s=3) as outcomes,
+        running(secured, tmp_path, *route, engines=engines, duration_s=3) as (run, outcomes),
     ):
         (updates,) = wait_until(
             lambda: list(client.scan_iter("cdr:*:updates")), deadline_s=RUN_DEADLINE_S, what="Flink has written"
@@ -122,6 +143,9 @@ def test_engines_that_write_redis_by_themselves_count_right_and_leave_what_the_w
         assert changes and all(count > 0 for _, count in changes)
         for cell in [decode_key(key) for key, _ in changes]:
             assert 3600 < client.ttl(window_key(namespace, cell.window_s)) <= 3700
+        answers = strangers_answers(run, "ringbench.flink.Gateway", "401 Unauthorized")
+        assert {each.tried for each in answers if each.was_done} == set()
+        assert "Authentication error" in "".join(each.said for each in answers), "the way from Python to Java was tried"
     (found,) = outcomes
     assert found.code == 0, found.stderr
     assert [(each["name"], each["verdict"]) for each in found.result["engines"]] == [(name, "pass") for name in engines]
