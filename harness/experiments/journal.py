@@ -126,10 +126,14 @@ class Journal:
         path = self._archive_path(fingerprint)
         return path if path.exists() else None
 
+    def numbers(self) -> list[int]:
+        """The numbers of the trials that are in it."""
+        return sorted(int(path.name.split(".")[0].removeprefix("trial-")) for path in self._trials())
+
     def entries(self) -> list[Entry]:
         """The finished trials by number; one whose file is damaged did not take place."""
         found = []
-        for path in self.folder.glob("trial-*.json.gz"):
+        for path in self._trials():
             with contextlib.suppress(OSError, EOFError, ValueError, zlib.error):
                 found.append(Entry.model_validate(json.loads(gzip.decompress(path.read_bytes()))))
         return sorted(found, key=lambda entry: entry.number)
@@ -149,6 +153,9 @@ class Journal:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+    def _trials(self) -> Iterator[Path]:
+        return self.folder.glob("trial-*.json.gz")
 
     def _archive_path(self, fingerprint: Fingerprint) -> Path:
         return self.folder / f"archive-{fingerprint[1]}.zip"

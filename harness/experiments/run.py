@@ -1,6 +1,7 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -144,12 +145,12 @@ def _run(order: _Order, scenario: Scenario, used: Input | None, expected: Expect
             saved = _save(session, result.model_copy(update={"input": used}))
             whole = not missing(planned, taken) and not no_truths
             if not whole:
-                watcher.note(_way_on(order.run_id, taken))
+                _tell_way_on(order, taken)
             saved = _with_left(*saved, clean_up(session, taken, whole=whole), taken)
     except ANYTHING as error:
         if taken is None or saved is None:
-            if taken and taken.done:
-                watcher.note(_way_on(order.run_id, taken))
+            if taken:
+                _tell_way_on(order, taken)
             raise
         watcher.note(f"the result is saved; the services did not end in good order: {taken.cause(error)}")
         saved = _with_left(*saved, [], taken)
@@ -170,11 +171,13 @@ def _begin(session: Session, order: _Order, used: Input | None) -> Taken:
     return taken
 
 
-def _way_on(run_id: str, taken: Taken) -> str:
-    return (
-        f"{len(taken.done)} finished trials are in {taken.journal.folder}: "
-        f"`ringbench run --resume {run_id}` makes what is missing"
-    )
+def _tell_way_on(order: _Order, taken: Taken) -> None:
+    """Tell how the run can be gone on with, if anything of it is in its journal."""
+    if kept := taken.journal.numbers():
+        order.watcher.note(
+            f"{len(kept)} of {len(order.planned)} trials are in {taken.journal.folder}: "
+            f"`ringbench run --resume {order.run_id}` makes what is missing"
+        )
 
 
 def _save(session: Session, result: Result) -> tuple[Result, Path]:
@@ -198,7 +201,8 @@ def _with_left(result: Result, directory: Path, left: list[str], taken: Taken) -
     if left or taken.interrupted != result.interrupted:
         found = {"left_behind": [*result.left_behind, *left], "interrupted": taken.interrupted}
         result = result.model_copy(update=found)
-        save_result(result, directory)
+        with suppress(OSError):  # what is saved is whole without it
+            save_result(result, directory)
     return result, directory
 
 
@@ -231,7 +235,13 @@ def _assemble(
         resilience=resilience,
     )
     run_plan = taken.journal.plan
-    return found.model_copy(update={"started_at": run_plan.started_at, "resumptions": run_plan.resumptions})
+    return found.model_copy(
+        update={
+            "started_at": run_plan.started_at,
+            "resumptions": run_plan.resumptions,
+            "left_behind": [line for trial in taken.trials for line in trial.left_behind],
+        }
+    )
 
 
 def _resilience(

@@ -96,7 +96,9 @@ def take_trials(
             if not taken.done:
                 raise
             _end(session, planned, error, taken)
-            return
+            break
+    # One that an earlier process has lost is made again behind later ones.
+    taken.done.sort(key=lambda each: each.planned.number)
     session.watcher.progress(1, 1)
 
 
@@ -108,16 +110,12 @@ def missing(planned: Sequence[PlannedTrial], taken: Taken) -> list[PlannedTrial]
 
 def _take(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts, taken: Taken) -> None:
     """Run one trial. One that is complete is kept even if something fails after that."""
-    complete: list[Trial] = []
-    options = replace(_options(session, scenario, each, expected), when_complete=complete.append)
-    try:
-        trial = session.trial(scenario, each.engine, len(expected.malformed_lines), options)
-    except BaseException:
-        for trial in complete:
-            session.look_over(trial)
-            _keep(session, Finished(each, trial), taken)
-        raise
-    _keep(session, Finished(each, trial), taken)
+
+    def keep(trial: Trial) -> None:
+        _keep(session, Finished(each, trial), taken)
+
+    options = _options(session, scenario, each, expected)
+    keep(session.trial(scenario, each.engine, len(expected.malformed_lines), options, rescue=keep))
 
 
 def _options(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts) -> TrialOptions:

@@ -1,6 +1,6 @@
 """What several trials share: Java, services, engines in place, a private folder, and logs kept when things go wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -54,33 +54,49 @@ class Session:
     viewer: Child | None = None
     profiler: Path | None = None
 
-    def trial(self, scenario: Scenario, engine: str, malformed_records: int, options: TrialOptions) -> Trial:
+    def trial(
+        self,
+        scenario: Scenario,
+        engine: str,
+        malformed_records: int,
+        options: TrialOptions,
+        *,
+        rescue: Callable[[Trial], object] = lambda _trial: None,
+    ) -> Trial:
         """Run one trial of the engine called `engine`, and tell what troubled it.
+
+        If something fails when all of it is collected, as its clean-up may, `rescue` is given the trial.
 
         Raises:
             ServiceError: something could not be started.
         """
         evictions = Evictions.watched(self.options.external.redis)
-        trial = run_trial(
-            Setting(
-                run_id=self.run_id,
-                scenario=scenario,
-                prepared=self.engines[engine],
-                backing=self.backing,
-                directory=self.work / options.label,
-                environment=self.environment,
-                malformed_records=malformed_records,
-                watcher=self.watcher,
-                options=replace(options, profiler=self.profiler),
-            )
+        complete: list[Trial] = []
+        setting = Setting(
+            run_id=self.run_id,
+            scenario=scenario,
+            prepared=self.engines[engine],
+            backing=self.backing,
+            directory=self.work / options.label,
+            environment=self.environment,
+            malformed_records=malformed_records,
+            watcher=self.watcher,
+            options=replace(options, profiler=self.profiler, when_complete=complete.append),
         )
-        if evicted := evictions.told():
-            trial.blame_service(evicted)
-        self.look_over(trial)
+        try:
+            trial = run_trial(setting)
+        except BaseException:
+            for trial in complete:
+                self._look_over(trial, evictions)
+                rescue(trial)
+            raise
+        self._look_over(trial, evictions)
         return trial
 
-    def look_over(self, trial: Trial) -> None:
-        """Spoil a trial that is over if code has changed since the session began; tell what troubled it."""
+    def _look_over(self, trial: Trial, evictions: Evictions) -> None:
+        """Find out of a trial that is over what must not count; tell what troubled it."""
+        if evicted := evictions.told():
+            trial.blame_service(evicted)
         if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):

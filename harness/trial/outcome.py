@@ -56,7 +56,8 @@ class Trial:
     `cluster` has the process groups of the cluster that the engine ran on, if that was started for it; `engine_cpus`
     the cores that it could run on; `cost_unknown` says why it is not known what the engine used. `duration_s` is the
     length of the measured time, which is less than planned if the load ended early. `broken_off_s` is when a `Meddler`
-    broke it off, in seconds after the start of the measured time; None if none did.
+    broke it off, in seconds after the start of the measured time; None if none did. `left_behind` tells what of it
+    the user's own services did not let go of.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Trial:
     engine_cpus: list[int] = field(default_factory=list)
     cost_unknown: str = ""
     flame_graphs: list[Path] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
 
     def spoil(self, reason: str) -> None:
         """Note why the trial must not count, whatever the engine did."""

@@ -1,6 +1,7 @@
 """One trial: one engine driven with the whole workload, watched, stopped, and its counts collected."""
 
 from harness.clients.kafka_topics import create_topics
+from harness.clients.left import told
 from harness.clients.redis_contents import clear
 from harness.console.interrupt import SIGNALS, CleanUp
 from harness.measurement.flame_graphs import Profiling
@@ -54,7 +55,7 @@ def run_trial(setting: Setting) -> Trial:
                     collection.collect_what_there_is()
     finally:
         with SIGNALS.unbroken("deleting what the trial made"):
-            tidy(setting, keep_archive=trial.is_complete)
+            trial.left_behind += told(tidy(setting, keep_archive=trial.is_complete))
     return trial
 
 

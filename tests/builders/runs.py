@@ -141,6 +141,7 @@ class Runs:
         external: the user's own services.
         runs_dir: where runs are kept.
         started: the labels of all trials that were started, in order.
+        evicted_keys: how many Redis says that it has evicted; None if it does not say.
         archived: what the archive of a trial is.
         before_truth: is called before the batch job runs.
         environment, code: what the host, and the code, is taken for.
@@ -151,6 +152,7 @@ class Runs:
         self.store, self.started = Store(), list[str]()
         self.archived, self.before_truth = b"the same in each trial", lambda: None
         self._failures = 0
+        self.evicted_keys: int | None = None
         self.environment, self.code = make_environment(), "code"
         self._output = io.StringIO()
         self._directory, self._patch = directory, monkeypatch
@@ -168,6 +170,7 @@ class Runs:
             "experiments.run_truth.compute_truths": self._truths,
             "experiments.resume.delete_topics": self._delete_topics,
             "experiments.clean_up.remove_keys": lambda *_place: [],
+            "services.redis_rights.evicted_keys": lambda _url: self.evicted_keys,
             "session.session.run_trial": self._trial,
             **{f"{place}.fingerprint": lambda **_: self.environment for place in ("session.session", _RESUME)},
             **{f"{place}.code_digest": lambda _: self.code for place in ("session.session", _RESUME)},
@@ -177,6 +180,7 @@ class Runs:
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(f"harness.{name}", fake)
+        monkeypatch.setattr("os.fsync", lambda _file: None)
 
     @property
     def told(self) -> str:

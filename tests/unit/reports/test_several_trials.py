@@ -8,7 +8,7 @@ import pytest
 
 from harness.conclusions.bands import pooled_bands
 from harness.results.performance import SteadyState
-from harness.results.result import Drift
+from harness.results.result import Drift, Resumption
 from reports.documents.run import html_text, markdown_text
 from reports.pictures.comparison import draw_comparison
 from reports.pictures.style import engine_colours
@@ -155,6 +155,15 @@ def test_an_engine_that_had_not_settled_or_may_not_have_is_told() -> None:
         assert all(note in text for note in notes)
     assert "cannot tell" in markdown_text(result, [])
     assert cautions.cautions(valid()) == []
+
+
+def test_that_a_run_was_gone_on_with_is_told_with_when_and_after_how_many_trials() -> None:
+    resumptions = [Resumption(at="2026-01-02T03:04:05+00:00", finished_trials=2)]
+    result = valid().model_copy(update={"resumptions": resumptions})
+    (note,) = cautions.cautions(result)
+    assert "gone on with (2026-01-02T03:04:05+00:00, after 2 finished trials)" in note
+    for text in (terminal_of(result), Page(html_text(result, [])).text, markdown_text(result, [])):
+        assert note in " ".join(text.split())
 
 
 def test_what_changed_over_the_measured_time_is_told_by_trial_and_by_engine() -> None:

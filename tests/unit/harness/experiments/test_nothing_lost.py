@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from confluent_kafka import KafkaError, KafkaException
 from redis import ConnectionError as RedisGone
 
+from harness.clients.left import Left, told
 from harness.console.interrupt import INTERRUPTED
 from harness.errors import InvalidRun, ServiceError
 from harness.experiments.run import exit_code
@@ -148,6 +149,25 @@ def test_a_signal_ends_the_clean_up_and_what_it_had_not_come_to_is_named(runs: R
     assert f"`ringbench clean {result.run_id}`, with the run's services, deletes it later" in runs.told
 
 
+def test_what_redis_evicted_is_told_of_a_trial_whose_clean_up_fails(runs: Runs) -> None:
+    def evict() -> None:
+        runs.evicted_keys = 7
+
+    runs.evicted_keys = 0
+    runs.world.at(1, evict)
+    runs.fails("end of a trial", TimeoutError("timed out"), trial=1)
+    result, _ = runs.run()
+    (trial,) = result.engines[0].trials
+    assert trial.verdict == "unknown" and "Redis evicted 7 keys" in trial.reasons[0]
+
+
+def test_what_a_trial_could_not_take_away_stands_in_the_result(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [Left("topic", "cdr-RUN_ID-baseline-2", "not authorized")]
+    monkeypatch.setattr("harness.trial.runner.tidy", lambda *_setting, **_how: left)
+    result, _ = runs.run(trials=1)
+    assert result.valid and result.left_behind == list(told(left))
+
+
 def test_the_runs_own_services_are_not_cleaned_and_nothing_is_left_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,8 +206,12 @@ def test_a_result_for_which_there_is_no_room_is_saved_elsewhere_and_that_is_an_e
         raise failed(errno.ENOSPC)
 
     monkeypatch.setattr("harness.session.session.save_result", full)
+    monkeypatch.setattr("harness.experiments.journal.write_whole", full)
     with pytest.raises(ServiceError, match=r"the result could not be saved in .*No space left on device") as raised:
         runs.run()
+    assert "--resume" not in runs.told.replace("--resume makes the trial again", ""), (
+        "there is no journal to go on from"
+    )
     (rescued,) = runs.temp.glob("ringbench-result-*/result.json")
     assert str(rescued) in raised.value.fix
     assert len(json.loads(rescued.read_text(encoding="utf-8"))["engines"][0]["trials"]) == 3

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.clients.left import Left
+from harness.commands.common import load_run
 from harness.errors import ServiceError, UsageError
 from harness.experiments.journal import FOLDER, Journal, read_plan
 from harness.results.result import load_result
@@ -50,6 +51,13 @@ def test_what_a_killed_run_had_finished_is_not_made_again_and_the_result_is_whol
     assert runs.store.objects == {} or not runs.external.s3
 
 
+def test_a_kill_in_the_clean_up_finds_the_result_saved(own: Runs) -> None:
+    own.kill("clean-up of Redis")
+    result = load_result(own.directory)
+    assert result.valid and len(result.engines[0].trials) == 3
+    assert not (own.directory / FOLDER).exists()
+
+
 def test_a_trial_from_the_journal_gives_the_same_result(own: Runs) -> None:
     own.fails("truth", TimeoutError("timed out"))
     before, _ = own.run()
@@ -75,7 +83,8 @@ def test_a_run_may_be_gone_on_with_as_often_as_it_is_killed(own: Runs) -> None:
 def test_what_ended_in_a_result_that_is_not_whole_is_gone_on_with_too(runs: Runs) -> None:
     runs.fails("load", KeyboardInterrupt())
     broken_off, directory = runs.run()
-    assert broken_off.interrupted and f"`ringbench run --resume {broken_off.run_id}`" in runs.told
+    assert broken_off.interrupted
+    assert "1 of 3 trials are in" in runs.told and f"`ringbench run --resume {broken_off.run_id}`" in runs.told
     runs.heal()
     if not runs.external.s3:
         runs.store.objects.clear()
@@ -244,7 +253,8 @@ def test_a_damaged_trial_is_made_again(own: Runs) -> None:
     path = own.directory / FOLDER / "trial-2.json.gz"
     path.write_bytes(path.read_bytes()[:100])
     own.started.clear()
-    assert own.resume()[0].valid
+    result, _ = own.resume()
+    assert result.valid and [each.number for each in result.engines[0].trials] == [1, 2, 3]
     assert own.started == ["baseline-2"]
 
 
@@ -295,7 +305,8 @@ def test_what_is_no_name_of_a_run_is_refused(run_id: str, tmp_path: Path) -> Non
 
 def test_the_report_of_an_unfinished_run_says_what_there_is_and_how_to_go_on(own: Runs) -> None:
     own.kill("drain", 3)
-    outcome = CliRunner().invoke(app, ["report", str(own.directory)])
-    assert isinstance(outcome.exception, UsageError)
-    assert "of its 3 trials of each engine, these are: baseline-1, baseline-2 (" in outcome.exception.message
-    assert f"ringbench run --resume {own.directory.name}" in outcome.exception.fix
+    with pytest.raises(
+        UsageError, match=r"of its 3 trials of each engine, these are: baseline-1, baseline-2 \("
+    ) as told:
+        load_run(own.directory)
+    assert f"ringbench run --resume {own.directory.name}" in told.value.fix

@@ -82,6 +82,7 @@ FOUND: dict[str, Any] = {
     "engine_cpus": [0, 1],
     "cost_unknown": "it runs elsewhere",
     "flame_graphs": [RUN / "flink-2.flame.html"],
+    "left_behind": ["left behind, topic: cdr-RUN_ID-flink-2 (denied)"],
 }
 
 
