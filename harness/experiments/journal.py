@@ -6,21 +6,19 @@ It is the folder ``journal`` in the run's directory, which only its owner can re
 ``plan.json``          what the run is made of: `JournalPlan`
 ``trial-N.json.gz``    the trial of that number, as soon as it is finished: `Entry`
 ``archive-SHA.zip``    the objects of an archive, once for all trials whose archives are the same bytes
-``lock``               locked as long as a process works on the run
 =====================  =============================================================================================
 
 Each file appears whole or not at all. The folder goes away when the result is saved and whole.
 """
 
 import contextlib
-import fcntl
 import gzip
 import json
 import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +27,7 @@ from harness.clients.s3_archive import Bucket, pack_archive
 from harness.errors import UsageError
 from harness.results.part import ResultPart, explained, read_whole, save_whole, write_whole
 from harness.results.result import Environment, Input, Resumption
+from harness.session.directory import claim, release
 
 FOLDER = "journal"
 _PLAN, _LOCK = "plan.json", "lock"
@@ -79,7 +78,6 @@ class Journal:
     def __init__(self, run_directory: Path, plan: JournalPlan) -> None:
         self.plan = plan
         self.folder = run_directory / FOLDER
-        self._lock: TextIO | None = None
 
     @classmethod
     @contextlib.contextmanager
@@ -89,12 +87,15 @@ class Journal:
         Raises:
             UsageError: there is none, it is of another version, or another process works on the run.
         """
-        journal = cls(run_directory, read_plan(run_directory))
+        plan = read_plan(run_directory)
+        if not claim(run_directory):
+            raise UsageError(
+                f"the run {plan.run_id} is still going on", fix="wait for its end, or end the process that makes it"
+            )
         try:
-            journal._take_lock()
-            yield journal
+            yield cls(run_directory, plan)
         finally:
-            journal.close()
+            release(run_directory)
 
     def save_plan(self) -> None:
         """Write the plan as it is now."""
@@ -106,9 +107,7 @@ class Journal:
         Raises:
             OSError: there is no room for it, or no access.
         """
-        if self._lock is None:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._take_lock()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.folder / _PLAN).exists():
             self.save_plan()
         # By the standard library, which keeps what is no number.
@@ -140,7 +139,6 @@ class Journal:
 
     def remove(self) -> list[Left]:
         """Remove all of it. Returns it if it cannot be removed."""
-        self.close()
         try:
             if self.folder.exists():
                 shutil.rmtree(self.folder)
@@ -148,27 +146,11 @@ class Journal:
             return [Left("journal", str(self.folder), str(error))]
         return []
 
-    def close(self) -> None:
-        """Let go of the run."""
-        if self._lock:
-            self._lock.close()
-            self._lock = None
-
     def _trials(self) -> Iterator[Path]:
         return self.folder.glob("trial-*.json.gz")
 
     def _archive_path(self, fingerprint: Fingerprint) -> Path:
         return self.folder / f"archive-{fingerprint[1]}.zip"
-
-    def _take_lock(self) -> None:
-        self._lock = (self.folder / _LOCK).open("w", encoding="utf-8")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"the run {self.plan.run_id} is still going on",
-                fix="wait for its end, or end the process that makes it",
-            ) from error
 
 
 def told_finished(run_directory: Path, plan: JournalPlan) -> str:

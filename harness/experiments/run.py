@@ -154,9 +154,6 @@ def _run(order: _Order, scenario: Scenario, used: Input | None, expected: Expect
             raise
         watcher.note(f"the result is saved; the services did not end in good order: {taken.cause(error)}")
         saved = _with_left(*saved, [], taken)
-    finally:
-        if taken:
-            taken.journal.close()
     return saved
 
 

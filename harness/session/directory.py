@@ -57,11 +57,12 @@ def claim(directory: Path) -> bool:
 
 
 def release(directory: Path) -> None:
-    """Give up a claim; a folder in which nothing was kept goes away."""
+    """Give up a claim, if there is one; a folder in which nothing was kept goes away."""
     path = directory.absolute()
-    with suppress(OSError):
-        path.rmdir()
-    os.close(_claims.pop(path))
+    if path in _claims:
+        with suppress(OSError):
+            path.rmdir()
+        os.close(_claims.pop(path))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A run that was killed is gone on with: its finished trials count, and only what is alike is put together."""
 
 import errno
+import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from harness.cli import app
 from harness.clients.left import Left
 from harness.commands.common import load_run
 from harness.errors import ServiceError, UsageError
-from harness.experiments.journal import FOLDER, Journal, read_plan
+from harness.experiments.journal import FOLDER, read_plan
 from harness.results.result import load_result
 from harness.services.backing import External
 from tests.builders.runs import OWN, Killed, Runs
@@ -107,8 +108,13 @@ def test_a_run_of_which_nothing_was_finished_cannot_be_gone_on_with(own: Runs) -
 
 def test_a_run_that_still_goes_on_is_left_alone(own: Runs) -> None:
     own.kill("load")
-    with Journal.reopened(own.directory), pytest.raises(UsageError, match="is still going on"):
-        own.resume()
+    elsewhere = os.open(own.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="is still going on"):
+            own.resume()
+    finally:
+        os.close(elsewhere)
     assert own.resume()[0].valid
 
 
