@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.redaction import redact
-from harness.errors import RingbenchError
 from harness.experiments.blocks import PlannedTrial
 from harness.experiments.journal import Entry, Fingerprint, Journal
 from harness.measurement.recording import keep_files
@@ -70,8 +70,8 @@ class Taken:
         if isinstance(error, KeyboardInterrupt):
             self.interrupted = True
             return str(error) or "Ctrl-C"
-        if isinstance(error, RingbenchError):
-            return error.message
+        if known := for_users(error):
+            return redact(known.message)
         if work is not None:
             with suppress(OSError), (work / LOG).open("a", encoding="utf-8", errors="surrogateescape") as log:
                 log.write("".join(traceback.format_exception(error)))

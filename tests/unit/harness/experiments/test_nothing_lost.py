@@ -36,13 +36,13 @@ ENDS: dict[str, tuple[Callable[[], BaseException], str]] = {
     "SIGTERM": (lambda: Terminated("SIGTERM"), "SIGTERM"),
     "SIGHUP": (lambda: Terminated("SIGHUP"), "SIGHUP"),
     "a service gone": (lambda: ServiceError("the generator did not start"), "the generator did not start"),
-    "broker gone": (lambda: KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN)), "KafkaException: "),
-    "broker silent": (lambda: TimeoutError("timed out"), "TimeoutError: timed out"),
-    "Redis gone": (lambda: RedisGone("connection refused"), "ConnectionError: connection refused"),
+    "broker gone": (lambda: KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN)), "Kafka: "),
+    "broker silent": (lambda: TimeoutError("timed out"), "did not answer in time: timed out"),
+    "Redis gone": (lambda: RedisGone("connection refused"), "Redis: connection refused"),
     "S3 denied": (lambda: ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObject"), "AccessDenied"),
-    "disk full": (lambda: failed(errno.ENOSPC), "No space left on device"),
+    "disk full": (lambda: failed(errno.ENOSPC), "no space is left on the disk"),
     "cache read-only": (lambda: failed(errno.EROFS), "Read-only file system"),
-    "no memory": (MemoryError, "MemoryError"),
+    "no memory": (MemoryError, "not enough memory"),
 }
 SIGNALS = {"Ctrl-C", "SIGTERM", "SIGHUP"}
 

@@ -251,7 +251,7 @@ def test_a_full_disk_costs_the_journal_and_not_the_run(runs: Runs, monkeypatch: 
     monkeypatch.setattr("harness.experiments.journal.write_whole", full)
     result, directory = runs.run()
     assert result.valid and not (directory / FOLDER).exists()
-    assert "baseline-1: cannot be written into the journal: OSError: [Errno 28] No space left on device" in runs.told
+    assert "baseline-1: cannot be written into the journal: no space is left on the disk" in runs.told
 
 
 def test_a_damaged_trial_is_made_again(own: Runs) -> None:
