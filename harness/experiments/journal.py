@@ -30,7 +30,7 @@ from harness.results.result import Environment, Input, Resumption
 from harness.session.directory import claim, release
 
 FOLDER = "journal"
-_PLAN, _LOCK = "plan.json", "lock"
+_PLAN = "plan.json"
 #: gzip's usual level saves little more, and takes several times as long between two trials.
 _COMPRESSION = 1
 

@@ -11,7 +11,7 @@ from harness.processes.owner import Owner
 from harness.processes.private import PREFIX, Record, read_record
 from harness.provision.cache import cache_dir, is_locked
 
-JOURNAL, PLAN, LOCK = "journal", "plan.json", "lock"
+JOURNAL, PLAN = "journal", "plan.json"
 ELSEWHERE = "its process is of another machine, boot or container: whether it lives is not known"
 
 
@@ -118,8 +118,7 @@ class Choice:
 
     def _is_worked_on(self, run_id: str) -> bool:
         """Whether a process holds a lock there, be it in a container of its own."""
-        directory = self.run_directory(run_id)
-        return is_locked(directory) or is_locked(directory / JOURNAL / LOCK)
+        return is_locked(self.run_directory(run_id))
 
 
 def why_owner_keeps(owner: Owner) -> str:

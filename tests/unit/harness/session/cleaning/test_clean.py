@@ -74,7 +74,6 @@ class Machine:
         folder = self.runs / run_id / "journal"
         folder.mkdir(parents=True)
         (folder / "plan.json").write_text("{}", encoding="utf-8")
-        (folder / "lock").touch()
         return folder
 
     def look(self, run_id: str = "", external: External = External()) -> Cleaning:  # noqa: B008
@@ -168,22 +167,14 @@ def test_a_run_that_may_be_going_on_is_refused(machine: Machine, owner: Owner) -
         machine.look(OVER, ALL)
 
 
-def test_a_run_whose_journal_is_locked_is_going_on(machine: Machine) -> None:
-    """As another container's, whose private directory is not here."""
-    machine.directory(OVER, DEAD)
-    with (machine.keep_trials(OVER) / "lock").open("r+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(UsageError, match="a process is at work in"):
-            machine.look(OVER, ALL)
-        assert machine.look().due == []
-
-
 def test_a_run_whose_directory_is_claimed_is_going_on(machine: Machine) -> None:
+    """As another container's, whose private directory is not here."""
     machine.directory(OVER, DEAD)
     assert claim(machine.runs / OVER)
     try:
         with pytest.raises(UsageError, match="a process is at work in"):
             machine.look(OVER)
+        assert machine.look().due == []
     finally:
         release(machine.runs / OVER)
     assert machine.clean(OVER).exit_code == 0
@@ -191,7 +182,7 @@ def test_a_run_whose_directory_is_claimed_is_going_on(machine: Machine) -> None:
 
 def test_a_journal_is_what_runs_keep() -> None:
     """The rooms of experiments stand above this one."""
-    assert (runs.JOURNAL, runs.PLAN, runs.LOCK) == (journal.FOLDER, journal._PLAN, journal._LOCK)
+    assert (runs.JOURNAL, runs.PLAN) == (journal.FOLDER, journal._PLAN)
 
 
 @pytest.mark.parametrize("run_id", ["cdr", "*", "../x", "20261128T180000-00000"])
