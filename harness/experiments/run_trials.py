@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
+from harness.console.interrupt import SIGNALS, name_of
 from harness.console.redaction import redact
 from harness.experiments.blocks import PlannedTrial
 from harness.experiments.journal import Entry, Fingerprint, Journal
@@ -69,7 +70,8 @@ class Taken:
         """
         if isinstance(error, KeyboardInterrupt):
             self.interrupted = True
-            return str(error) or "Ctrl-C"
+            SIGNALS.resume()  # the run goes on with what is finished, and the next Ctrl-C ends that, too
+            return name_of(error)
         if known := for_users(error):
             return redact(known.message)
         if work is not None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from redis import ConnectionError as RedisGone
 
 from harness.clients.left import Left, told
-from harness.console.interrupt import INTERRUPTED
+from harness.console.interrupt import INTERRUPTED, Signals, Stopped
 from harness.errors import InvalidRun, ServiceError
 from harness.experiments.run import exit_code
 from harness.results.result import Result, load_result
@@ -101,6 +102,19 @@ def test_finished_trials_are_in_the_result_whatever_ends_the_run(runs: Runs, end
     assert result.interrupted == (end in SIGNALS)
     assert exit_code(result) == (INTERRUPTED if end in SIGNALS else InvalidRun.exit_code if kept.missing else 0)
     _assert_only_named_things_are_left(runs, result)
+
+
+def test_a_second_ctrl_c_breaks_the_truth_off_and_loses_no_trial(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = Signals()
+    monkeypatch.setattr("harness.experiments.run_trials.SIGNALS", signals)
+    with pytest.raises(Stopped) as first:
+        signals.receive(signal.SIGTERM)
+    runs.fails("load", first.value)
+    monkeypatch.setattr("harness.experiments.run_truth.compute_truths", lambda *_, **__: signals.receive(signal.SIGINT))
+    result, _ = runs.run()
+    assert [each.verdict for each in result.engines[0].trials] == ["unknown"]
+    assert "the ground truth could not be computed: Ctrl-C" in result.invalid_reasons
+    assert any(each.endswith("did not take place: SIGTERM") for each in result.invalid_reasons)
 
 
 def test_a_run_that_goes_well_is_valid_and_leaves_nothing(runs: Runs) -> None:
