@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.console.interrupt import CleanUp
+from harness.console.interrupt import SIGNALS, CleanUp
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
 from harness.engines.code import code_digest
@@ -186,6 +186,7 @@ def open_session(
         )
         if backing.users_own:
             watcher.note(f"RUN_ID {run_id}: all that is written to services of your own has it in its name")
+            stack.enter_context(SIGNALS.leaving(f"in your own services, what `ringbench clean {run_id}` deletes"))
         viewer = stack.enter_context(_viewer(run_id, work, backing, options)) if options.view else None
         if viewer:
             watcher.note(f"the live map is at {viewer_url(viewer)}")
