@@ -105,6 +105,9 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED and SIGNALS.came:
             _end_by_signal()
+        if isinstance(end.__context__, BrokenPipeError):
+            # Typer takes it for a reader of the output that has gone, and says nothing; those end no command here.
+            sys.exit(_tell(end.__context__))
         raise
     except Exception as error:
         if _Settings.debug:

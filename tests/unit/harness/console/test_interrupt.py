@@ -157,6 +157,7 @@ def test_the_command_line_ends_with_the_code_of_the_signal_and_ends_what_it_star
     ("error", "code", "said"),
     [
         (OSError(28, "No space left on device", "/runs/a"), 4, "error: /runs/a: no space is left on the disk"),
+        (BrokenPipeError(32, "Broken pipe"), 4, "error: the system refused something: [Errno 32] Broken pipe"),
         (KeyError("engine"), 70, "error: KeyError: 'engine'"),
     ],
 )
