@@ -21,7 +21,7 @@ from harness.processes.temporary import temporary_folder
 from harness.provision.java import ensure_java
 from harness.results.conformance import Conformance, save_conformance
 from harness.services.pair import start_pair
-from harness.session.directory import engine_environment, new_run_id
+from harness.session.directory import engine_environment, new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 
@@ -100,7 +100,7 @@ def conform(
         checks=findings.results(ending.missing.text() if ending.missing else NOT_REACHED),
         missing=ending.missing,
     )
-    save_conformance(found, directory)
+    save_somewhere(save_conformance, found, directory)
     return found, directory
 
 

@@ -1,6 +1,5 @@
 """A benchmark run, as a table of contents: services up, engines ready, load, drain, collect, verify, save."""
 
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
-from harness.errors import InvalidRun, ServiceError, UsageError
+from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
 from harness.evaluation.ground_truth import TrialTruth, summarise
 from harness.evaluation.pooling import pool
@@ -178,19 +177,8 @@ def _tell_way_on(order: _Order, taken: Taken) -> None:
 
 
 def _save(session: Session, result: Result) -> tuple[Result, Path]:
-    """Save the result: in a directory of its own elsewhere if there is no room where it belongs.
-
-    Raises:
-        ServiceError: it could not be saved where it belongs; it says where it is.
-    """
-    try:
-        return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
-    except OSError as error:
-        rescued = save_result(result, Path(tempfile.mkdtemp(prefix="ringbench-result-")))
-        raise ServiceError(
-            f"the result could not be saved in {session.options.runs_dir / session.run_id}: {error}",
-            fix=f"it is in {rescued}: make room, and move it",
-        ) from error
+    """Save the result, see `Session.save`."""
+    return result, session.save(result, went_wrong=exit_code(result) not in (0, INTERRUPTED))
 
 
 def _with_left(result: Result, directory: Path, left: list[str], taken: Taken) -> tuple[Result, Path]:

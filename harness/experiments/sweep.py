@@ -26,7 +26,7 @@ from harness.results.sweep import (
 from harness.scenarios.refusals import SWEEP
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
-from harness.session.directory import new_run_id
+from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
@@ -91,7 +91,7 @@ def sweep(
                 _search(session, engine, found, scenario, search, ending, directory)
         _compare_with_baseline(found.engines)
         conclude(found, ending)
-        save_sweep(found, directory)
+        save_somewhere(save_sweep, found, directory)
         if options.keep_logs or has_failed(ending):
             session.keep_logs(directory / "logs")
     return found, directory

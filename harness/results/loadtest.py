@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.results.live_map import Dashboard
+from harness.results.part import save_whole
 from harness.results.result import Environment
 
 SCHEMA_VERSION = 1
@@ -25,3 +28,8 @@ class LoadTest(BaseModel):
     command: list[str] = Field(description="arguments that repeat the load test")
     environment: Environment
     dashboard: Dashboard
+
+
+def save_load_test(found: LoadTest, directory: Path) -> Path:
+    """Write ``loadtest.json`` to `directory`. Returns its path."""
+    return save_whole(found, directory / "loadtest.json")

@@ -3,14 +3,16 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from harness.console.redaction import redact
 from harness.engines.prepare import contract_path
-from harness.errors import ConfigurationError, UsageError
+from harness.errors import ConfigurationError, ServiceError, UsageError
 from harness.processes.temporary import temporary_folder
 from harness.provision.cache import Progress
 from harness.provision.java import Java
@@ -20,6 +22,8 @@ def new_run_id(prefix: str = "") -> str:
     """A name for a run: when it began, and something that tells it apart."""
     return f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
+
+R = TypeVar("R")
 
 _claims: dict[Path, int] = {}
 
@@ -79,6 +83,23 @@ def claimed(directory: Path) -> Iterator[None]:
         yield
     finally:
         release(directory)
+
+
+def save_somewhere(save: Callable[[R, Path], Path], found: R, directory: Path) -> Path:
+    """Save what was found in `directory`, or, if there is no room for it, in a folder of its own in TMPDIR.
+
+    Returns: the file.
+
+    Raises:
+        ServiceError: it could not be saved where it belongs; it says where it is.
+    """
+    try:
+        return save(found, directory)
+    except OSError as error:
+        rescued = save(found, Path(tempfile.mkdtemp(prefix="ringbench-result-")))
+        raise ServiceError(
+            f"the result could not be saved in {directory}: {error}", fix=f"it is in {rescued}: make room, and move it"
+        ) from error
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from harness.results.soak import Soak
 from harness.scenarios.scenario import Scenario
 from harness.services.backing import Backing, start_backing
 from harness.services.redis_rights import Evictions
-from harness.session.directory import claimed, engine_environment, keep_logs, work_folder
+from harness.session.directory import claimed, engine_environment, keep_logs, save_somewhere, work_folder
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
 from harness.trial.options import TrialOptions
@@ -139,9 +139,13 @@ class Session:
         )
 
     def save(self, result: Result, *, went_wrong: bool) -> Path:
-        """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory."""
+        """Save `result`, and the logs if something went wrong or they are wanted. Returns the run's directory.
+
+        Raises:
+            ServiceError: the result could not be saved where it belongs; it says where it is.
+        """
         directory = self.options.runs_dir / self.run_id
-        save_result(result, directory)
+        save_somewhere(save_result, result, directory)
         if self.options.keep_logs or went_wrong:
             self.keep_logs(directory / "logs")
         return directory

@@ -46,7 +46,7 @@ from harness.measurement.accounting import Readings, UsageMeter
 from harness.processes.child import Child
 from harness.provision.java import ensure_java
 from harness.results.benches import PathBench, PathCapacity, PathPace, save_path_bench
-from harness.session.directory import new_run_id
+from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 from harness.session.preflight.look import look_before_leaping
@@ -104,7 +104,7 @@ def bench_path(
             missing=ending.missing,
         )
     directory = runs_dir / bench_id
-    save_path_bench(found, directory)
+    save_somewhere(save_path_bench, found, directory)
     return found, directory
 
 

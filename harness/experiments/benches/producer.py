@@ -31,7 +31,7 @@ from harness.results.benches import ProducerBench, ProducerPace, ProducerPair, s
 from harness.scenarios.scenario import Limits
 from harness.services.kafka import start_kafka
 from harness.services.kafka_tools import produce_flat_out, provide_tools
-from harness.session.directory import new_run_id
+from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.fingerprint import fingerprint
 from harness.session.preflight.look import look_before_leaping
@@ -147,7 +147,7 @@ def bench_producer(
             missing=ending.missing,
         )
     directory = runs_dir / bench_id
-    save_producer_bench(found, directory)
+    save_somewhere(save_producer_bench, found, directory)
     return found, directory
 
 

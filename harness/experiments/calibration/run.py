@@ -20,7 +20,7 @@ from harness.experiments.calibration.judge import judge_case, nothing_measured, 
 from harness.results.calibration import Calibration, CaseResult, save_calibration_result, summarise
 from harness.results.result import CalibrationSummary
 from harness.scenarios.scenario import Limits, Scenario
-from harness.session.directory import new_run_id
+from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.fingerprint import save_calibration
 from harness.session.options import SessionOptions
@@ -69,7 +69,7 @@ def calibrate(
             missing=ending.missing,
         )
         directory = options.runs_dir / calibration_id
-        save_calibration_result(calibration, directory)
+        save_somewhere(save_calibration_result, calibration, directory)
         if options.keep_logs or not calibration.passed:
             session.keep_logs(directory / "logs")
     if not names and not ending.missing and (summary := summarise(calibration)):

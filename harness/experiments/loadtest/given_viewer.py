@@ -26,9 +26,8 @@ from harness.live_map.load_process import (
 from harness.processes.child import Child
 from harness.processes.temporary import temporary_folder
 from harness.results.live_map import DashboardLoad
-from harness.results.loadtest import LoadTest
-from harness.results.part import save_whole
-from harness.session.directory import keep_logs, new_run_id
+from harness.results.loadtest import LoadTest, save_load_test
+from harness.session.directory import keep_logs, new_run_id, save_somewhere
 from harness.session.fingerprint import fingerprint
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
@@ -68,7 +67,7 @@ def attack(
             watcher.phase(f"load test of {url.partition('?')[0]}")
             ended_by = _await_end(child, watcher, until_interrupt=ui_port is not None)
         found = _standalone(read_account(work), load, run_id, started_at, options, ended_by)
-        save_whole(found, directory / "loadtest.json")
+        save_somewhere(save_load_test, found, directory)
         if options.keep_logs or not (found.valid or found.interrupted):
             keep_logs(work, directory, watcher.note)
     return found, directory

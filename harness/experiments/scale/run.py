@@ -19,7 +19,7 @@ from harness.results.scale import Dimension, Scale, ScaleEngine, ScalePoint, Sca
 from harness.scenarios.refusals import SCALE
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
-from harness.session.directory import new_run_id
+from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
@@ -97,7 +97,7 @@ def scale(
         with Ending(watcher.note, kept=lambda: found.trials) as ending:
             _measure(session, found, scenario, ending, directory)
         conclude(found, ending)
-        save_scale(found, directory)
+        save_somewhere(save_scale, found, directory)
         if session_options.keep_logs or has_failed(ending):
             session.keep_logs(directory / "logs")
     return found, directory

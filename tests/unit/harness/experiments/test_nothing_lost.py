@@ -17,7 +17,7 @@ from harness.clients.left import Left, told
 from harness.console.interrupt import INTERRUPTED, Signals, Stopped
 from harness.errors import InvalidRun, ServiceError
 from harness.experiments.run import exit_code
-from harness.results.result import Result, load_result
+from harness.results.result import Result, load_result, save_result
 from harness.services.backing import External
 from tests.builders.runs import Runs
 
@@ -216,8 +216,10 @@ def test_no_room_for_logs_costs_the_logs_alone(runs: Runs, monkeypatch: pytest.M
 def test_a_result_for_which_there_is_no_room_is_saved_elsewhere_and_that_is_an_error(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_what: object) -> None:
-        raise failed(errno.ENOSPC)
+    def full(result: Result, directory: Path) -> Path:
+        if directory.is_relative_to(runs.runs_dir):
+            raise failed(errno.ENOSPC)
+        return save_result(result, directory)
 
     monkeypatch.setattr("harness.session.session.save_result", full)
     monkeypatch.setattr("harness.experiments.journal.write_whole", full)

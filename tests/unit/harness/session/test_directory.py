@@ -12,12 +12,12 @@ import pytest
 from pydantic import BaseModel
 
 from harness.console.interrupt import SIGNALS
-from harness.errors import ConfigurationError, UsageError
+from harness.errors import ConfigurationError, ServiceError, UsageError
 from harness.experiments.attempt import find_unfinished
 from harness.processes.temporary import temporary_folder
 from harness.results.part import save_whole
 from harness.session import directory as module
-from harness.session.directory import claim, claimed, release, work_folder
+from harness.session.directory import claim, claimed, release, save_somewhere, work_folder
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -106,6 +106,22 @@ def test_where_no_results_can_be_kept_is_told_before_anything_starts(tmp_path: P
     with pytest.raises(ConfigurationError, match="Not a directory") as found, claimed(tmp_path / "runs" / "run-1"):
         pass
     assert "--runs-dir" in found.value.fix
+
+
+def test_a_result_for_which_there_is_no_room_is_saved_elsewhere_and_it_is_said_where(
+    temp: Path, tmp_path: Path
+) -> None:
+    def save(found: str, folder: Path) -> Path:
+        if folder.parent != temp:
+            raise FULL
+        (folder / "result.json").write_text(found)
+        return folder / "result.json"
+
+    with pytest.raises(ServiceError, match="No space left") as told:
+        save_somewhere(save, "hours of work", tmp_path / "runs" / "run-1")
+    (folder,) = temp.iterdir()
+    assert (folder / "result.json").read_text() == "hours of work"
+    assert str(folder / "result.json") in told.value.fix
 
 
 def test_a_folder_in_which_nothing_was_kept_goes_away(tmp_path: Path) -> None:
