@@ -2,13 +2,12 @@
 
 import re
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.console.redaction import is_secret_name, secret_within
 from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
 from harness.errors import ServiceError, UsageError
@@ -80,13 +79,12 @@ def check_clusters(engines: Iterable[Engine], scenario: Scenario, external: Exte
 
     Raises:
         UsageError: there is to be a cluster of Ringbench's own, too; or a cluster elsewhere could not be given cores,
-            or reach a service that is started here; or a setting would give a secret away.
+            or reach a service that is started here.
         ServiceError: a cluster does not answer.
     """
     addresses = {}
     for engine in engines:
         settings = scenario.engine_settings.get(engine.name, {})
-        check_secrets(engine.name, settings)
         if address := cluster_of(engine, settings):
             _check_goes_with(scenario, engine, address)
             _check_way(engine.name, address, scenario, external)
@@ -106,37 +104,6 @@ def _check_goes_with(scenario: Scenario, engine: Engine, address: str) -> None:
             f"--engine-cpus (engine_cpus): {engine.name} is to run on {address}, whose processes are out of reach",
             fix="leave one of them out",
         )
-
-
-def check_secrets(engine: str, settings: dict[str, Any]) -> None:
-    """Make sure that settings give no secret away: they are kept in the result, and some become arguments.
-
-    Raises:
-        UsageError: an option is called like a secret, or a value has one in it.
-    """
-    for name, value in _options(settings):
-        if is_secret_name(name) and value.lower() not in ("", "true", "false"):
-            what = f"the option {name}"
-        elif found := secret_within(value):
-            what = f"{found}, in the option {name},"
-        else:
-            continue
-        raise UsageError(
-            f"{engine}: {what} looks like a secret, and options are kept in the result",
-            fix="put it into spark-defaults.conf below SPARK_CONF_DIR, Hadoop's or Flink's own configuration, or the "
-            "environment",
-        )
-
-
-def _options(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names and values of all settings, those within others too."""
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _options(value)
-        elif isinstance(value, list):
-            yield from _options({name: " ".join(map(str, value))})
-        else:
-            yield name, str(value)
 
 
 def _check_way(engine: str, address: str, scenario: Scenario, external: External) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -41,15 +42,14 @@ def places(options: SessionOptions) -> dict[str, str]:
     return {name: place for name, place in found.items() if place}
 
 
-def plan_of(session: Session, scenario: Scenario, trials: int, used: Input | None) -> JournalPlan:
-    """What the journal of a new run says of it."""
+def plan_of(session: Session, keys: dict[str, Any], trials: int, used: Input | None) -> JournalPlan:
+    """What the journal of a new run says of it; `keys` are those of its scenario that were given."""
     options = session.options
     return JournalPlan(
         run_id=session.run_id,
         started_at=session.started_at.isoformat(timespec="seconds"),
         command=options.command,
-        # Whether a key was given makes a difference, and defaults are part of the code.
-        scenario=scenario.model_dump(mode="json", exclude_unset=True),
+        scenario=keys,
         trials=trials,
         input=used,
         code=session.code,

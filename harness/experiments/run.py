@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.conclusions.engine_comparison import compare_engines
 from harness.console.interrupt import INTERRUPTED
@@ -45,24 +46,23 @@ from workloads.truth import ExpectedCounts, expected_counts
 
 @dataclass(frozen=True)
 class _Order:
-    """What is to be run, as it was asked for; `journal` is that of the run that is gone on with, None of a new one."""
+    """How a scenario is to be run.
+
+    Attributes:
+        run_id: the run's name.
+        keys: the scenario as it was given: a user's own records, which change it, are read anew if it is gone on with.
+        trials: of each engine.
+        options: of the session.
+        watcher: is told how it goes.
+        journal: that of the run that is gone on with; None of a new one.
+    """
 
     run_id: str
-    scenario: Scenario
+    keys: dict[str, Any]
     trials: int
     options: SessionOptions
     watcher: ConsoleWatcher
     journal: Journal | None = None
-
-    @property
-    def planned(self) -> list[PlannedTrial]:
-        """All trials in their order."""
-        return plan(self.scenario.engines, self.trials)
-
-    @property
-    def engines(self) -> list[str]:
-        """The engines of the scenario, and the one that computes the truth."""
-        return self.scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in self.scenario.engines)
 
 
 def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
@@ -77,7 +77,9 @@ def run(scenario: Scenario, trials: int, options: SessionOptions, watcher: Conso
         ServiceError: the result could not be saved where it belongs; it says where it is.
         RingbenchError: the run could not take place. Nothing is saved then but, where there are any, logs.
     """
-    return _carry_out(_Order(new_run_id(), scenario, trials, options, watcher))
+    # Whether a key was given makes a difference, and defaults are part of the code.
+    keys = scenario.model_dump(mode="json", exclude_unset=True)
+    return _carry_out(scenario, _Order(new_run_id(), keys, trials, options, watcher))
 
 
 def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tuple[Result, Path]:
@@ -98,14 +100,19 @@ def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tup
             fix="give the name of the run's directory, such as 20260101T000000-abc123, and --runs-dir for where it is",
         )
     with Journal.reopened(options.runs_dir / run_id) as journal:
-        scenario = scenario_of(journal.plan)
-        order = _Order(run_id, scenario, journal.plan.trials, options_of(journal.plan, options), watcher, journal)
-        check_here(journal.plan, find_engines(order.engines, order.options.engine_paths))
-        return _carry_out(order)
+        run_plan, scenario = journal.plan, scenario_of(journal.plan)
+        order = _Order(run_id, run_plan.scenario, run_plan.trials, options_of(run_plan, options), watcher, journal)
+        check_here(run_plan, find_engines(_engines_of(scenario), order.options.engine_paths))
+        return _carry_out(scenario, order)
 
 
-def _carry_out(order: _Order) -> tuple[Result, Path]:
-    scenario, watcher = order.scenario, order.watcher
+def _engines_of(scenario: Scenario) -> list[str]:
+    """The engines of the scenario, and the one that computes the truth."""
+    return scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
+
+
+def _carry_out(scenario: Scenario, order: _Order) -> tuple[Result, Path]:
+    watcher = order.watcher
     check_scenario(scenario, RUN, order.options, watcher.note)
     if scenario.input:
         watcher.phase(f"reading {scenario.input.path}")
@@ -128,14 +135,14 @@ def _expected(scenario: Scenario) -> ExpectedCounts:
 
 def _run(order: _Order, scenario: Scenario, used: Input | None, expected: ExpectedCounts) -> tuple[Result, Path]:
     """The run itself, once it is known what is sent: `scenario` is the one in effect."""
-    planned, watcher = order.planned, order.watcher
+    planned, watcher = plan(scenario.engines, order.trials), order.watcher
     detour = needs_detour(scenario.fault_plan())
     taken, saved = None, None
     try:
         with open_session(
-            order.run_id, order.engines, order.options, watcher, kafka_detour=detour, cluster=scenario.cluster
+            order.run_id, _engines_of(scenario), order.options, watcher, kafka_detour=detour, cluster=scenario.cluster
         ) as session:
-            taken = _begin(session, order, used)
+            taken = _begin(session, scenario, order, planned, used)
             if missing(planned, taken):
                 rehearse(session, scenario)
             take_trials(session, scenario, planned, expected, taken)
@@ -144,34 +151,36 @@ def _run(order: _Order, scenario: Scenario, used: Input | None, expected: Expect
             saved = _save(session, result.model_copy(update={"input": used}))
             whole = not missing(planned, taken) and not no_truths
             if not whole:
-                _tell_way_on(order, taken)
+                _tell_way_on(order, planned, taken)
             saved = _with_left(*saved, clean_up(session, taken, whole=whole), taken)
     except ANYTHING as error:
         if taken is None or saved is None:
             if taken:
-                _tell_way_on(order, taken)
+                _tell_way_on(order, planned, taken)
             raise
         watcher.note(f"the result is saved; the services did not end in good order: {taken.cause(error)}")
         saved = _with_left(*saved, [], taken)
     return saved
 
 
-def _begin(session: Session, order: _Order, used: Input | None) -> Taken:
+def _begin(
+    session: Session, scenario: Scenario, order: _Order, planned: list[PlannedTrial], used: Input | None
+) -> Taken:
     """What there is of the run at its beginning: nothing, or, of one that is gone on with, what is finished."""
+    directory = session.options.runs_dir / session.run_id
     if order.journal is None:
-        run_plan = plan_of(session, order.scenario, order.trials, used)
-        return Taken(Journal(session.options.runs_dir / session.run_id, run_plan))
+        return Taken(Journal(directory, plan_of(session, order.keys, order.trials, used)))
     check_same(order.journal.plan, session.code, session.fingerprint(), used)
-    taken = Taken(order.journal, restore(order.journal, order.planned, order.options.runs_dir / order.run_id))
-    take_over(session, order.scenario, taken, missing(order.planned, taken))
+    taken = Taken(order.journal, restore(order.journal, planned, directory))
+    take_over(session, scenario, taken, missing(planned, taken))
     return taken
 
 
-def _tell_way_on(order: _Order, taken: Taken) -> None:
+def _tell_way_on(order: _Order, planned: list[PlannedTrial], taken: Taken) -> None:
     """Tell how the run can be gone on with, if anything of it is in its journal."""
     if kept := taken.journal.numbers():
         order.watcher.note(
-            f"{len(kept)} of {len(order.planned)} trials are in {taken.journal.folder}: "
+            f"{len(kept)} of {len(planned)} trials are in {taken.journal.folder}: "
             f"`ringbench run --resume {order.run_id}` makes what is missing"
         )
 

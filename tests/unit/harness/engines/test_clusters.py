@@ -1,6 +1,5 @@
 """Where engines run other than in processes of their own, and which faults go with that."""
 
-import re
 import socket
 from typing import Any
 
@@ -113,34 +112,6 @@ def test_an_engine_on_a_cluster_elsewhere_cannot_be_given_cores() -> None:
     settings = {"spark": {"master": "spark://far.example:7077"}}
     with pytest.raises(UsageError, match=r"spark is to run on spark://far\.example:7077, whose processes are out of"):
         check(scenario(engine_cpus=1, engine_settings=settings), External())
-
-
-@pytest.mark.parametrize(
-    ("settings", "name"),
-    [
-        ({"conf": {"spark.hadoop.fs.s3a.secret.key": "hush-1"}}, "spark.hadoop.fs.s3a.secret.key"),
-        ({"conf": {"spark.executorEnv.AWS_SECRET_ACCESS_KEY": "hush-1"}}, "spark.executorEnv.AWS_SECRET_ACCESS_KEY"),
-        ({"conf": {"fs.azure.account.key.a.dfs.core.windows.net": "hush-1"}}, "fs.azure.account.key"),
-        ({"conf": {"spark.executor.extraJavaOptions": "-Xss1m -Dx.password=hush-1"}}, "-Dx.password"),
-        ({"jvm_options": "-Djavax.net.ssl.trustStorePassword=hush-1"}, "trustStorePassword"),
-        ({"checkpoint_dir": "hdfs://me:hush-1@host/x"}, "a password in a URL"),
-        ({"conf": {"x": ["--conf", "spark.app.token=hush-1"]}}, "spark.app.token"),
-    ],
-)
-def test_secrets_do_not_get_into_results(settings: dict[str, Any], name: str) -> None:
-    with pytest.raises(UsageError, match=rf"{re.escape(name)}.* looks like a secret") as caught:
-        check(scenario(engine_settings={"spark": settings}), External())
-    assert "hush-1" not in caught.value.message + str(caught.value.fix)
-
-
-def test_options_that_are_called_almost_like_secrets_are_none() -> None:
-    conf = {
-        "spark.authenticate.secretBitLength": 256,
-        "spark.kubernetes.driver.secrets.keys": "/etc/keys",
-        "security.kerberos.fetch.delegation-token": False,
-        "spark.hadoop.hadoop.security.credential.provider.path": "jceks://file/x",
-    }
-    check(scenario(engine_settings={"spark": {"conf": conf}}), External())
 
 
 def test_faults_go_with_clusters_or_without() -> None:

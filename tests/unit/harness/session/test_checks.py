@@ -60,16 +60,17 @@ def test_the_machine_is_looked_at_before_anything_of_the_users_is_asked(
     assert looks == ["machine", "machine", "services"]
 
 
-def test_the_scenarios_own_contradictions_are_told_first() -> None:
-    with pytest.raises(UsageError, match="worker-kill harms a cluster"):
+def test_an_engine_that_is_none_is_told_first() -> None:
+    with pytest.raises(ConfigurationError, match="unknown engine 'flnik'"):
         _check(faults=[NO_CLUSTER], **NO_CORES, **NO_ENGINE)
 
 
-def test_what_the_machine_lacks_is_told_before_what_the_engines_do() -> None:
+def test_the_scenarios_own_contradictions_are_told_before_what_the_machine_lacks(looks: list[str]) -> None:
+    with pytest.raises(UsageError, match="worker-kill harms a cluster"):
+        _check(faults=[NO_CLUSTER], **NO_CORES)
     with pytest.raises(ConfigurationError, match="engine_cpus"):
-        _check(**NO_CORES, **NO_ENGINE)
-    with pytest.raises(ConfigurationError, match="unknown engine 'flnik'"):
-        _check(**NO_ENGINE)
+        _check(**NO_CORES)
+    assert looks == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_a_cluster_is_asked_when_nothing_else_is_wrong(
         _check(**nobody_listens)
 
 
-def test_no_cluster_is_asked_before_every_engine_was_looked_at(nobody_listens: dict[str, Any]) -> None:
+def test_no_cluster_is_asked_before_secrets_were_looked_for(nobody_listens: dict[str, Any]) -> None:
     settings = nobody_listens["engine_settings"] | {"flink": {"conf": {"s3.secret.key": "x"}}}
     with pytest.raises(UsageError, match="looks like a secret"):
         _check(engines=["spark", "flink"], engine_settings=settings)
