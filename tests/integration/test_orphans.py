@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import Ringbench, is_alive, outcome, write_scenario
+from harness.services.redis import start_redis
+from tests.integration.ringbench import FIXTURE_ENGINES, Ringbench, is_alive, outcome, write_scenario
 
 pytestmark = pytest.mark.integration
 
@@ -92,3 +93,29 @@ def test_interrupted_run_tidies_up(numbers: list[signal.Signals], code: int, pha
         assert bool(run.results()) == (phase == "truth")
         assert phase == "truth" or list(run.runs.rglob("*")) == []
         assert "Traceback" not in run.stderr
+
+
+def test_a_signal_in_a_drain_and_a_redis_that_is_gone_in_the_clean_up_lose_no_finished_trial(tmp_path: Path) -> None:
+    redis = start_redis(tmp_path / "redis", progress=print)
+    try:
+        # It loses records, so that the drain waits for them.
+        load = {"engines": ["lossy"], "rate_records_per_s": 8000, "warmup_s": 1, "duration_s": 2}
+        arguments = ("run", write_scenario(tmp_path, **load), "--trials", "2", "--engine-path", str(FIXTURE_ENGINES))
+        with Ringbench(
+            tmp_path / "run", *arguments, "--redis", redis.address, "--json", env=redis.environment()
+        ) as run:
+            run.wait_for_text("lossy-2: drain")
+            run.send(signal.SIGTERM)
+            run.wait_for_text("computing the ground truth")
+            redis.process.kill()
+            found = outcome(run)
+    finally:
+        redis.stop()
+    assert found.code == 128 + signal.SIGTERM
+    (engine,) = found.result["engines"]
+    assert [each["number"] for each in engine["trials"]] == [1]
+    assert engine["correctness"]["lost_records"] > 0, "verified by the truth"
+    assert found.result["invalid_reasons"] == ["trial 2 (lossy-2) and all after it did not take place: SIGTERM"]
+    assert [each.partition(":*")[0] for each in found.result["left_behind"]] == [
+        f"left behind, Redis keys: cdr:{found.result['run_id']}"
+    ]

@@ -289,6 +289,12 @@ def test_the_redis_writers_job_has_the_keys_that_it_takes() -> None:
     assert set(job) | {"journal", "query", "kafka_properties"} == {each.name for each in fields(RedisWriterJob)}
 
 
+def test_the_base_of_the_image_is_named_by_digest() -> None:
+    text = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert bases and all(re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", base) for base in bases)
+
+
 def test_the_containerfile_passes_its_linter_and_copies_what_is_there() -> None:
     path = ROOT / "deploy" / "Containerfile"
     linter = Path(sys.executable).with_name("hadolint")
