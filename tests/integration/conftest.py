@@ -1,7 +1,6 @@
 """What many integration tests share: all that is to be downloaded, services that stand for the user's own, one run."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,9 +30,6 @@ def pytest_configure() -> None:
     """What all processes inherit that the tests start."""
     # Their JVMs live for seconds, most of which would go to the second compiler.
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-    # Where the tests run in a shell's background, it is ignored.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

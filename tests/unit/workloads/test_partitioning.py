@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_turns_are_for_any_number_of_partitions(tmp_path: Path) -> None:
 def test_a_scaling_refuses_partitions_that_are_uneven_at_one_of_its_points(tmp_path: Path) -> None:
     session: Any = SessionOptions(runs_dir=tmp_path, command=[], keep_logs=False)
     with pytest.raises(UsageError, match=r"--partitions 32: 32 partitions of the cells of california"):
-        scale(load_scenario("scale", {}), ScaleOptions(partitions=[4, 32]), session, None)  # type: ignore[arg-type]
+        scale(load_scenario("scale", {}), ScaleOptions(partitions=[4, 32]), session, Mock())
 
 
 def test_a_users_own_records_are_divided_alike(tmp_path: Path) -> None:
