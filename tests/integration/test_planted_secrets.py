@@ -115,6 +115,12 @@ COMMANDS: dict[str, list[str]] = {
     "compare": ["nowhere nowhere"],
     "report": ["nowhere"],
     "merge-shards": ["nowhere"],
+    "clean": [
+        "20260101T000000-abc123",
+        "20260101T000000-abc123 --redis-properties REDIS_FILE --json",
+        "20260101T000000-abc123 --redis CUT",
+        "20260101T000000-abc123 --kafka KAFKA --kafka-properties KAFKA_FILE --s3 S3_URL",
+    ],
     "plan": ["SETTINGS --no-such-option"],
     "doctor": ["--no-such-option"],
     "services": [""],
