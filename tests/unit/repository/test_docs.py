@@ -1,4 +1,4 @@
-"""The documents agree with the code: keys of scenarios, links, and the README's commands."""
+"""The documents agree with the code: keys of scenarios, links, and the commands that they show."""
 
 import functools
 import re
@@ -24,6 +24,7 @@ DOCUMENTS = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+COMMANDS = ROOT / "docs" / "commands.md"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 #: A table's row that describes a key; its third column is the default.
 ROW = re.compile(r"^\| `([a-z0-9_]+)` \|", re.MULTILINE)
@@ -122,8 +123,8 @@ def test_every_built_in_scenario_is_named() -> None:
         assert re.search(rf"\b{name}\b", help_of_run)
 
 
-def test_the_readme_names_every_command() -> None:
-    named = {command.split()[1] for command in _commands(_text(ROOT / "README.md"))}
+def test_the_page_of_commands_shows_every_command() -> None:
+    named = {command.split()[1] for command in _commands(_text(COMMANDS))}
     assert set(_command_line().commands) <= named
 
 
