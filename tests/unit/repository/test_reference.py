@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import typer
 
 from harness.cli import app
 from harness.console.interrupt import NAMES
+from harness.engines.catalogue import Engine
 from harness.errors import INTERNAL, InvalidRun, RingbenchError
+from harness.experiments.chaos import USUAL
 from harness.faults.catalogue import FAULTS
 from harness.results.part import ResultPart
 from harness.results.result import EngineResult, Result, TrialResult
@@ -121,3 +124,14 @@ def _code(folder: Path) -> list[Path]:
 def test_every_fault_is_told_with_how_long_it_lasts() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| ([\d.]+) \|$", _section("chaos.md", "## Faults"), re.MULTILINE)
     assert rows == [(fault.name, f"{fault.duration_s:g}") for fault in FAULTS]
+
+
+def test_the_usual_faults_are_told() -> None:
+    (told,) = re.findall(r"without `--fault` and `--all`:\s([^)]*)\)", (DOCS / "chaos.md").read_text(encoding="utf-8"))
+    assert tuple(NAME.findall(told)) == USUAL
+
+
+def test_every_key_of_an_engine_is_told_and_no_other() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8").split("\n| key | required | what it is |\n")
+    (table,) = (part.split("\n\n")[0] for part in text[1:] if "`requirements`" in part.split("\n\n")[0])
+    assert set(_names(table)) == {each.name for each in fields(Engine)} - {"directory"}
