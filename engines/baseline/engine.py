@@ -1,12 +1,10 @@
 """The baseline's loop: read a batch, count it, publish what changed; now and then save a snapshot. One thread.
 
-A snapshot holds the counts and the offsets that they were counted up to, in one file that replaces the former by
-renaming. A restart goes on from the last one and publishes again what came after it: counts stay exact, dead letters
-since the snapshot are written a second time.
+A snapshot holds the counts and the offsets that they were counted up to. The loop makes a copy of them, once all that
+it published has arrived, and a second thread writes it. A restart goes on from the last one that is on the disk, and
+publishes again what came after it: counts stay exact, dead letters since the snapshot are written a second time.
 """
 
-import json
-import os
 import threading
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from numpy.typing import NDArray
 from query import Query
 from sink import RedisSink
+from snapshots import Snapshots
 
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
@@ -38,6 +37,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 PROGRESS_INTERVAL_S = 1.0
 METADATA_TIMEOUT_S = 15.0
 FLUSH_TIMEOUT_S = 5.0
+#: For so long, a snapshot waits for a moment when all that was published has arrived by itself.
+LONGEST_WAIT_S = 1.0
 
 #: The client goes on by itself once the broker is back.
 TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
@@ -51,9 +52,10 @@ def run(
     Raises:
         KafkaException: Kafka refused something, or an upsert could not be delivered.
         redis.RedisError: in the direct route, Redis is away, or refuses what is written.
+        OSError: a snapshot could not be written.
     """
     loop = _Loop(job, settings, query)
-    next_progress_s = next_snapshot_s = 0.0
+    next_progress_s = 0.0
     ready = False
     while not stop.is_set():
         loop.step()
@@ -64,10 +66,7 @@ def run(
         if now_s >= next_progress_s:
             next_progress_s = now_s + PROGRESS_INTERVAL_S
             events.send("progress", **query.totals())
-        if now_s >= next_snapshot_s:
-            next_snapshot_s = now_s + job.checkpoint_interval_ms / 1000
-            loop.save_snapshot()
-    loop.save_snapshot()
+    loop.finish()
     return dict(query.totals())
 
 
@@ -76,8 +75,8 @@ class _Loop:
 
     def __init__(self, job: JobSpecification, settings: dict[str, Any], query: Query) -> None:
         self._job, self._settings, self._query = job, settings, query
-        self._snapshot_path = Path(job.checkpoint_dir) / "snapshot.json"
-        self._resumed = self._snapshot_path.exists()
+        self._snapshots = Snapshots(Path(job.checkpoint_dir) / "snapshot.npz", job.checkpoint_interval_ms / 1000)
+        self._resumed = self._snapshots.exists()
         self._producer = Producer(
             job.librdkafka_properties()
             | {
@@ -118,15 +117,16 @@ class _Loop:
         offsets = np.full(len(topic.partitions), confluent_kafka.OFFSET_BEGINNING)
         self._query.assign(len(offsets))
         if self._resumed:
-            snapshot = json.loads(self._snapshot_path.read_text(encoding="utf-8"))
-            self._query.restore(snapshot["state"])
+            snapshot = self._snapshots.read()
+            self._query.restore(snapshot)
             offsets[: len(snapshot["offsets"])] = snapshot["offsets"]
         return offsets
 
     def step(self) -> None:
-        """Read one batch, count it and publish what changed."""
+        """Read one batch, count it and publish what changed; save a snapshot of what was before it, if one is due."""
         settings = self._settings
         messages = self._consumer.consume(settings["batch_messages"], timeout=settings["batch_wait_ms"] / 1000)
+        self._save_if_due()
         records = [each for each in messages if each.error() is None]
         if records:
             self._take(records)
@@ -183,17 +183,35 @@ class _Loop:
         """Whether a record or the end was seen in every partition: a record sent now would be read."""
         return not self._unheard
 
-    def save_snapshot(self) -> None:
-        """Replace the snapshot by one of now, once all that was published has arrived: not yet, if Kafka is away."""
-        if self._producer.flush(FLUSH_TIMEOUT_S) > 0:
+    def _save_if_due(self) -> None:
+        """Hand a copy of what was counted to the snapshots' thread, if one is due.
+
+        All that was published must have arrived. Mostly it has, while the last batch was waited for; if it does not for
+        long, because batches follow each other at once or Kafka is away, it is waited for.
+        """
+        overdue_s = self._snapshots.overdue_s()
+        if overdue_s is None:
             return
-        snapshot = {"offsets": self._offsets.tolist(), "state": self._query.save()}
-        new_path = self._snapshot_path.with_suffix(".new")
-        with new_path.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(snapshot))  # encoded in C, unlike by `dump`
-            file.flush()
-            os.fsync(file.fileno())
-        new_path.replace(self._snapshot_path)
+        self._producer.poll(0)
+        if len(self._producer) == 0:
+            self._save()
+        elif overdue_s >= LONGEST_WAIT_S:
+            self._save_after_flush()
+
+    def _save_after_flush(self) -> None:
+        if self._producer.flush(FLUSH_TIMEOUT_S) == 0:
+            self._save()
+        else:  # Kafka is away
+            self._snapshots.put_off()
+
+    def _save(self) -> None:
+        self._snapshots.save({"offsets": self._offsets.copy(), **self._query.save()})
+
+    def finish(self) -> None:
+        """Save a last snapshot, once all that was published has arrived: none, if Kafka is away."""
+        self._snapshots.finish()
+        self._save_after_flush()
+        self._snapshots.finish()
 
     def configuration(self) -> dict[str, Any]:
         """What is in effect. The client cannot be asked, but refuses a property that it does not take."""
@@ -209,7 +227,7 @@ class _Loop:
     def _promises(self) -> Promises:
         return Promises(
             delivery="records exactly once, upserts at least once",
-            checkpoints=f"every {self._job.checkpoint_interval_ms} ms, to a file, while it waits for the disk",
+            checkpoints=f"every {self._job.checkpoint_interval_ms} ms, to a file",
             state_kept=f"{self._job.allowed_lateness_ms} ms of event time",
             upserts_joined=f"{self._settings['batch_wait_ms']} ms",
         )

@@ -1,8 +1,7 @@
 """The baseline's query: counts per second, county, operator and type, with NumPy by the batch. No Kafka, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from lines import CELLS, cell_of, read
@@ -13,6 +12,9 @@ from engines.contract.record import CALIFORNIA
 
 #: Some windows' worth of cells: those that are counted in now.
 KEYS_KEPT = 2**14
+#: A cell of a saved state.
+_CELL = np.dtype([("number", np.int64), ("count", np.int64)])
+_NO_CELLS = np.empty(0, dtype=_CELL)
 
 
 class Query:
@@ -93,19 +95,21 @@ class Query:
         """The totals of a ``progress`` event."""
         return {"records_in": self.records_in, "malformed": self.malformed, "late": self.late}
 
-    def save(self) -> dict[str, Any]:
-        """The state, for JSON. Take upserts and malformed lines first: they are not part of it."""
+    def save(self) -> dict[str, NDArray[np.int64]]:
+        """A copy of the state. Take upserts and malformed lines first: they are not part of it."""
+        windows = self._windows.values()
+        cells = [np.fromiter(window.items(), dtype=_CELL, count=len(window)) for window in windows]
         return {
-            "watermark_ms": self._watermark_ms,
-            "greatest_ms": self._greatest_ms.tolist(),
-            "cells": [each for window in self._windows.values() for each in window.items()],
+            "watermark_ms": np.array(self._watermark_ms),
+            "greatest_ms": self._greatest_ms.copy(),
+            "cells": np.concatenate([_NO_CELLS, *cells]).view(np.int64),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, NDArray[np.int64]]) -> None:
         """Go on from a `state` that `save` gave, once partitions are assigned: there may be more than there were."""
-        self._watermark_ms = state["watermark_ms"]
+        self._watermark_ms = int(state["watermark_ms"])
         self._greatest_ms[: len(state["greatest_ms"])] = state["greatest_ms"]
-        for number, count in state["cells"]:
+        for number, count in state["cells"].view(_CELL).tolist():
             self._windows.setdefault(number // CELLS, {})[number] = count
 
 
