@@ -179,7 +179,8 @@ def _cpu_cores(trial: Trial, workload: Workload) -> NDArray[np.float64]:
 
 def _warmth(trial: Trial, scenario: Scenario, workload: Workload) -> Warmth | None:
     spec = workload.specification
-    return warmth_of(trial.compilers, spec.warmup_s, spec.duration_s, scenario.limits.compiler_cores)
+    limit_cores = scenario.limits.compiler_cores
+    return warmth_of(trial.compilers, spec.warmup_s, spec.duration_s, limit_cores, even_s=workload.quiet_s)
 
 
 def _measured_records(workload: Workload) -> int:

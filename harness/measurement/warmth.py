@@ -22,6 +22,11 @@ SHORTEST_WARMUP_S = 20
 #: What compilers may do at the end of the warm-up, of what they do later. (Spark at 6,000 records/s on 2 cores: 2.7
 #: times as much after 20 s, 1.8 times after 40 s, as much as later after 60 s.)
 TOLERATED = 1.5
+#: What they may use in the first half of the time at an even load, of what they use in its second half, for a use that
+#: no longer falls. Compiling comes in bursts: see the simulation in `tests/unit/harness/measurement/test_warmth.py`.
+TOLERATED_FALL = 1.1
+#: The halves of a shorter time differ by chance.
+SHORTEST_EVEN_S = 20
 #: Compilers change little within less, and a JVM has hundreds of threads.
 READ_EVERY_S = 1.0
 #: Listing processes costs far more than reading them, and few come or go once an engine works.
@@ -98,12 +103,22 @@ class CompilerWatch:
         return float(np.interp(end_s, self.t_s, self.cpu_s) - np.interp(start_s, self.t_s, self.cpu_s))
 
 
-def warmth_of(watch: CompilerWatch, warmup_s: int, duration_s: int, limit_cores: float) -> Warmth | None:
+def warmth_of(
+    watch: CompilerWatch, warmup_s: int, duration_s: int, limit_cores: float, *, even_s: int | None = None
+) -> Warmth | None:
     """Whether the compilers had done their work by the end of the warm-up.
 
-    They had if in its last `QUIET_S` they used no more than `limit_cores`, or no more than `TOLERATED` times what they
-    use in the second half of the measured time: some engines make new code as long as they run, and never rest. A
-    warm-up that is shorter than `SHORTEST_WARMUP_S` is too short, whatever they did.
+    They had if in its last `QUIET_S` they used no more than `limit_cores`. Some engines make new code as long as they
+    run, and never rest: theirs had if they used no more than `TOLERATED` times what they use in the second half of the
+    measured time, and if that use does not still fall. A warm-up that is shorter than `SHORTEST_WARMUP_S` is too short,
+    whatever they did.
+
+    Args:
+        watch: what was read.
+        warmup_s, duration_s: of the trial.
+        limit_cores: what the compilers of an engine that is at rest may use.
+        even_s: how long the load stays as it is, from the start of the measured time on; all of that time by default.
+            By less than `SHORTEST_EVEN_S`, nobody can tell whether their use falls.
 
     Returns: None if the engine has no JVM, or nobody looked.
     """
@@ -112,11 +127,21 @@ def warmth_of(watch: CompilerWatch, warmup_s: int, duration_s: int, limit_cores:
     if before_s is None or during_s is None or later_s is None:
         return None
     before_cores, later_cores = before_s / min(QUIET_S, warmup_s), later_s / (duration_s / 2)
-    is_quiet = before_cores <= max(limit_cores, TOLERATED * later_cores)
+    fall = _fall(watch, duration_s if even_s is None else even_s, limit_cores)
+    is_steady = before_cores <= TOLERATED * later_cores and (fall is None or fall <= TOLERATED_FALL)
     return Warmth(
-        warm=is_quiet and warmup_s >= SHORTEST_WARMUP_S,
+        warm=(before_cores <= limit_cores or is_steady) and warmup_s >= SHORTEST_WARMUP_S,
         warmup_s=warmup_s,
         compiler_cores=before_cores,
         compiler_cores_later=later_cores,
         compiler_cpu_s=during_s,
+        compiler_fall=fall,
     )
+
+
+def _fall(watch: CompilerWatch, even_s: int, limit_cores: float) -> float | None:
+    """What the compilers use in the first half of an even load, over that of its second, or what they may at rest."""
+    first_s, second_s = watch.between(0, even_s / 2), watch.between(even_s / 2, even_s)
+    if even_s < SHORTEST_EVEN_S or first_s is None or second_s is None:
+        return None
+    return first_s / max(second_s, limit_cores * even_s / 2)

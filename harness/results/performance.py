@@ -210,3 +210,8 @@ class Warmth(ResultPart):
     compiler_cores: float = Field(description="that the compilers used in the last 10 s of the warm-up")
     compiler_cores_later: float = Field(description="that they used in the second half of the measured time")
     compiler_cpu_s: float = Field(description="that they used in the measured time; part of `cost`")
+    compiler_fall: float | None = Field(
+        None,
+        description="what they used in the first half of the measured time before the load changes, over what they "
+        "used in its second half, or may use at rest; null of too short a time, or if it was not measured",
+    )

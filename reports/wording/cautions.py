@@ -8,7 +8,7 @@ from harness.conclusions.disturbance import disturbance_text, disturbed_share
 from harness.conclusions.headline_figures import cold_trials
 from harness.conclusions.settled import change_text, interval_of, why_unsettled
 from harness.numerics.intervals import MIN_TRIALS
-from harness.results.performance import Change, SteadyState
+from harness.results.performance import Change, SteadyState, Warmth
 from harness.results.result import Result, TrialResult
 from reports.wording.numbers import NOT_MEASURED
 
@@ -43,10 +43,17 @@ def _cold(result: Result) -> list[str]:
             notes.append(
                 f"{engine.name}: not warm in {len(found)} of {len(engine.trials)} "
                 f"trial{'s' * (len(engine.trials) > 1)}: its compilers used {worst.compiler_cores:.2f} cores at the "
-                f"end of the warm-up of {worst.warmup_s} s, and {worst.compiler_cores_later:.2f} later; give it a "
-                "longer one (--warmup)"
+                f"end of the warm-up of {worst.warmup_s} s, and {worst.compiler_cores_later:.2f} later"
+                f"{_fall_text(worst)}; give it a longer one (--warmup)"
             )
     return notes
+
+
+def _fall_text(warmth: Warmth) -> str:
+    """By how much the use of the compilers still fell while latency was measured; empty if that was not measured."""
+    if warmth.compiler_fall is None or warmth.compiler_fall <= 1:
+        return ""
+    return f" ({1 - 1 / warmth.compiler_fall:.0%} less in the second half of the measured time than in its first)"
 
 
 def _disturbed(result: Result) -> list[str]:

@@ -69,6 +69,8 @@ def _watched(cores: dict[tuple[int, int], float]) -> CompilerWatch:
         (60, {(-60, -15): 0.4, (-15, 60): 0.15}, True),  # never rests, but does no more than later
         (40, {(-40, 5): 0.25, (5, 60): 0.14}, False),
         (3, {(-3, 60): 0.9}, False),  # as much as later, but hardly begun
+        (60, {(-60, 0): 0.63, (0, 30): 0.54, (30, 60): 0.47}, False),  # within 1.5 times, but it still falls
+        (60, {(-60, 0): 0.09, (0, 30): 0.09, (30, 60): 0.01}, True),  # what it may use at rest falls to less
     ],
 )
 def test_compilers_have_done_their_work_or_not(
@@ -79,6 +81,46 @@ def test_compilers_have_done_their_work_or_not(
     assert found.compiler_cpu_s == pytest.approx(
         sum(used * (end_s - max(0, start_s)) for (start_s, end_s), used in cores.items() if end_s > 0)
     )
+
+
+def _bursts(generator: np.random.Generator, first: float, last: float, tau_s: float) -> CompilerWatch:
+    """Compilers whose use decays from the start of the measured time on, in bursts of 8 ms on average, read to 10 ms.
+
+    With these, the use of Spark's, 0.145 cores, varies by 14 % from five seconds to the next five, as was seen.
+    """
+    burst_s, at_s = 0.008, np.arange(-10, 60)
+    wanted = last + (first - last) * np.exp(-np.maximum(at_s, 0) / tau_s)
+    used_s = [generator.exponential(burst_s, number).sum() for number in generator.poisson(wanted / burst_s)]
+    totals_s = np.floor(np.concatenate([[0.0], np.cumsum(used_s)]) * 100) / 100
+    return CompilerWatch(t_s=[float(each) for each in range(-10, 61)], cpu_s=totals_s.tolist())
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "tau_s", "at_least", "at_most"),
+    [
+        (0.15, 0.15, 1, 0.8, 1),
+        (0.3, 0.3, 1, 0.9, 1),
+        (0.47, 0.47, 1, 0.9, 1),
+        (0.63, 0.4, 40, 0, 0.15),  # 0.56 in the first half, and 0.47 in the second
+        (0.6, 0.35, 60, 0, 0.15),
+        (0.25, 0.15, 30, 0, 0.15),
+    ],
+)
+def test_a_steady_use_passes_and_one_that_still_falls_does_not_in_nine_of_ten_cases(
+    first: float, last: float, tau_s: float, at_least: float, at_most: float
+) -> None:
+    generator = np.random.default_rng(1)
+    found = [warmth_of(_bursts(generator, first, last, tau_s), 60, 60, LIMIT_CORES) for _ in range(200)]
+    passed = sum(each is not None and each.warm for each in found) / len(found)
+    assert at_least <= passed <= at_most
+
+
+def test_whether_a_use_falls_is_told_by_the_time_at_an_even_load_alone() -> None:
+    watch = _watched({(-60, 30): 0.4, (30, 60): 0.3})
+    whole, even, none = (warmth_of(watch, 60, 60, LIMIT_CORES, even_s=even_s) for even_s in (None, 30, 0))
+    assert whole and not whole.warm and whole.compiler_fall == pytest.approx(4 / 3)
+    assert even and even.warm and even.compiler_fall == pytest.approx(1)
+    assert none and none.warm and none.compiler_fall is None
 
 
 @pytest.mark.parametrize("cores", [{(5, 60): 0.1}, {(-60, 30): 0.1}])
@@ -108,6 +150,15 @@ def test_the_headline_every_column_and_a_caution_say_who_was_not_warm() -> None:
     (caution,) = [each for each in cautions.cautions(cold) if "not warm" in each]
     assert "0.40 cores at the end of the warm-up of 20 s, and 0.10 later" in caution
     assert "warm" not in opening.opening_of(warm).title
+
+
+def test_the_caution_says_by_how_much_the_use_still_fell() -> None:
+    result = _result(warm=False)
+    for trial in result.engines[0].trials:
+        assert trial.warmth
+        trial.warmth.compiler_fall = 1.25
+    (caution,) = [each for each in cautions.cautions(result) if "not warm" in each]
+    assert "0.10 later (20% less in the second half of the measured time than in its first); give" in caution
 
 
 def test_an_engine_that_was_not_warm_has_no_ratio_and_no_winner() -> None:
