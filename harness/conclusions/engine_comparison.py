@@ -18,6 +18,7 @@ from harness.conclusions.headline_figures import (
     cpu_with_pipeline,
     figures,
     headlines_of,
+    of_trials,
     ratios_to_baseline,
     worst_of,
 )
@@ -27,11 +28,23 @@ from harness.numerics.trends import drift, order_effect
 from harness.results.correctness import Verdict
 from harness.results.performance import CLOCK_RESOLUTION_MS
 from harness.results.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult
+from harness.scenarios.scenario import Scenario
 
 CONFIDENCE = 0.95
 TOO_FEW_TRIALS = "too few trials for an interval"
 NOT_MEASURED = "the figure was not measured in every trial, or is 0"
 INTERVAL_HOLDS_ONE = "the interval of the ratio holds 1"
+
+
+def comparison_of(engines: list[EngineResult], reasons: list[str], scenario: Scenario) -> Comparison | None:
+    """The comparison of engines as the scenario has it; None of a single one, and if `reasons` make the run invalid."""
+    if len(engines) < 2 or reasons:
+        return None
+    return compare_engines(
+        engines,
+        host_marked_share=scenario.limits.host_marked_share,
+        exact_quantiles=scenario.workload().keeps_cells_together,
+    )
 
 
 def compare_engines(
@@ -129,7 +142,7 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: HeadlineFigure, ratio: 
 def _still_starting(engine: EngineResult) -> str:
     """Whether what was measured of an engine is, in part, its start."""
     if cold := cold_trials(engine):
-        return f"{engine.name} was not warm in {len(cold)} of {len(engine.trials)} trials"
+        return f"{engine.name} was not warm in {of_trials(len(cold), engine.trials)}"
     unsettled = why_unsettled(engine.trials)
     return f"{engine.name} {unsettled}" if unsettled else ""
 

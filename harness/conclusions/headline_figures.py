@@ -155,6 +155,11 @@ AGAINST_BASELINE = tuple(
 )
 
 
+def of_trials(count: int, trials: Sequence[object]) -> str:
+    """In words, in how many of all `trials` something was seen."""
+    return f"{count} of {len(trials)} trial{'s' * (len(trials) > 1)}"
+
+
 def cold_trials(engine: EngineResult) -> list[TrialResult]:
     """The trials in which the engine was not warm when measuring began."""
     return [trial for trial in engine.trials if trial.warmth and not trial.warmth.warm]

@@ -33,6 +33,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from harness.conclusions.headline_figures import of_trials
 from harness.numerics.intervals import Interval, typical
 from harness.numerics.trends import MIN_SLOTS, steady_from
 from harness.results.performance import CLOCK_RESOLUTION_MS, Change, SteadyState
@@ -121,7 +122,7 @@ def why_unsettled(trials: list[TrialResult]) -> str:
     """
     starts = [trial.steady.start_settled for trial in trials if trial.steady]
     if (bad := starts.count(False)) * 2 > len(trials):
-        return f"reached no steady state in {bad} of {len(trials)} trials"
+        return f"reached no steady state in {of_trials(bad, trials)}"
     figures: list[tuple[str, Callable[[SteadyState], Change | None]]] = [("latency", lambda each: each.latency)]
     if all(trial.cost for trial in trials):
         figures.append(("CPU time per second", lambda each: each.cpu))

@@ -9,7 +9,7 @@ from harness.conclusions.settled import change_over, start_had_settled, trial_ha
 from harness.evaluation.counts import correctness_of, judge
 from harness.evaluation.ground_truth import TrialTruth
 from harness.evaluation.query_answers import compare_answers, delay_means_ms, emission, judge_answers
-from harness.evaluation.validity import watched_s
+from harness.evaluation.validity import host_use
 from harness.measurement.warmth import warmth_of
 from harness.numerics.durations import Durations, encode, quantiles_ms
 from harness.numerics.trends import steady_from
@@ -73,7 +73,7 @@ def trial_result(
         cost_unknown=trial.cost_unknown,
         generator=_generator(trial),
         clock_step_ms=trial.clock_step_ms,
-        host=trial.host.use(0, watched_s(trial, scenario)),
+        host=host_use(trial, scenario),
         updates=trial.measured.updates if trial.measured else 0,
         count_regressions=trial.measured.count_regressions if trial.measured else 0,
         engine_cpus=trial.engine_cpus or None,

@@ -6,6 +6,7 @@ from harness.conclusions.disturbance import disturbance_text, disturbed_share
 from harness.evaluation.counts import correctness_of
 from harness.evaluation.ground_truth import TrialTruth
 from harness.measurement.delivery import bottlenecks
+from harness.results.host import Host
 from harness.scenarios.scenario import Scenario
 from harness.trial.outcome import Trial
 from workloads.replay import open_workload
@@ -52,6 +53,11 @@ def watched_s(trial: Trial, scenario: Scenario) -> float:
     return duration_s if trial.broken_off_s is None else min(max(0.0, round(trial.broken_off_s, 1)), duration_s)
 
 
+def host_use(trial: Trial, scenario: Scenario) -> Host | None:
+    """What others had of the machine in the measured time."""
+    return trial.host.use(0, watched_s(trial, scenario))
+
+
 def _schedule_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     if not trial.generator:
         return
@@ -62,7 +68,7 @@ def _schedule_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
 
 def _host_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     """Whether others had so much of the machine that its figures are theirs, too."""
-    host, limit = trial.host.use(0, watched_s(trial, scenario)), scenario.limits.host_share
+    host, limit = host_use(trial, scenario), scenario.limits.host_share
     share = disturbed_share(host)
     if host and share is not None and share > limit:
         yield f"the host was not quiet: {disturbance_text(host)}, {share:.0%} in all, limit {limit:.0%}"

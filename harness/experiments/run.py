@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.conclusions.engine_comparison import compare_engines
+from harness.conclusions.engine_comparison import comparison_of
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
@@ -219,13 +219,7 @@ def _assemble(
         reasons,
         interrupted=taken.interrupted,
         truth=_truth(truths, expected),
-        comparison=compare_engines(
-            engines,
-            host_marked_share=scenario.limits.host_marked_share,
-            exact_quantiles=scenario.workload().keeps_cells_together,
-        )
-        if len(engines) > 1 and not reasons
-        else None,
+        comparison=comparison_of(engines, reasons, scenario),
         resilience=resilience,
     )
     run_plan = taken.journal.plan

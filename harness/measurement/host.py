@@ -44,6 +44,10 @@ class HostReading:
     own_s: float | None = None
 
 
+#: Which of a reading's totals.
+_Total = Callable[[HostReading], float | None]
+
+
 @dataclass(frozen=True)
 class Program:
     """A process, told apart from a later one of the same number by when it began; its name may change meanwhile."""
@@ -151,20 +155,22 @@ class HostWatch:
         """What was not the run's own between two times; None if the host was never read."""
         if not self.t_s or end_s <= start_s:
             return None
-        length_s = end_s - start_s
-        busy_s, stolen_s, own_s = (self._between(start_s, end_s, name) for name in ("busy_s", "stolen_s", "own_s"))
-        waits = {name: self._waited(start_s, end_s, name) for name in _PRESSURES}
-        throttled_s = self._between(start_s, end_s, "throttled_s")
+
+        def rate(of: _Total) -> float | None:
+            totals = self._totals(np.array([start_s, end_s]), of)
+            return None if totals is None else float(totals[1] - totals[0]) / (end_s - start_s)
+
+        stolen_cores = rate(lambda each: each.stolen_s)
         return Host(
             cores=self.cores,
-            stolen_share=None if stolen_s is None else stolen_s / (length_s * self.cores),
-            foreign_cores=None if busy_s is None or own_s is None else (busy_s - own_s) / length_s,
+            stolen_share=None if stolen_cores is None else stolen_cores / self.cores,
+            foreign_cores=rate(_foreign_s),
             foreign_programs=self._foreign_programs(),
-            throttled_share=None if throttled_s is None else throttled_s / length_s,
+            throttled_share=rate(lambda each: each.throttled_s),
             cgroup_cores=cgroup_cores(),
-            cpu_pressure_share=_share(waits["cpu"], length_s),
-            memory_pressure_share=_share(waits["memory"], length_s),
-            io_pressure_share=_share(waits["io"], length_s),
+            cpu_pressure_share=rate(lambda each: each.waited_s["cpu"]),
+            memory_pressure_share=rate(lambda each: each.waited_s["memory"]),
+            io_pressure_share=rate(lambda each: each.waited_s["io"]),
             frequency_mhz=float(np.mean(self.frequencies_mhz)) if self.frequencies_mhz else None,
         )
 
@@ -174,26 +180,17 @@ class HostWatch:
         `bounds_s` are seconds after the start of the measured time, shape (n + 1,).
         """
         unknown: list[float | None] = [None] * (len(bounds_s) - 1)
-        names = ("stolen_s", "busy_s", "own_s")
-        stolen, busy, own = (self._totals(bounds_s, [getattr(each, name) for each in self.readings]) for name in names)
+        stolen = self._totals(bounds_s, lambda each: each.stolen_s)
+        foreign = self._totals(bounds_s, _foreign_s)
         return (
             unknown if stolen is None else (np.diff(stolen) / self.cores).tolist(),
-            unknown if busy is None or own is None else (np.diff(busy) - np.diff(own)).tolist(),
+            unknown if foreign is None else np.diff(foreign).tolist(),
         )
 
-    def _totals(self, at_s: NDArray[np.float64], totals: list[float | None]) -> NDArray[np.float64] | None:
+    def _totals(self, at_s: NDArray[np.float64], of: _Total) -> NDArray[np.float64] | None:
+        totals = [of(reading) for reading in self.readings]
         known = [total for total in totals if total is not None]
         return np.interp(at_s, self.t_s, known) if known and len(known) == len(totals) else None
-
-    def _between(self, start_s: float, end_s: float, name: str) -> float | None:
-        return self._growth(start_s, end_s, [getattr(reading, name) for reading in self.readings])
-
-    def _waited(self, start_s: float, end_s: float, name: str) -> float | None:
-        return self._growth(start_s, end_s, [reading.waited_s[name] for reading in self.readings])
-
-    def _growth(self, start_s: float, end_s: float, totals: list[float | None]) -> float | None:
-        found = self._totals(np.array([start_s, end_s]), totals)
-        return None if found is None else float(found[1] - found[0])
 
     def _foreign_programs(self) -> list[ForeignProgram]:
         if len(self.programs) < 2:
@@ -206,8 +203,9 @@ class HostWatch:
         return [ForeignProgram(name=name, cores=each) for name, each in cores if each >= _LEAST_CORES]
 
 
-def _share(part_s: float | None, whole_s: float) -> float | None:
-    return None if part_s is None else part_s / whole_s
+def _foreign_s(reading: HostReading) -> float | None:
+    """What other programs have used."""
+    return None if reading.busy_s is None or reading.own_s is None else reading.busy_s - reading.own_s
 
 
 def _all_used() -> Iterable[tuple[Program, float]]:

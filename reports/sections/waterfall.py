@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.conclusions.bands import waterfalls, weighted_mean
+from harness.conclusions.headline_figures import of_trials
 from harness.results.performance import Waterfall
 from harness.results.result import EngineResult, Result
 from reports.wording.hops import hops_of
@@ -47,7 +48,7 @@ def _rows(engine: EngineResult, meanings: dict[str, str]) -> list[tuple[str, ...
         return [(engine.name, *[NOT_MEASURED] * 6)]
     rows = [_row(engine.name, name, meaning, found) for name, meaning in meanings.items()]
     total_ms = weighted_mean((sum(hop.mean_ms for hop in each.hops), each.records) for each in found)
-    of = "" if len(found) == len(engine.trials) else f" ({len(found)} of {len(engine.trials)} trials)"
+    of = "" if len(found) == len(engine.trials) else f" ({of_trials(len(found), engine.trials)})"
     records = f"{integer(sum(each.records for each in found))} records{of}"
     return [*rows, (engine.name, "all", records, milliseconds(total_ms), "", "", "")]
 

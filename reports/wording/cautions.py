@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.conclusions.disturbance import disturbance_text, disturbed_share
-from harness.conclusions.headline_figures import cold_trials
+from harness.conclusions.headline_figures import cold_trials, of_trials
 from harness.conclusions.settled import change_text, interval_of, why_unsettled
 from harness.numerics.intervals import MIN_TRIALS
 from harness.results.performance import Change, SteadyState, Warmth
@@ -41,8 +41,8 @@ def _cold(result: Result) -> list[str]:
         if found:
             worst = max(found, key=lambda warmth: warmth.compiler_cores)
             notes.append(
-                f"{engine.name}: not warm in {len(found)} of {len(engine.trials)} "
-                f"trial{'s' * (len(engine.trials) > 1)}: its compilers used {worst.compiler_cores:.2f} cores at the "
+                f"{engine.name}: not warm in {of_trials(len(found), engine.trials)}: "
+                f"its compilers used {worst.compiler_cores:.2f} cores at the "
                 f"end of the warm-up of {worst.warmup_s} s, and {worst.compiler_cores_later:.2f} later"
                 f"{_fall_text(worst)}; give it a longer one (--warmup)"
             )
@@ -64,7 +64,7 @@ def _disturbed(result: Result) -> list[str]:
         hosts = [trial.host for trial in engine.trials if trial.host]
         marked = [host for host in hosts if limit is not None and (disturbed_share(host) or 0.0) > limit]
         if marked:
-            of = f"{len(marked)} of {len(engine.trials)} trial{'s' * (len(engine.trials) > 1)}"
+            of = of_trials(len(marked), engine.trials)
             worst = max(marked, key=lambda host: disturbed_share(host) or 0.0)
             notes.append(f"{engine.name}: the host was not quiet in {of}: {disturbance_text(worst)}")
     return notes
@@ -81,12 +81,11 @@ def _why_unsettled(trials: list[TrialResult]) -> list[str]:
         reason = why_unsettled(trials)
         return [reason] if reason else []
     settled = [trial.steady.settled for trial in trials if trial.steady]
-    of = f"of {len(trials)} trial{'s' * (len(trials) > 1)}"
     texts = {
         False: "latency or CPU time had not settled by the end of the warm-up",
         None: "nobody can tell whether it had settled by the end of the warm-up",
     }
-    return [f"{text} in {settled.count(found)} {of}" for found, text in texts.items() if found in settled]
+    return [f"{text} in {of_trials(settled.count(found), trials)}" for found, text in texts.items() if found in settled]
 
 
 def change_of(trials: list[TrialResult], of: Callable[[SteadyState], Change | None]) -> str:

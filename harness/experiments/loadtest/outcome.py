@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import geometric_mean
 
-from harness.conclusions.engine_comparison import compare_engines
+from harness.conclusions.engine_comparison import comparison_of
 from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.pooling import pool
 from harness.evaluation.trial_result import trial_result
@@ -65,13 +65,7 @@ def load_test_result(
         engines,
         reasons,
         interrupted=is_interrupted(missing),
-        comparison=compare_engines(
-            engines,
-            host_marked_share=setting.scenario.limits.host_marked_share,
-            exact_quantiles=setting.scenario.workload().keeps_cells_together,
-        )
-        if len(engines) > 1 and not reasons
-        else None,
+        comparison=comparison_of(engines, reasons, setting.scenario),
         dashboard=_outcome(setting, engines, [each.load for each in done if each.load], search),
     )
 
