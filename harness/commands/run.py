@@ -36,6 +36,7 @@ EPILOG = (
     "`ringbench run --trials 6` | `ringbench run my.yaml --seed 7 --rate 20000 --json` | "
     "`ringbench run --engine spark --route direct` | "
     "`ringbench run queries --query sessions` | "
+    "`ringbench run --trials 6 --contestant a=flink --contestant 'b=flink:buffer_timeout_ms=200'` | "
     "`ringbench run cluster` | `ringbench run --flink-jobmanager 127.0.0.1:8081 --engine flink` | "
     "`ringbench run --input cdrs.csv.gz --input-map map.yaml --speed 60` | "
     "`ringbench run --resume 20260101T000000-abc123`"
@@ -60,6 +61,14 @@ def run(
         ),
     ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
+    contestant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ENGINE:KEY=VALUE,...",
+            help="Run an engine under a name, with a tuning, settings or keys of its own, beside those of --engine; "
+            "can be repeated.",
+        ),
+    ] = None,
     input: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
@@ -142,6 +151,7 @@ def run(
     from harness.experiments.run import exit_code
     from harness.experiments.run import resume as resume_run
     from harness.experiments.run import run as run_scenario
+    from harness.scenarios.contestants import parse_contestant
     from harness.scenarios.loading import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
     from harness.services.backing import External
 
@@ -150,7 +160,7 @@ def run(
         rate_records_per_s=number(rate),
         duration_s=duration,
         warmup_s=warmup,
-        engines=engine,
+        engines=[*(engine or []), *map(parse_contestant, contestant or [])] or None,
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,

@@ -92,14 +92,15 @@ def _other_differences(old: Result, new: Result) -> Iterator[str]:
     if len(archives) > 1 and not _workload_differences(old, new):
         yield "the archives of the same workload differ: other bytes were sent, or another library wrote them"
     for before, after in engines_in_both(old, new):
-        yield from _engine_differences(before, after, settings_of(old, before.name), settings_of(new, before.name))
+        yield from _engine_differences(before, after, settings_of(old, before), settings_of(new, after))
 
 
 def _engine_differences(
     old: EngineResult, new: EngineResult, old_settings: Mapping[str, Any], new_settings: Mapping[str, Any]
 ) -> Iterator[str]:
     kinds = [
-        ("", {"version": old.version}, {"version": new.version}),
+        ("", {"engine": old.engine, "version": old.version}, {"engine": new.engine, "version": new.version}),
+        ("", _keys(old), _keys(new)),
         ("setting ", _flat(old_settings), _flat(new_settings)),
         ("configuration ", _flat(old.config), _flat(new.config)),
     ]
@@ -107,9 +108,22 @@ def _engine_differences(
         yield from (f"{old.name} {kind}{each}" for each in _differences(one, other, {**one, **other}))
 
 
-def settings_of(result: Result, engine: str) -> Mapping[str, Any]:
-    settings: Mapping[str, Any] = (result.scenario.get("engine_settings") or {}).get(engine) or {}
+def settings_of(result: Result, engine: EngineResult) -> Mapping[str, Any]:
+    """What was set of the engine's own settings; those of a contestant are all its own."""
+    if is_contestant(engine):
+        return engine.own.get("settings") or {}
+    settings: Mapping[str, Any] = (result.scenario.get("engine_settings") or {}).get(engine.name) or {}
     return settings
+
+
+def is_contestant(engine: EngineResult) -> bool:
+    """Whether this is more than an engine by its own name: something was set for it alone, or it has another name."""
+    return engine.name != engine.engine or bool(engine.own)
+
+
+def _keys(engine: EngineResult) -> dict[str, Any]:
+    """The scenario's keys that were set for the contestant alone."""
+    return {key: value for key, value in engine.own.items() if key != "settings"}
 
 
 def _limits(old: Result, new: Result) -> list[str]:

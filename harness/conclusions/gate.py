@@ -223,7 +223,7 @@ def _differing_in_route_only(old: Result, new: Result) -> list[tuple[EngineResul
     return [
         (before, after)
         for before, after in engines_in_both(old, new)
-        if before.version == after.version and settings_of(old, before.name) == settings_of(new, after.name)
+        if before.version == after.version and settings_of(old, before) == settings_of(new, after)
     ]
 
 

@@ -35,6 +35,11 @@ def route_of(result: Result) -> str:
     return str(result.scenario.get("route", KAFKA))
 
 
+def route_of_engine(result: Result, engine: EngineResult) -> str:
+    """The route of one of the run's contestants."""
+    return str(engine.own.get("route", route_of(result)))
+
+
 def hop_prices(engines: list[tuple[EngineResult, EngineResult]]) -> list[HopPrice]:
     """The prices of engines, each given as it was by the route `kafka` and by the route `direct`."""
     return [
@@ -45,13 +50,15 @@ def hop_prices(engines: list[tuple[EngineResult, EngineResult]]) -> list[HopPric
 
 
 def by_route(old: Result, new: Result, both: list[tuple[EngineResult, EngineResult]]) -> list[HopPrice]:
-    """The prices of the engines in `both` runs; none if the runs have the same route."""
-    routes = route_of(old), route_of(new)
-    if routes == (KAFKA, DIRECT):
-        return hop_prices(both)
-    if routes == (DIRECT, KAFKA):
-        return hop_prices([(after, before) for before, after in both])
-    return []
+    """The prices of the engines in `both` runs; none of those that have the same route in both."""
+    routes = [(route_of_engine(old, before), route_of_engine(new, after)) for before, after in both]
+    return hop_prices(
+        [
+            pair if of == (KAFKA, DIRECT) else (pair[1], pair[0])
+            for pair, of in zip(both, routes, strict=True)
+            if set(of) == {KAFKA, DIRECT}
+        ]
+    )
 
 
 def _price(engine: str, figure: str, unit: str, kafka: float | None, direct: float | None) -> HopPrice:

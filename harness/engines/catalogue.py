@@ -51,6 +51,7 @@ class Engine:
         cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
+        settings: the names of its own settings; empty if it does not tell them, and refuses others when it starts.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
     """
 
@@ -69,6 +70,7 @@ class Engine:
     cluster: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
     queries: list[str] = field(default_factory=lambda: [COUNTS])
+    settings: list[str] = field(default_factory=list)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tuned(self, tuning: str) -> dict[str, Any]:
@@ -196,6 +198,9 @@ def load_engine(directory: Path) -> Engine:
     queries = found.get("queries", [COUNTS])
     if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
         raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
+    settings = found.get("settings", [])
+    if not isinstance(settings, list) or not all(isinstance(each, str) for each in settings):
+        raise ConfigurationError(f"{path}: settings: expected a list of names, found {str(settings)[:60]!r}")
     _check_values(path, found)
     try:
         # Absolute: it may be started in another folder.

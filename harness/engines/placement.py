@@ -62,16 +62,26 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def placed(scenario: Scenario, placement: Placement) -> Scenario:
-    """The scenario with the settings of `placement` under `engine_settings`, where they go before its own.
+    """The scenario with the settings of `placement` for all contestants that run their engines, before others.
 
     Raises:
         UsageError: an option makes no sense.
     """
-    settings = dict(scenario.engine_settings)
-    for engine, own in placement.settings().items():
-        former = settings.get(engine, {})
-        settings[engine] = former | own | {"conf": former.get("conf", {}) | own.get("conf", {})}
-    return scenario.model_copy(update={"engine_settings": settings})
+    given = placement.settings()
+    settings = scenario.engine_settings | {
+        engine: _over(scenario.engine_settings.get(engine, {}), own) for engine, own in given.items()
+    }
+    contestants = [
+        each
+        if each.is_plain or each.engine not in given
+        else each.model_copy(update={"settings": _over(each.settings, given[each.engine])})
+        for each in scenario.engines
+    ]
+    return scenario.model_copy(update={"engine_settings": settings, "engines": contestants})
+
+
+def _over(former: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    return former | own | {"conf": former.get("conf", {}) | own.get("conf", {})}
 
 
 def check_clusters(engines: Iterable[Engine], scenario: Scenario, external: External) -> None:

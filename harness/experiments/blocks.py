@@ -15,7 +15,7 @@ REHEARSAL = "rehearsal"
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial to come: its place in the run, its block (both from 1), the engine, and a label."""
+    """A trial to come: its place in the run, its block (both from 1), the contestant's name, and a label."""
 
     number: int
     block: int
@@ -43,7 +43,8 @@ def rehearse(session: Session, scenario: Scenario) -> None:
     """
     if not scenario.rehearsal_s:
         return
-    engine = BASELINE if BASELINE in scenario.engines else scenario.engines[0]
+    engine = BASELINE if BASELINE in scenario.contestants else scenario.contestants[0]
+    contestants = [each for each in scenario.engines if each.name == engine]
     session.watcher.phase(f"warming up the services with a trial of {engine} that counts for nothing")
     kept = {
         "rate_records_per_s",
@@ -57,7 +58,7 @@ def rehearse(session: Session, scenario: Scenario) -> None:
         "limits",
     }
     duration_s = min(scenario.rehearsal_s, 2 * (scenario.warmup_s + scenario.duration_s))
-    load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=[engine]).model_copy(
+    load = Scenario(name="rehearsal", warmup_s=1, duration_s=duration_s, engines=contestants).model_copy(
         update={key: getattr(scenario, key) for key in kept}
     )
     expected = expected_counts(Workload(load.workload()))

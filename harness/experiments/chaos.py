@@ -9,7 +9,8 @@ from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine, find_engines
+from harness.engines.catalogue import Engine
+from harness.engines.contestants import find_contestants
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (
     Done,
@@ -89,7 +90,7 @@ def engines_of(scenario: Scenario, options: SessionOptions) -> list[Engine]:
     Raises:
         ConfigurationError: there is no such engine, or its descriptor is wrong.
     """
-    return find_engines(scenario.engines, options.engine_paths)
+    return list(find_contestants(scenario, options.engine_paths).values())
 
 
 def chaos(
@@ -110,7 +111,7 @@ def chaos(
     run_id = new_run_id(PREFIX)
     detour = needs_detour(each for planned in plan for each in planned)
     with open_session(
-        run_id, scenario.engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster
+        run_id, scenario.contestants, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
         done: list[Done] = []
         with Ending(watcher.note, kept=lambda: done) as ending:
@@ -138,8 +139,8 @@ def _trials(
     session: Session, scenario: Scenario, plan: list[list[DueFault]], recover_within_s: int, ending: Ending
 ) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
-    total, place = len(scenario.engines) * (1 + len(plan)), 0
-    for engine in scenario.engines:
+    total, place = len(scenario.contestants) * (1 + len(plan)), 0
+    for engine in scenario.contestants:
         descriptor = session.engines[engine].engine
         for number, planned in enumerate([[], *plan]):
             place += 1
@@ -190,7 +191,7 @@ def _assemble(
     done: list[Done],
     missing: Missing | None,
 ) -> Result:
-    plan = plan_of(chosen, [session.engines[name].engine for name in scenario.engines])
+    plan = plan_of(chosen, [session.engines[name].engine for name in scenario.contestants])
     repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
     reasons = [
         reason
@@ -201,7 +202,7 @@ def _assemble(
     reasons += [missing.text()] if missing else []
     controls: list[ControlBand] = []
     faults: list[FaultOutcome] = []
-    for engine in scenario.engines:
+    for engine in scenario.contestants:
         own = [each for each in done if each.engine == engine]
         if not own:
             continue
@@ -217,7 +218,7 @@ def _assemble(
         faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
     return session.result(
         scenario,
-        _engines(scenario.engines, done),
+        _engines(scenario.contestants, done),
         reasons,
         interrupted=is_interrupted(missing),
         resilience=Resilience(

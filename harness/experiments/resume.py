@@ -152,7 +152,7 @@ def take_over(session: Session, scenario: Scenario, taken: Taken, left: Sequence
     """
     journal, plan = taken.journal, taken.journal.plan
     remove_private(Path(plan.work))
-    if left_behind := _remove_half_made(session, scenario, [REHEARSAL, *(each.label for each in left)]):
+    if left_behind := _remove_half_made(session, scenario, left):
         raise ServiceError(
             f"what the run {plan.run_id} had left of a half-made trial is {'; '.join(told(left_behind))}"
         )
@@ -162,12 +162,13 @@ def take_over(session: Session, scenario: Scenario, taken: Taken, left: Sequence
     journal.save_plan()
 
 
-def _remove_half_made(session: Session, scenario: Scenario, labels: Sequence[str]) -> list[Left]:
+def _remove_half_made(session: Session, scenario: Scenario, planned: Sequence[PlannedTrial]) -> list[Left]:
     """Remove topics and objects of trials that were not finished; Redis is emptied by each trial. Tell what stays."""
     backing, left = session.backing, list[Left]()
-    for label in labels:
+    of_label = {REHEARSAL: scenario} | {each.label: scenario.for_contestant(each.engine) for each in planned}
+    for label, own in of_label.items():
         if session.options.external.kafka:
-            topics = Topics.of(session.run_id, label, aggregates=not scenario.is_direct)
+            topics = Topics.of(session.run_id, label, aggregates=not own.is_direct)
             left += delete_topics(backing.kafka_client, topics)
         if session.options.external.s3:
             left += remove_archive(backing.bucket, f"{session.run_id}/{label}")

@@ -107,8 +107,8 @@ def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tup
 
 
 def _engines_of(scenario: Scenario) -> list[str]:
-    """The engines of the scenario, and the one that computes the truth."""
-    return scenario.engines + [TRUTH_ENGINE] * (TRUTH_ENGINE not in scenario.engines)
+    """The engines that contestants run, each once, and the one that computes the truth."""
+    return list(dict.fromkeys([*scenario.engine_of.values(), TRUTH_ENGINE]))
 
 
 def _carry_out(scenario: Scenario, order: _Order) -> tuple[Result, Path]:
@@ -135,7 +135,7 @@ def _expected(scenario: Scenario) -> ExpectedCounts:
 
 def _run(order: _Order, scenario: Scenario, used: Input | None, expected: ExpectedCounts) -> tuple[Result, Path]:
     """The run itself, once it is known what is sent: `scenario` is the one in effect."""
-    planned, watcher = plan(scenario.engines, order.trials), order.watcher
+    planned, watcher = plan(scenario.contestants, order.trials), order.watcher
     detour = needs_detour(scenario.fault_plan())
     taken, saved = None, None
     try:
@@ -238,8 +238,12 @@ def _resilience(
     """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
     if not scenario.faults:
         return None
-    trials = [Done(each.planned.engine, each.planned.block, each.trial, scenario, expected) for each in done]
-    engines = {name: session.engines[name].engine for name in scenario.engines}
+    trials = [
+        Done(name, each.planned.block, each.trial, scenario.for_contestant(name), expected)
+        for each in done
+        for name in [each.planned.engine]
+    ]
+    engines = {name: session.engines[engine].engine for name, engine in scenario.engine_of.items()}
     return resilience_of(scenario.seed, scenario.fault_plan(), engines, trials, wrong_in)
 
 
@@ -247,7 +251,8 @@ def _engines(
     scenario: Scenario, done: list[Finished], truths: dict[str, TrialTruth], expected: ExpectedCounts
 ) -> list[EngineResult]:
     engines = []
-    for name in scenario.engines:
+    for contestant in scenario.engines:
+        name = contestant.name
         own = [each for each in done if each.planned.engine == name]
         results = [
             trial_result(
@@ -255,14 +260,15 @@ def _engines(
                 each.planned.number,
                 each.planned.block,
                 truths.get(each.trial.label),
-                scenario,
+                scenario.for_contestant(name),
                 expected,
             )
             for each in own
         ]
         if own:
             first = own[0].trial
-            engines.append(pool(name, first.version, first.config, results))
+            pooled = pool(name, first.version, first.config, results)
+            engines.append(pooled.model_copy(update={"engine": contestant.engine, "own": contestant.own}))
     return engines
 
 

@@ -81,7 +81,7 @@ def sweep(
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
     directory = options.runs_dir / sweep_id
-    with open_session(sweep_id, scenario.engines, options, watcher) as session:
+    with open_session(sweep_id, scenario.contestants, options, watcher) as session:
         found = unfinished or _new(session, key, scenario, search)
         if unfinished:
             attempts = sum(len(engine.attempts) for engine in found.engines)
@@ -133,7 +133,7 @@ def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions) -
         resolution=search.resolution,
         confirm_duration_s=search.confirm_duration_s,
         environment=session.fingerprint(),
-        engines=[SweepEngine(name=name, version=None, attempts=[], answer=None) for name in scenario.engines],
+        engines=[SweepEngine(name=name, version=None, attempts=[], answer=None) for name in scenario.contestants],
     )
 
 

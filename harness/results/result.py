@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.results.correctness import Answers, Correctness, Verdict
 from harness.results.host import Host
@@ -74,12 +74,21 @@ class TrialResult(_Outcome):
 
 
 class EngineResult(_Outcome):
-    """One engine: its trials, and what they come to together."""
+    """One contestant: its trials, and what they come to together."""
 
     name: str
+    engine: str = Field("", description="what it runs; as `name` in older results, which do not say it")
+    own: dict[str, Any] = Field(
+        {}, description="what was set for this contestant alone, by the scenario's keys, with `settings` of its engine"
+    )
     version: str | None
     config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
     trials: list[TrialResult]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _runs_the_engine_of_its_name(cls, found: Any) -> Any:
+        return {"engine": found["name"]} | found if isinstance(found, dict) and "name" in found else found
 
 
 class Confidence(ResultPart):

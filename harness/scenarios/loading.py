@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import ConfigurationError, UsageError
+from harness.scenarios.contestants import Contestant
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
@@ -138,6 +139,7 @@ def _find(name_or_path: str) -> Path:
 
 
 _SECTIONS: dict[str, type[Section]] = {
+    "engines": Contestant,
     "limits": Limits,
     "surges": SurgeSection,
     "county_skew": CountySkewSection,

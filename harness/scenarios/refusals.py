@@ -78,6 +78,11 @@ QUERY = _is("query", COUNTS, f"set `query` to {COUNTS}: other queries are for a 
 CLUSTER = _has(
     "`cluster`", lambda scenario: scenario.cluster, "leave `cluster` out, or use `ringbench run` or `ringbench chaos`"
 )
+CONTESTANTS = _has(
+    "contestants in `engines` for which something is set alone",
+    lambda scenario: not all(each.is_plain for each in scenario.engines),
+    "name engines alone under `engines`, or use `ringbench run`",
+)
 LOCATIONS = _is("locations", CALIFORNIA, f"set `locations` to {CALIFORNIA}")
 SURGES = _has("`surges`", lambda scenario: scenario.surges, "leave `surges` out")
 PROFILE = _has("`profile`", lambda scenario: scenario.profile, "leave `profile` out")
@@ -106,6 +111,7 @@ REFUSALS = (
     Refusal(QUERY, (DIRECT.name,), "{what} is for counts only"),
     Refusal(LOCATIONS, (VIEW, LOADTEST), "{what} shows California's counties"),
     Refusal(CLUSTER, (SWEEP, SCALE, SOAK, LOADTEST), "{what} starts no clusters"),
+    Refusal(CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "{what} knows engines by their own names"),
     Refusal(SURGES, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(PROFILE, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(OPEN_RAMP, (CHAOS,), "when {what} ends its load is not known beforehand"),

@@ -13,6 +13,7 @@ from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA
 from harness.faults.plan import DueFault
+from harness.scenarios.contestants import Contestant, Contestants, check_names
 from harness.scenarios.disorder import DisorderSection
 from harness.scenarios.faults import FaultSection, FaultSections, check_faults, fault_plan
 from harness.scenarios.input import InputSection
@@ -144,7 +145,11 @@ class Scenario(Section):
         0, ge=0, le=1024, description="cores that the engine has for itself; 0 for sharing all with everything else"
     )
     checkpoint_interval_ms: PositiveInt = 5000
-    engines: list[str] = Field(["spark", "flink", "baseline"], min_length=1)
+    engines: Contestants = Field(
+        [Contestant(name=each, engine=each) for each in ("spark", "flink", "baseline")],
+        min_length=1,
+        description="names of engines, or sections: see `Contestant`",
+    )
     query: str = Field(COUNTS, description="what engines are asked of the records")
     query_parameters: dict[str, int] = Field({}, description="the query's own, in place of its defaults")
     route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
@@ -173,6 +178,12 @@ class Scenario(Section):
     @classmethod
     def _profile_is_in_place(cls, sections: ProfileSections, info: ValidationInfo) -> ProfileSections:
         return check_profile(sections, info.data)
+
+    @field_validator("engines")
+    @classmethod
+    def _have_names_of_their_own(cls, engines: list[Contestant]) -> list[Contestant]:
+        check_names(engines)
+        return engines
 
     @field_validator("malformed_kinds")
     @classmethod
@@ -252,6 +263,28 @@ class Scenario(Section):
         return fault_plan(self.faults, self.seed, self.duration_s)
 
     @property
+    def contestants(self) -> list[str]:
+        """The names of all contestants, in their order; of one that nothing is set for alone, its engine's."""
+        return [each.name for each in self.engines]
+
+    @property
+    def engine_of(self) -> dict[str, str]:
+        """What each contestant runs, by its name."""
+        return {each.name: each.engine for each in self.engines}
+
+    def for_contestant(self, name: str) -> Scenario:
+        """The scenario as it is for the contestant called `name`: with what is set for that one alone.
+
+        Raises:
+            KeyError: there is no such contestant.
+        """
+        found = {each.name: each for each in self.engines}[name]
+        if found.is_plain:
+            return self
+        settings = self.engine_settings | {found.engine: found.settings}
+        return self.model_copy(update=found.overrides | {"engine_settings": settings})
+
+    @property
     def is_direct(self) -> bool:
         """Whether engines write Redis by themselves, without aggregates topic and Redis writer."""
         return self.route == DIRECT
@@ -328,6 +361,6 @@ OPTIONS_OF_KEYS = {
     "rate_records_per_s": "--rate",
     "warmup_s": "--warmup",
     "duration_s": "--duration",
-    "engines": "--engine",
+    "engines": "--engine or --contestant",
     **{key: f"--{key}" for key in ("seed", "tuning", "route", "query", "cluster")},
 }

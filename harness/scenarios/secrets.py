@@ -14,7 +14,8 @@ def check_secrets(scenario: Scenario) -> None:
     Raises:
         UsageError: an option is called like a secret, or a value has one in it.
     """
-    for engine, settings in scenario.engine_settings.items():
+    own = {each.name: each.settings for each in scenario.engines if each.settings}
+    for engine, settings in (*scenario.engine_settings.items(), *own.items()):
         for name, value in _options(settings):
             if what := _told(name, value):
                 raise UsageError(

@@ -1,6 +1,7 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
-from harness.engines.catalogue import check_query, check_route, find_engines
+from harness.engines.catalogue import check_query, check_route
+from harness.engines.contestants import check_settings, find_contestants
 from harness.engines.placement import check_clusters
 from harness.faults.plan import check_place
 from harness.processes.cores import cores_for
@@ -32,14 +33,21 @@ def check_scenario(
         ConfigurationError: there are too few cores, no such engine, or one that does not have the route or the query.
         ServiceError: a cluster or service of the user's own does not serve, or this machine will not do.
     """
-    engines = find_engines(scenario.engines, options.engine_paths)
-    check_route(engines, scenario.route)
+    by_name = find_contestants(scenario, options.engine_paths)
+    engines = list(by_name.values())
+    # Each scenario as it is for the contestants that it is the same for.
+    alike = {name: scenario.for_contestant(name) for name in by_name}
+    for name, engine in by_name.items():
+        check_route([engine], alike[name].route)
     check_query(engines, scenario.query, options.engine_paths)
+    check_settings(by_name, scenario)
     faults = scenario.fault_plan()
     check_place([each.fault for each in faults], cluster=scenario.cluster)
-    cores_for(scenario.engine_cpus)
-    check_together(scenario, command, *options.asked)
+    for each in alike.values():
+        cores_for(each.engine_cpus)
+        check_together(each, command, *options.asked)
     check_secrets(scenario)
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
-    check_clusters(engines, scenario, options.external)
+    for name, engine in by_name.items():
+        check_clusters([engine], alike[name], options.external)
     try_services(options.external, tell)

@@ -63,7 +63,7 @@ class Session:
         *,
         rescue: Callable[[Trial], object] = lambda _trial: None,
     ) -> Trial:
-        """Run one trial of the engine called `engine`, and tell what troubled it.
+        """Run one trial of the contestant of `scenario` that is called `engine`, and tell what troubled it.
 
         If something fails when all of it is collected, as its clean-up may, `rescue` is given the trial.
 
@@ -74,14 +74,15 @@ class Session:
         complete: list[Trial] = []
         setting = Setting(
             run_id=self.run_id,
-            scenario=scenario,
-            prepared=self.engines[engine],
+            scenario=scenario.for_contestant(engine),
+            prepared=self.engines[scenario.engine_of[engine]],
             backing=self.backing,
             directory=self.work / options.label,
             environment=self.environment,
             malformed_records=malformed_records,
             watcher=self.watcher,
             options=replace(options, profiler=self.profiler, when_complete=complete.append),
+            contestant=engine,
         )
         try:
             trial = run_trial(setting)

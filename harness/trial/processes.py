@@ -104,7 +104,7 @@ class Processes:
         argv = setting.prepared.command(setting.engine_job)
         log = setting.directory / "engine.log"
         environment = self._environment() | (self.cluster.environment if self.cluster else {})
-        return stack.enter_context(Child(f"engine {setting.engine}", argv, log_path=log, env=environment))
+        return stack.enter_context(Child(f"engine {setting.name}", argv, log_path=log, env=environment))
 
     def _environment(self) -> dict[str, str]:
         return self._setting.environment | job_files.jvm_options(self._setting) | self._setting.cores.environment
@@ -178,7 +178,7 @@ class Processes:
             archive.learn(engine.process.child_tree())
         engine.stop(ENGINE_STOP_S)
         if not engine.last("stopped"):
-            self._trial.trouble(f"engine {self._setting.engine} did not stop in good order on SIGTERM")
+            self._trial.trouble(f"engine {self._setting.name} did not stop in good order on SIGTERM")
 
     def await_writer(self) -> None:
         """Wait until the writer, if there is one, has taken every upsert that the engine left in the topic."""

@@ -24,7 +24,7 @@ def run_trial(setting: Setting) -> Trial:
         ServiceError: something cannot be started.
     """
     options, workload = setting.options, setting.scenario.workload()
-    trial = Trial(setting.engine, options.label, setting.archive_prefix, setting.directory, setting.scenario.duration_s)
+    trial = Trial(setting.name, options.label, setting.archive_prefix, setting.directory, setting.scenario.duration_s)
     timeline = Timeline(trial, workload, setting.malformed_records)
     processes = Processes(setting, trial)
     faults = FaultInjection(setting, trial, timeline, processes)

@@ -32,6 +32,7 @@ class Setting:
         malformed_records: how many of the workload's records are malformed, if the load does not end early.
         watcher: is told how the trial goes.
         options: what differs from trial to trial.
+        contestant: the name under which the engine runs; empty for its own.
     """
 
     run_id: str
@@ -43,6 +44,12 @@ class Setting:
     malformed_records: int
     watcher: Watcher
     options: TrialOptions
+    contestant: str = ""
+
+    @property
+    def name(self) -> str:
+        """The contestant's name."""
+        return self.contestant or self.engine
 
     @property
     def engine(self) -> str:

@@ -28,6 +28,7 @@ from reports.sections.trials import trials_section
 from reports.sections.waterfall import waterfall_section
 from reports.wording.baseline import baseline_notes
 from reports.wording.cautions import cautions
+from reports.wording.contestants import differences
 from reports.wording.notes import (
     GC_NOTE,
     RATIO_NOTE,
@@ -107,6 +108,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
     return {
         "result": result,
         "headline": opening_of(result),
+        "differences": differences(result),
         "groups": groups(result),
         "pictures": pictures,
         "figures": FIGURES,

@@ -13,6 +13,7 @@ from harness.results.performance import Emission, Latency, Throughput
 from harness.results.result import EngineResult, Result
 from reports.wording.baseline import baseline_notes
 from reports.wording.cautions import cautions
+from reports.wording.contestants import differences
 from reports.wording.notes import asks_for_counts, cost_notes, measure_notes, query_text, wrong_cells
 from reports.wording.numbers import decimal, integer, mebibytes, milliseconds
 from reports.wording.opening import opening_of
@@ -33,6 +34,7 @@ def final_table(result: Result) -> Group:
     lines = [Text(opening.title, style="bold green" if result.valid else "bold red")]
     if query := query_text(result):
         lines.append(Text(query))
+    lines += map(Text, differences(result))
     lines += [Text(f"  {reason}", style="red") for reason in opening.reasons]
     reasons = [
         Text(f"{engine.name}: {reason}", style=VERDICT_STYLES[engine.verdict])

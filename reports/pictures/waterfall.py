@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness.conclusions.bands import Band, pooled_bands
 from harness.results.result import EngineResult, Result
 from reports.pictures.style import INK, Picture, engine_colours, engine_label, new_figure, say_not_measured, sentence
-from reports.wording.hops import hops_of
+from reports.wording.hops import HOPS, hops_of
 from reports.wording.numbers import milliseconds
 
 #: Of Okabe and Ito's palette, those that are no engine's that comes with Ringbench.
@@ -36,9 +36,11 @@ def draw_waterfall(result: Result) -> Picture:
             axes.set_yticks([])
             axes.set_xticks([])
     panels[-1].set_xlabel("mean latency, ms (each engine has its own axis)")
+    # Contestants may have different routes: the longer one's hops are the more.
+    hops = max((hops_of(result, engine) for engine in result.engines), key=len, default=HOPS)
     figure.legend(
-        [Patch(color=HOP_COLOURS[name]) for name in hops_of(result)],
-        [f"{name}: {meaning}" for name, meaning in hops_of(result).items()],
+        [Patch(color=HOP_COLOURS[name]) for name in hops],
+        [f"{name}: {meaning}" for name, meaning in hops.items()],
         loc="outside lower left",
         ncols=2,
         fontsize=9,

@@ -34,7 +34,7 @@ def waterfall_section(result: Result) -> Section | None:
             Table(
                 "Hops of the records, in ms",
                 ("engine", "hop", "from, to", "mean", "p50", "p99", "records below 0"),
-                tuple(row for engine in result.engines for row in _rows(engine, hops_of(result))),
+                tuple(row for engine in result.engines for row in _rows(engine, hops_of(result, engine))),
                 words=frozenset({0, 1, 2}),
             ),
         ),

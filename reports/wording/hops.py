@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.results.result import Result
-from reports.wording.notes import is_direct
+from engines.contract.job import DIRECT
+from harness.conclusions.hop_price import route_of_engine
+from harness.results.result import EngineResult, Result
 
 #: What each hop is, in the order of the way.
 HOPS = {
@@ -16,6 +17,6 @@ HOPS = {
 DIRECT_HOPS = {"send": HOPS["send"], "append": HOPS["append"], "engine": "broker to Redis"}
 
 
-def hops_of(result: Result) -> dict[str, str]:
-    """The hops of a result's records, and what each is."""
-    return DIRECT_HOPS if is_direct(result) else HOPS
+def hops_of(result: Result, engine: EngineResult) -> dict[str, str]:
+    """The hops of an engine's records, and what each is."""
+    return DIRECT_HOPS if route_of_engine(result, engine) == DIRECT else HOPS

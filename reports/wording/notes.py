@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engines.contract.job import DIRECT
 from engines.contract.queries import COUNTS
-from harness.conclusions.hop_price import route_of
+from harness.conclusions.hop_price import route_of, route_of_engine
 from harness.results.correctness import Answers, Correctness
 from harness.results.result import Result
 from reports.wording.numbers import milliseconds
@@ -44,11 +44,6 @@ GC_NOTE = (
 )
 
 
-def is_direct(result: Result) -> bool:
-    """Whether the engines wrote Redis by themselves."""
-    return route_of(result) == DIRECT
-
-
 def query_of(result: Result) -> str:
     """What the engines were asked."""
     return str(result.scenario.get("query", COUNTS))
@@ -83,7 +78,10 @@ def has_exact_quantiles(result: Result) -> bool:
 
 def route_text(result: Result) -> str:
     """How counts got to Redis."""
-    if is_direct(result):
+    routes = {engine.name: route_of_engine(result, engine) for engine in result.engines}
+    if len(set(routes.values())) > 1:
+        return f"Routes: {', '.join(f'{name} {route}' for name, route in routes.items())}."
+    if (next(iter(routes.values())) if routes else route_of(result)) == DIRECT:
         return "Route direct: each engine wrote Redis by itself, without the aggregates topic and the Redis writer."
     return "Route kafka: counts went through the aggregates topic, and the Redis writer applied them to Redis."
 

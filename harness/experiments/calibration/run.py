@@ -19,6 +19,7 @@ from harness.experiments.calibration.cases import CASES, ENGINE, PARTITIONS, STA
 from harness.experiments.calibration.judge import judge_case, nothing_measured, wrong_validity
 from harness.results.calibration import Calibration, CaseResult, save_calibration_result, summarise
 from harness.results.result import CalibrationSummary
+from harness.scenarios.contestants import Contestant
 from harness.scenarios.scenario import Limits, Scenario
 from harness.session.directory import new_run_id, save_somewhere
 from harness.session.ending import Ending
@@ -93,7 +94,7 @@ def _scenario(rate_records_per_s: int, duration_s: int) -> Scenario:
         duration_s=duration_s,
         partitions=PARTITIONS,
         malformed_per_million=1000,
-        engines=[ENGINE],
+        engines=[Contestant(name=ENGINE, engine=ENGINE)],
         # The truth is known however late a record was sent; only a stall must show as the fault that it is.
         # What others use of the machine is in the true latencies, too, and no reason against a case.
         limits=Limits(schedule_error_ms_p99=500.0, host_share=10.0, path_delay_ms=2000.0, settle_s=1.0, quiet_s=6.0),

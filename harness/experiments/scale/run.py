@@ -90,7 +90,7 @@ def scale(
     )
     scale_id = unfinished.scale_id if unfinished else new_run_id(PREFIX)
     directory = session_options.runs_dir / scale_id
-    with open_session(scale_id, scenario.engines, session_options, watcher) as session:
+    with open_session(scale_id, scenario.contestants, session_options, watcher) as session:
         found = unfinished or _new(session, key, scenario, options)
         if unfinished:
             watcher.note(f"going on with {scale_id}, {len(found.trials)} trials of which are done")
@@ -152,8 +152,8 @@ def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) 
         base=base,
         p99_bound_ms=options.p99_bound_ms,
         environment=session.fingerprint(),
-        engines=[ScaleEngine(name=name, version=None) for name in scenario.engines],
-        planned_trials=len(plan(levels, base, scenario.engines, scenario.seed, full=options.full)),
+        engines=[ScaleEngine(name=name, version=None) for name in scenario.contestants],
+        planned_trials=len(plan(levels, base, scenario.contestants, scenario.seed, full=options.full)),
         trials=[],
         fits=[],
         controls=[],
@@ -162,7 +162,7 @@ def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) 
 
 def _measure(session: Session, found: Scale, scenario: Scenario, ending: Ending, directory: Path) -> None:
     """Make the trials that are left."""
-    planned = plan(found.levels, found.base, scenario.engines, scenario.seed, full=found.full)
+    planned = plan(found.levels, found.base, scenario.contestants, scenario.seed, full=found.full)
     varied = [dimension for dimension, values in found.levels.items() if len(values) > 1]
     if len(found.trials) < len(planned):
         session.watcher.note(f"{len(planned)} trials, {_left(found.trials, planned, scenario)}")
@@ -172,8 +172,8 @@ def _measure(session: Session, found: Scale, scenario: Scenario, ending: Ending,
         ending.begins(f"trial {number} of {len(planned)} ({each.engine}, {each.point.text()})")
         trial = _trial(session, found, scenario, each, number)
         found.trials.append(trial)
-        found.fits = fits(found.trials, scenario.engines, varied)
-        found.controls = controls(found.trials, scenario.engines, found.base)
+        found.fits = fits(found.trials, scenario.contestants, varied)
+        found.controls = controls(found.trials, scenario.contestants, found.base)
         save_scale(found, directory)
         outcome = "counted" if trial.counted else f"not counted ({trial.limited_by}): {'; '.join(trial.reasons)}"
         session.watcher.note(f"{outcome}; {_left(found.trials, planned, scenario)}")
@@ -183,7 +183,7 @@ def _measure(session: Session, found: Scale, scenario: Scenario, ending: Ending,
 def _left(done: Sequence[ScaleTrial], planned: Sequence[PlannedPoint], scenario: Scenario) -> str:
     """How long what is left of `planned` will take, by what each engine's trials took so far."""
     usual_s = scenario.warmup_s + scenario.duration_s + USUAL_OVERHEAD_S
-    took_s = {name: [each.took_s for each in done if each.engine == name] for name in scenario.engines}
+    took_s = {name: [each.took_s for each in done if each.engine == name] for name in scenario.contestants}
     mean_s = {name: sum(each) / len(each) if each else usual_s for name, each in took_s.items()}
     left_s = sum(mean_s[each.engine] for each in planned[len(done) :])
     return f"about {left_s / 60:.0f} min left" if left_s >= 60 else f"about {left_s:.0f} s left"

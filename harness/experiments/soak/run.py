@@ -108,13 +108,13 @@ def soak(
     planned = soak_plan(scenario, chosen)
     run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)
-    with open_session(run_id, scenario.engines, options, watcher, kafka_detour=detour) as session:
+    with open_session(run_id, scenario.contestants, options, watcher, kafka_detour=detour) as session:
         watcher.phase("looking for malformed lines in what will be sent")
         malformed = expected_malformed(Workload(scenario.workload()))
         watched: list[_Watched] = []
         with Ending(watcher.note, kept=lambda: watched) as ending, Interrupt() as interrupt:
-            for place, engine in enumerate(scenario.engines, start=1):
-                watcher.progress(place, len(scenario.engines))
+            for place, engine in enumerate(scenario.contestants, start=1):
+                watcher.progress(place, len(scenario.contestants))
                 ending.begins(f"the rest of the trial of {engine}")
                 if not interrupt.has_come:
                     _trial(session, scenario, engine, planned, malformed, interrupt, watched)
@@ -214,7 +214,7 @@ def _assemble(
     rests = {each.engine: _rest(each, scenario, malformed) for each in watched}
     done = [Done(each.engine, 1, each.trial, scenario, malformed) for each in watched]
     wrong = {each.trial.label: _wrong(each, rests[each.engine]) for each in watched}
-    engines = {name: session.engines[name].engine for name in scenario.engines}
+    engines = {name: session.engines[name].engine for name in scenario.contestants}
     resilience = resilience_of(scenario.seed, planned, engines, done, lambda each: wrong[each.trial.label])
     reasons = [
         reason

@@ -111,7 +111,7 @@ def test_the_command_line_is_one_that_ringbench_takes(directory: str) -> None:
         name: given[name.upper()] for name in ("kafka", "redis", "s3")
     }
     scenario = _scenario(directory)
-    check_route(find_engines(scenario.engines), scenario.route)
+    check_route(find_engines(scenario.contestants), scenario.route)
     for engine, settings in scenario.engine_settings.items():
         assert set(settings) <= _known_settings(engine)
 
@@ -146,7 +146,7 @@ def test_the_image_is_of_this_version(directory: str) -> None:
 @pytest.mark.parametrize(("directory", "engine"), [("flink", "flink"), ("spark", "spark")])
 def test_the_engine_runs_on_a_cluster(directory: str, engine: str) -> None:
     scenario = _scenario(directory)
-    assert scenario.engines == [engine]
+    assert scenario.contestants == [engine]
     (found,) = find_engines([engine])
     assert cluster_of(found, scenario.engine_settings[engine])
     assert scenario.engine_settings[engine]["checkpoint_dir"]

@@ -31,7 +31,7 @@ def scenario(**keys: Any) -> Scenario:
 
 
 def check(found: Scenario, external: External) -> None:
-    check_clusters(find_engines(found.engines), found, external)
+    check_clusters(find_engines(found.contestants), found, external)
 
 
 def test_options_become_settings_that_go_before_the_scenarios_own() -> None:
@@ -155,7 +155,7 @@ def test_the_built_in_scenario_harms_both_engines() -> None:
     found = load_scenario("cluster", {})
     names = [each.fault for each in found.fault_plan()]
     check_place(names, cluster=found.cluster)
-    assert set(names) == set(OF_CLUSTERS) and found.engines == ["spark", "flink"]
+    assert set(names) == set(OF_CLUSTERS) and found.contestants == ["spark", "flink"]
 
 
 def test_the_usage_of_a_cluster_is_the_sum_of_its_processes() -> None:

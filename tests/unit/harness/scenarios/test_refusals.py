@@ -25,6 +25,7 @@ from harness.scenarios.scenario import Scenario
 DOCUMENT = Path(__file__).parents[4] / "docs" / "scenarios.md"
 FAULTS = {"faults": [{"kind": "redis-lost", "at_s": 9}]}
 QUERY = {"query": "pairs"}
+CONTESTANTS = {"engines": ["flink", {"name": "fast", "engine": "flink"}]}
 RAMP = {"kind": "ramp", "from_factor": 1, "to_factor": 3}
 
 
@@ -41,6 +42,7 @@ CASES = [
     (QUERY | {"route": "direct"}, (RUN,), "`route: direct` is for counts only"),
     ({"locations": "us"}, (VIEW, LOADTEST), "`locations` is us, and .* shows California's counties"),
     ({"cluster": True}, (SWEEP, SCALE, SOAK, LOADTEST), "starts no clusters"),
+    (CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "knows engines by their own names"),
     ({"surges": [{"county": "Kern", "at_s": 1, "duration_s": 2, "factor": 3}]}, (SWEEP, SCALE), "`surges`.*constant"),
     ({"profile": [RAMP]}, (SWEEP, SCALE), "`profile`.*constant"),
     ({"profile": [RAMP]}, (CHAOS,), "a ramp up to the end"),
@@ -88,6 +90,7 @@ def test_every_row_is_tried() -> None:
         ({}, (RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE, VIEW, OWN_REDIS)),
         (FAULTS, (RUN, VIEW)),
         (QUERY, (RUN, OWN_REDIS)),
+        (CONTESTANTS, (RUN, VIEW)),
         ({"route": "direct"}, (RUN, SWEEP, SCALE, GENERATE)),
         ({"route": "direct", "faults": [{"kind": "engine-kill", "at_s": 9}]}, (RUN,)),
         ({"cluster": True}, (RUN, CHAOS)),

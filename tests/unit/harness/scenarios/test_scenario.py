@@ -16,11 +16,11 @@ def test_built_in_scenarios_load(name: str) -> None:
 def test_main_is_the_main_job() -> None:
     main = load_scenario("main", {})
     assert main.rate_records_per_s == 6000 and main.duration_s >= 60
-    assert main.engines == ["spark", "flink", "baseline"]
+    assert main.contestants == ["spark", "flink", "baseline"]
 
 
 def test_overrides_replace_keys() -> None:
-    assert load_scenario("main", {"seed": 99, "engines": ["flink"]}).engines == ["flink"]
+    assert load_scenario("main", {"seed": 99, "engines": ["flink"]}).contestants == ["flink"]
 
 
 @pytest.mark.parametrize(

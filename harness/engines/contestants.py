@@ -1,0 +1,53 @@
+"""What the contestants of a scenario run, and that it has what is set for them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.engines.catalogue import DESCRIPTOR, Engine, all_engines, find_engines
+from harness.errors import ConfigurationError
+from harness.scenarios.scenario import Scenario
+from harness.scenarios.sections import did_you_mean
+
+
+def find_contestants(scenario: Scenario, extra: list[Path]) -> dict[str, Engine]:
+    """The engines that the contestants run, by the contestants' names, in their order.
+
+    Args:
+        scenario: whose contestants these are.
+        extra: further folders of engines: see `all_engines`.
+
+    Raises:
+        ConfigurationError: there is no such engine, or a contestant is called like another engine than its own.
+    """
+    found = {each.name: each for each in find_engines(list(dict.fromkeys(scenario.engine_of.values())), extra)}
+    known = {each.name for each in all_engines(extra)}
+    for name, engine in scenario.engine_of.items():
+        if name != engine and name in known:
+            raise ConfigurationError(
+                f"the contestant {name!r} (`engines`, or --contestant) runs {engine}, and {name} is another engine",
+                fix="give the contestant a name that no engine has",
+            )
+    return {name: found[engine] for name, engine in scenario.engine_of.items()}
+
+
+def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
+    """Make sure that each contestant's engine has the settings that are given for it.
+
+    An engine whose descriptor does not name its settings refuses others itself, when it starts.
+
+    Args:
+        engines: by the contestants' names.
+        scenario: of the run.
+
+    Raises:
+        ConfigurationError: an engine lacks one; the message names it, and where it was given.
+    """
+    for name, engine in engines.items():
+        given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
+        unknown = next((each for each in given if each not in engine.settings), None) if engine.settings else None
+        if unknown is not None:
+            where = f"the contestant {name!r}" if name != engine.name else "`engine_settings`, or `settings`"
+            raise ConfigurationError(
+                f"{where}: the engine {engine.name} has no setting {unknown!r}{did_you_mean(unknown, engine.settings)}",
+                fix=f"give some of: {', '.join(engine.settings)} (`settings` in {engine.directory / DESCRIPTOR})",
+            )

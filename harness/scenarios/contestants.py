@@ -1,0 +1,146 @@
+"""Contestants of a run: an engine by its own name, or under another one, with a tuning, settings or keys of its own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, ValidationError, model_validator
+
+from harness.errors import UsageError
+from harness.scenarios.sections import Section
+
+OPTION = "--contestant"
+_FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2'"
+#: Names stand in those of topics and files.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+#: What else trials are called.
+_TAKEN = ("rehearsal",)
+
+
+class Contestant(Section):
+    """An engine, under a name, and what is set for it alone, in place of the scenario's keys; null for these."""
+
+    name: str = Field(description="what the contestant is called everywhere")
+    engine: str = Field(description="what it runs")
+    tuning: str | None = Field(None, description="settings that the engine publishes")
+    settings: dict[str, Any] = Field({}, description="the engine's own")
+    route: Literal["kafka", "direct"] | None = None
+    parallelism: PositiveInt | None = Field(None, le=1000)
+    engine_cpus: int | None = Field(None, ge=0, le=1024)
+    checkpoint_interval_ms: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _name_can_stand_in_others(self) -> Contestant:
+        # An engine's own name was checked where the engine is described.
+        if self.name != self.engine and (not _NAME.fullmatch(self.name) or self.name.lower() in _TAKEN):
+            raise ValueError(
+                f"the name {self.name[:60]!r} cannot be had: give up to 41 letters, digits, dots, dashes and "
+                f"underscores, with a letter or a digit first, and not {' or '.join(_TAKEN)}"
+            )
+        return self
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is an engine by its own name, with nothing set for it alone."""
+        return self.name == self.engine and not self.own
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What is set for it alone, by key."""
+        return self.model_dump(exclude={"name", "engine"}, exclude_defaults=True)
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Of `own`, the scenario's keys."""
+        return {key: value for key, value in self.own.items() if key != "settings"}
+
+
+def _as_section(found: object) -> object:
+    if isinstance(found, str):
+        return {"name": found, "engine": found}
+    if not isinstance(found, Mapping | Contestant):
+        raise ValueError("give the name of an engine, or a section with `name` and `engine`")
+    return found
+
+
+def _as_written(contestant: Contestant) -> str | dict[str, Any]:
+    return contestant.name if contestant.is_plain else contestant.model_dump(exclude_defaults=True)
+
+
+#: What stands under `engines`: names of engines, and sections.
+Contestants = list[Annotated[Contestant, BeforeValidator(_as_section), PlainSerializer(_as_written)]]
+
+
+def check_names(contestants: Sequence[Contestant]) -> None:
+    """Make sure that each has a name of its own, in topics and files, too.
+
+    Raises:
+        ValueError: two have the same, or names that Kafka or a file system takes for the same.
+    """
+    seen: dict[str, str] = {}
+    for each in contestants:
+        # Kafka takes a dot and an underscore for the same, and some file systems capitals and small letters.
+        key = each.name.lower().replace(".", "_")
+        if key in seen:
+            alike = f"{seen[key]!r} and {each.name!r}, which are too much alike"
+            what = f"the name {each.name!r} is there twice" if seen[key] == each.name else f"there are {alike}"
+            raise ValueError(f"{what}; give each contestant a name of its own")
+        seen[key] = each.name
+
+
+def parse_contestant(text: str) -> dict[str, Any]:
+    """The section that an option ``NAME=ENGINE:KEY=VALUE,...`` stands for.
+
+    Keys of a contestant go there, and all others become settings of the engine. Values are scalars of YAML.
+
+    Raises:
+        UsageError: it is none; the message names what is wrong in it.
+    """
+    name_and_engine, colon, rest = text.partition(":")
+    name, equals, engine = (each.strip() for each in name_and_engine.partition("="))
+    if not (name and equals and engine) or (colon and not rest.strip()):
+        raise UsageError(f"{OPTION} {text!r} is no NAME=ENGINE, nor NAME=ENGINE:KEY=VALUE,...", fix=_FIX)
+    section: dict[str, Any] = {"name": name, "engine": engine}
+    settings: dict[str, Any] = {}
+    for pair in rest.split(",") if rest else []:
+        key, value = _pair(name, pair)
+        target = section if key in Contestant.model_fields else settings
+        if key in target or key == "settings":
+            why = "a setting stands by its own name" if key == "settings" else "it is given twice"
+            raise UsageError(f"{OPTION} {name}: {key}: {why}", fix=_FIX)
+        target[key] = value
+    section |= {"settings": settings} if settings else {}
+    _check(name, section)
+    return section
+
+
+def _pair(name: str, pair: str) -> tuple[str, Any]:
+    key, equals, text = (each.strip() for each in pair.partition("="))
+    if not (key and equals and text):
+        raise UsageError(f"{OPTION} {name}: {pair!r} is no KEY=VALUE", fix=_FIX)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = [text]
+    if isinstance(value, list | dict | None) or (isinstance(value, float) and not math.isfinite(value)):
+        raise UsageError(
+            f"{OPTION} {name}: {key}: found {text!r}, expected a number, a text, true or false",
+            fix="give the contestant as a section under `engines` of a scenario file",
+        )
+    # A date or a time is a text here.
+    return key, value if isinstance(value, str | int | float) else text
+
+
+def _check(name: str, section: dict[str, Any]) -> None:
+    try:
+        Contestant.model_validate(section)
+    except ValidationError as error:
+        (problem, *_) = error.errors()
+        where = "".join(f"{each}: " for each in problem["loc"])
+        found = f"found {problem['input']!r}; " if where else ""
+        what = problem["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{OPTION} {name}: {where}{found}{what[0].lower()}{what[1:]}", fix=_FIX) from error
