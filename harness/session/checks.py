@@ -35,17 +35,18 @@ def check_scenario(
     """
     by_name = find_contestants(scenario, options.engine_paths)
     engines = list(by_name.values())
-    # Each scenario as it is for the contestants that it is the same for.
-    alike = {name: scenario.for_contestant(name) for name in by_name}
-    for name, engine in by_name.items():
-        check_route([engine], alike[name].route)
+    for each in scenario.engines:
+        check_route([by_name[each.name]], each.route or scenario.route)
     check_query(engines, scenario.query, options.engine_paths)
     check_settings(by_name, scenario)
+    # As it is for each contestant.
+    alike = {name: scenario.for_contestant(name) for name in by_name}
     faults = scenario.fault_plan()
     check_place([each.fault for each in faults], cluster=scenario.cluster)
-    for each in alike.values():
-        cores_for(each.engine_cpus)
-        check_together(each, command, *options.asked)
+    for own in alike.values():
+        cores_for(own.engine_cpus)
+    for own in alike.values():
+        check_together(own, command, *options.asked)
     check_secrets(scenario)
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     for name, engine in by_name.items():
