@@ -15,6 +15,7 @@ from botocore.session import get_session
 from harness.clients.left import Left
 from harness.clients.run_names import is_run_id, run_of_object
 from harness.clients.s3_client import S3Credentials, s3_client, users_credentials
+from harness.results.part import appearing_whole
 
 DEFAULT_REGION = "us-east-1"
 #: What an object is called where it is told that one was left.
@@ -85,19 +86,10 @@ def fingerprint_archive(bucket: Bucket, prefix: str) -> tuple[int, str]:
 def pack_archive(bucket: Bucket, prefix: str, path: Path) -> None:
     """Copy every object under `prefix` into the zip file `path`, which appears whole or not at all."""
     client = bucket.client()
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:  # the objects are compressed already
-                for key in sorted(_keys(client, bucket.name, prefix)):
-                    body = client.get_object(Bucket=bucket.name, Key=key)["Body"].read()
-                    packed.writestr(key.removeprefix(prefix), body)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    # Stored, since the objects are compressed already.
+    with appearing_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
+        for key in sorted(_keys(client, bucket.name, prefix)):
+            packed.writestr(key.removeprefix(prefix), client.get_object(Bucket=bucket.name, Key=key)["Body"].read())
 
 
 def unpack_archive(bucket: Bucket, prefix: str, path: Path) -> None:

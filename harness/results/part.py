@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -29,9 +31,17 @@ def save_whole(model: BaseModel, path: Path) -> Path:
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
-    """Write `content` to `path`, whose folder is made if need be. Returns `path`.
+    """Write `content` to `path`, see `appearing_whole`. Returns `path`."""
+    with appearing_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
 
-    The file appears whole or not at all, and stays so if the power fails then.
+
+@contextmanager
+def appearing_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that becomes `path` at the end, whose folder is made if need be.
+
+    It appears whole or not at all, and stays so if the power fails then.
 
     Raises:
         OSError: it cannot be written; what was at `path` is still there then.
@@ -41,7 +51,7 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     part = part_of(path)
     try:
         with part.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -53,7 +63,6 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return path
 
 
 def read_whole(model: type[M], path: Path) -> M:
