@@ -175,14 +175,17 @@ class Ringbench:
         own = psutil.Process(self._popen.pid)
         return [own, *own.children(recursive=True)]
 
+    def running(self, marker: str) -> list[psutil.Process]:
+        """The processes with `marker` in their command lines, but for guards."""
+
+        def is_meant(words: list[str]) -> bool:
+            return any(marker in word for word in words) and not any(word.endswith("guard.py") for word in words)
+
+        return [process for process in self.processes() if is_meant(command_line(process))]
+
     def process(self, marker: str) -> psutil.Process | None:
-        """The process with `marker` in its command line, not its guard, if it lives."""
-        for process in self.processes():
-            with suppress(psutil.Error):
-                words = process.cmdline()
-                if any(marker in word for word in words) and not any(word.endswith("guard.py") for word in words):
-                    return process
-        return None
+        """The first of those, if one lives."""
+        return next(iter(self.running(marker)), None)
 
     def wait_for_process(self, marker: str) -> psutil.Process:
         """Wait until there is a process with `marker` in its command line."""
@@ -244,6 +247,13 @@ class Outcome:
         """What was saved at `path`."""
         found = json.loads(path.read_text(encoding="utf-8"))
         return cls(**found | {"directory": Path(found["directory"])})
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none if it has ended since it was found."""
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -48,7 +48,7 @@ def ports_of(processes: Iterable[psutil.Process]) -> list[int]:
     """Ports that they listen on, which must be on loopback."""
     found = []
     for process in processes:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             for each in process.net_connections("tcp"):
                 if each.status == psutil.CONN_LISTEN:
                     assert each.laddr.ip.removeprefix("::ffff:") in ("127.0.0.1", "::1"), each

@@ -19,7 +19,7 @@ from harness.processes.process import wait_until
 from harness.services.ports import free_port
 from harness.services.redis import RedisService, start_redis
 from tests.deadlines import DEADLINE_S
-from tests.integration.ringbench import Ringbench, outcome, write_scenario
+from tests.integration.ringbench import Ringbench, command_line, outcome, write_scenario
 from tests.integration.traffic import Traffic
 from tests.integration.viewers import Page, Viewer, Writer, in_redis
 
@@ -148,7 +148,7 @@ def test_a_person_starts_users_in_the_web_ui_and_ctrl_c_ends_and_saves(store: Re
         for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Referer": "http://elsewhere.example/"}):
             assert _status(Request(f"{ui}/stop", headers=foreign)) == 403  # noqa: S310 - loopback
         run.wait_for_text(r"\b10 users")
-        arguments = ["\0".join(process.cmdline()) for process in run.descendants()]
+        arguments = ["\0".join(command_line(process)) for process in run.descendants()]
         run.send(signal.SIGINT)
         code, found = _loadtest(run)
     kept = [path.read_bytes() for path in run.runs.rglob("*") if path.is_file()]

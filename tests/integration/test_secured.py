@@ -17,7 +17,7 @@ from engines.contract.aggregate import decode_key
 from engines.contract.keys import UPDATES_FIELD, decode_updates, window_key
 from harness.processes.process import wait_until
 from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
-from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
+from tests.integration.ringbench import Outcome, Ringbench, command_line, outcome, write_scenario
 from tests.integration.secured import (
     SecuredServices,
     kafka_client_file,
@@ -59,9 +59,7 @@ class Arguments:
     def _watch(self) -> None:
         while not self._over.wait(SAMPLE_S):
             with suppress(psutil.Error):
-                for process in self._run.descendants():
-                    with suppress(psutil.Error):
-                        self.seen.add("\0".join(process.cmdline()))
+                self.seen |= {"\0".join(command_line(each)) for each in self._run.descendants()}
 
 
 def traces(secrets: list[str], directory: Path, *texts: str) -> list[str]:
@@ -100,7 +98,7 @@ def strangers_answers(run: Ringbench, jvm: str, refusal: str) -> list[Answer]:
     """
 
     def ask() -> list[Answer]:
-        processes = [each for each in run.processes() if jvm in each.cmdline() and "java" in each.name()]
+        processes = run.running(jvm)
         ports, pids = ports_of(processes), [each.pid for each in processes]
         answers = as_stranger(lambda: intrude(ports) + (read_environment(pids) if os.geteuid() == NOBODY else []))
         return answers if any(refusal in each.said for each in answers) else []
