@@ -53,6 +53,15 @@ def test_quantiles_are_within_three_digits() -> None:
     )
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 2_000])
+def test_quantiles_are_those_of_the_library_to_the_bit(count: int) -> None:
+    histogram = _of(*np.random.default_rng(2).lognormal(16, 3, count).astype(np.int64).tolist()).to_histogram()
+    percents = (1e-6, 50, 99, 100)
+    for each in (histogram, merged([encode(histogram)] * 3), decode(encode(histogram))):
+        expected = [float(each.get_value_at_percentile(percent)) / 1000 for percent in percents]
+        assert quantiles_ms(each, *percents) == expected
+
+
 def test_as_many_are_at_least_a_duration_as_were_recorded() -> None:
     durations = _of(*[249_000_000] * 4, *[250_000_000] * 3, *[10**10] * 2)
     assert [durations.at_least(each) for each in (0, 250, 251, 10_000, 10_100)] == [9, 5, 2, 2, 0]
