@@ -5,6 +5,7 @@ earlier record said. All of it is chosen by random words of the record's own, so
 """
 
 from dataclasses import dataclass
+from functools import cache
 from math import isqrt, log
 
 import numpy as np
@@ -88,7 +89,8 @@ def _candidates_below(duplicates_per_million: int) -> int:
     return (2**32 - isqrt(2**64 - 4 * share * 2**32)) // 2
 
 
+@cache
 def _delay_quantiles_ms(mean_ms: int) -> NDArray[np.int64]:
-    """Evenly spaced quantiles of the exponential distribution."""
+    """Evenly spaced quantiles of the exponential distribution, not to be changed."""
     middles = ((at + 0.5) / _DELAY_QUANTILES for at in range(_DELAY_QUANTILES))
     return np.array([round(-mean_ms * log(1 - middle)) for middle in middles], dtype=np.int64)

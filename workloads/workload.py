@@ -9,7 +9,7 @@ promises to keep its bit generators' streams, but not its distributions', from v
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 from typing import Any
@@ -170,7 +170,7 @@ class Workload:
         self.specification = specification
         #: The set of locations that records come from, and their cells.
         self.locations = locations_of(specification.locations)
-        self._destination_bounds = bounds(self.locations.weights)
+        _, self._destination_bounds = _division(specification.locations, None, ())
         pieces = _pieces(specification)
         self._profile = Pieces([(piece.start_s, ConstantRate(piece.rate_records_per_s)) for piece in pieces])
         self._location_bounds = [piece.location_bounds for piece in pieces]
@@ -324,22 +324,25 @@ def _pieces(specification: WorkloadSpecification) -> list[_Piece]:
     factors = [Fraction(1)] * spec.warmup_s + profile_factors(spec.profile, spec.duration_s, spec.seed)
     borders_s = {spec.warmup_s + border for surge in spec.surges for border in (surge.at_s, surge.end_s)}
     borders_s |= {second for second in range(1, len(factors)) if factors[second] != factors[second - 1]}
-    usual = usual_weights(locations_of(spec.locations), spec.zipf_exponent)
-
-    @cache  # seconds are many, and sets of surges few
-    def divide(surges: tuple[Surge, ...]) -> tuple[Fraction, NDArray[np.int64]]:
-        weights = county_weights(usual, surges)
-        return sum(weights, Fraction(0)) / sum(usual), bounds(weights)
-
     pieces = []
     for start_s in sorted(border for border in borders_s | {0, step_s} if border < len(factors)):
         surges = tuple(each for each in spec.surges if each.at_s <= start_s - spec.warmup_s < each.end_s)
-        surge_factor, location_bounds = divide(surges)
+        surge_factor, location_bounds = _division(spec.locations, spec.zipf_exponent, surges)
         base = spec.warmup_rate_records_per_s if start_s < step_s else spec.rate_records_per_s
         rate = max(1, round(base * factors[start_s] * surge_factor))
         is_usual = rate == spec.rate_records_per_s and not surges
         pieces.append(_Piece(start_s, rate, location_bounds, is_usual))
     return pieces
+
+
+@lru_cache(maxsize=64)  # seconds are many, and sets of surges few; a workload is opened several times in a trial
+def _division(
+    locations: str, zipf_exponent: float | None, surges: tuple[Surge, ...]
+) -> tuple[Fraction, NDArray[np.int64]]:
+    """By what factor `surges` change the whole rate, and the bounds (not to be changed) that divide it by location."""
+    usual = usual_weights(locations_of(locations), zipf_exponent)
+    weights = county_weights(usual, surges)
+    return sum(weights, Fraction(0)) / sum(usual), bounds(weights)
 
 
 def _hot_before(index: NDArray[np.int64], hot_per_million: int) -> NDArray[np.int64]:
