@@ -41,8 +41,8 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
+from scipy import special
 
 #: With fewer trials there is no interval; the module's description says why.
 MIN_TRIALS = 6
@@ -317,7 +317,7 @@ def _interval(mean: _Mean, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     studentized = mean.errors / np.sqrt(mean.variances)
     least, greatest = np.quantile(studentized, [tail, 1 - tail], method="weibull")
-    student = scipy.stats.t.ppf(1 - tail, mean.freedom)
+    student = float(special.stdtrit(mean.freedom, 1 - tail))
     error = math.sqrt(mean.variance)
     ends = mean.value + error * np.array([-max(greatest, student), max(-least, student)])
     with np.errstate(over="ignore"):
@@ -332,7 +332,7 @@ def _needed(reach: float, power: float, freedom: float) -> float:
     """
     mean = math.sqrt(2 / freedom) * math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2))
     squared, variance = mean**2, 1 - mean**2
-    quantile = float(scipy.stats.norm.ppf(power)) ** 2
+    quantile = float(special.ndtri(power)) ** 2
     leading = squared - quantile * variance
     if leading <= 0:
         return math.inf  # with so little known of the spread, no ratio is large enough

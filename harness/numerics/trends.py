@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from scipy import special
 
 from harness.numerics.intervals import MIN_TRIALS, SEED, Figures, Interval, check_confidence, logarithms, without_mean
 
@@ -78,9 +79,9 @@ def drift(values_in_order: Sequence[tuple[str, float]]) -> Trend | None:
         # Figures without any spread have no tau, and no trend.
         return Trend(percent_per_trial=0.0, p_value=1.0)
     slope = float(scipy.stats.theilslopes(residuals, positions).slope)
-    deviation = scipy.stats.norm.isf(scipy.stats.kendalltau(positions, residuals).pvalue / 2)
+    deviation = -special.ndtri(scipy.stats.kendalltau(positions, residuals).pvalue / 2)
     deviation *= math.sqrt((len(engines) - len(trials)) / (len(engines) - 1))
-    return Trend(percent_per_trial=math.expm1(slope) * 100, p_value=2 * float(scipy.stats.norm.sf(deviation)))
+    return Trend(percent_per_trial=math.expm1(slope) * 100, p_value=2 * float(special.ndtr(-deviation)))
 
 
 def order_effect(first: Figures, second: Figures) -> Effect | None:
@@ -240,7 +241,7 @@ def power_law(x: Figures, y: Figures, groups: Sequence[Any], confidence: float =
     slope = float(over @ up) / squares
     residuals = up - slope * over
     error = math.sqrt(float(residuals @ residuals) / freedom / squares)
-    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    reach = float(special.stdtrit(freedom, (1 + confidence) / 2)) * error
     off = max(abs(float(residuals[log_x[kept] == level].mean())) for level in levels)
     return PowerLaw(Interval(slope, slope - reach, slope + reach, confidence), len(kept), math.exp(off))
 
