@@ -1,6 +1,11 @@
 """What all tests and the processes that they start inherit."""
 
+import gc
+import os
 import signal
+from collections.abc import Generator
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -8,3 +13,16 @@ def pytest_configure() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage while tests run, not while they are imported."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        # What was imported stays, and need not be looked at again. (One process alone ends with a look at all of it.)
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            gc.freeze()
+        gc.enable()
