@@ -1,7 +1,9 @@
 """A calibration knows the truth record by record, and finds a harness out that reports anything else."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +51,12 @@ def _pipeline(directory: Path, delays_ms: Any, workload: Workload = WORKLOAD) ->
     columns = workload.columns(0, workload.total_records)
     indexes = np.flatnonzero(~columns.malformed)
     left_ns = ANCHOR_NS + columns.offsets_ns[indexes] + (np.broadcast_to(delays_ms, len(indexes)) * 1e6).astype(int)
+    cells = columns.windows_s[indexes].tolist(), columns.cells[indexes].tolist()
+    keys = [encode_key(cell_of(*each)) for each in zip(*cells, strict=True)]
     counts: dict[bytes, int] = {}
     account, journal = [], []
     for at in np.argsort(left_ns, kind="stable").tolist():
-        key = encode_key(cell_of(int(columns.windows_s[indexes[at]]), int(columns.cells[indexes[at]])))
+        key = keys[at]
         counts[key] = counts.get(key, 0) + 1
         account.append((key.decode(), int(columns.event_times_ms[indexes[at]]), int(left_ns[at])))
         line = b"%d %d %b=%d" % (left_ns[at] + SENT_NS, left_ns[at] + ANSWERED_NS, key, counts[key])
@@ -113,11 +117,20 @@ def test_true_latencies_are_found_without_matching_even_if_records_overtake(tmp_
 # What a probe says of partitions that lag
 
 
-def _lagging(directory: Path, case: Case) -> tuple[Workload, Trial, dict[str, Any], Scenario]:
+Lagging = Callable[[Case], tuple[Trial, dict[str, Any], Scenario]]
+
+
+@pytest.fixture(scope="module")
+def lagging(tmp_path_factory: pytest.TempPathFactory) -> Lagging:
     """A pipeline of which a case's partition lags, and what the harness's own matching reports of it.
 
-    Returns: the workload, the trial, the engine's account and the scenario.
+    Called with the case; returns the trial, the engine's account and the scenario, made once and not to be changed.
     """
+    made = cache(lambda name: _lagging(tmp_path_factory.mktemp("lagging"), next(c for c in LAGGING if c.name == name)))
+    return lambda case: made(case.name)
+
+
+def _lagging(directory: Path, case: Case) -> tuple[Trial, dict[str, Any], Scenario]:
     # With fewer records to a cell, hardly one would overtake another.
     busy = {"partitions": 4, "rate_records_per_s": 4000, "warmup_s": 1, "duration_s": 3}
     scenario = SCENARIO.model_copy(update=busy | case.scenario)
@@ -141,45 +154,39 @@ def _lagging(directory: Path, case: Case) -> tuple[Workload, Trial, dict[str, An
     trial = _trial(directory, visible_ms[seen] * 1_000_000 - ANCHOR_NS - offsets_ns[seen])
     if not scenario.workload().keeps_cells_together:
         trial.quantile_bounds_ms = quantile_bounds(workload, ANCHOR_NS, None, visible_ms[measured])
-    return workload, trial, account, scenario
+    return trial, account, scenario
 
 
 LAGGING = [case for case in CASES if case.settings.get("slow_partition_ms")]
 BY_TURNS = [case for case in LAGGING if case.scenario.get("partitioning")]
 
 
-def _without_bounds(trial: Trial) -> Trial:
-    trial.quantile_bounds_ms = None
-    return trial
-
-
 @pytest.mark.parametrize("case", LAGGING, ids=lambda case: case.name)
-def test_quantiles_are_exact_by_cell_and_within_their_bounds_by_turns(tmp_path: Path, case: Case) -> None:
-    _, trial, account, scenario = _lagging(tmp_path, case)
+def test_quantiles_are_exact_by_cell_and_within_their_bounds_by_turns(lagging: Lagging, case: Case) -> None:
+    trial, account, scenario = lagging(case)
     assert (trial.quantile_bounds_ms is None) is scenario.workload().keeps_cells_together
     found = _judge(case, trial, account, scenario=scenario)
     assert found.passed, (found.reasons, found.percentiles)
 
 
-@pytest.mark.parametrize(
-    "case", [each for each in LAGGING if each.scenario.get("partitioning")], ids=lambda case: case.name
-)
-def test_matching_alone_does_not_find_the_quantiles_of_turns(tmp_path: Path, case: Case) -> None:
+@pytest.mark.parametrize("case", BY_TURNS, ids=lambda case: case.name)
+def test_matching_alone_does_not_find_the_quantiles_of_turns(lagging: Lagging, case: Case) -> None:
     """As it was done before: first in, first out, with a cell's records in all partitions."""
-    _, trial, account, scenario = _lagging(tmp_path, case)
-    found = _judge(replace(case, exact_quantiles=True), _without_bounds(trial), account, scenario=scenario)
+    trial, account, scenario = lagging(case)
+    without = replace(trial, quantile_bounds_ms=None)
+    found = _judge(replace(case, exact_quantiles=True), without, account, scenario=scenario)
     assert not found.passed
     wrong = {row.percentile for row in found.percentiles if not row.passed}
     assert "p50" in wrong and "mean" not in wrong
 
 
-def test_bounds_that_leave_the_truth_out_are_found_out(tmp_path: Path) -> None:
+def test_bounds_that_leave_the_truth_out_are_found_out(lagging: Lagging) -> None:
     case = BY_TURNS[0]
-    _, trial, account, scenario = _lagging(tmp_path, case)
+    trial, account, scenario = lagging(case)
     assert trial.quantile_bounds_ms
     low, high = trial.quantile_bounds_ms.p90
-    trial.quantile_bounds_ms.p90 = (high + 50, high + 60)
-    found = _judge(case, trial, account, scenario=scenario)
+    wrong = trial.quantile_bounds_ms.model_copy(update={"p90": (high + 50, high + 60)})
+    found = _judge(case, replace(trial, quantile_bounds_ms=wrong), account, scenario=scenario)
     assert [row.percentile for row in found.percentiles if not row.passed] == ["p90"] and low < high
 
 
