@@ -52,11 +52,12 @@ class ExpectedCounts:
 def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> ExpectedCounts:
     """Count `workload` without making its lines, except the malformed ones."""
     totals: dict[int, int] = {}
+    malformed_lines: list[bytes] = []
     malformed_indexes: list[int] = []
     for columns in _chunks(workload, 0, workload.total_records, chunk_records):
         _tally(workload, columns, totals)
+        malformed_lines += workload.lines(columns.only(columns.malformed))
         malformed_indexes += (columns.first + np.flatnonzero(columns.malformed)).tolist()
-    malformed_lines = _lines(workload, malformed_indexes)
     counts = {workload.locations.cell(key): count for key, count in totals.items()}
     if workload.is_in_order:
         return ExpectedCounts(counts, malformed_lines, malformed_indexes)
@@ -65,10 +66,12 @@ def expected_counts(workload: Workload, chunk_records: int = 1 << 18) -> Expecte
 
 def expected_malformed(workload: Workload, chunk_records: int = 1 << 18) -> ExpectedCounts:
     """`expected_counts` without counts, which a long workload has too many of to be held at once."""
+    lines: list[bytes] = []
     indexes: list[int] = []
     for columns in _chunks(workload, 0, workload.total_records, chunk_records):
+        lines += workload.lines(columns.only(columns.malformed))
         indexes += (columns.first + np.flatnonzero(columns.malformed)).tolist()
-    return ExpectedCounts({}, _lines(workload, indexes), indexes)
+    return ExpectedCounts({}, lines, indexes)
 
 
 def counts_between(workload: Workload, start_s: int, end_s: int, chunk_records: int = 1 << 18) -> dict[Cell, int]:
@@ -94,10 +97,6 @@ def _tally(workload: Workload, columns: Columns, totals: dict[int, int]) -> None
     keys = workload.locations.key(columns.windows_s, columns.cells)[~columns.malformed]
     for key, count in zip(*(each.tolist() for each in np.unique(keys, return_counts=True)), strict=True):
         totals[key] = totals.get(key, 0) + count
-
-
-def _lines(workload: Workload, indexes: list[int]) -> list[bytes]:
-    return [line for index in indexes for line in workload.lines(workload.columns(index, index + 1))]
 
 
 def _with_classes(
