@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from harness.conclusions.settled import CERTAIN_TIMES, change_over, start_had_settled, trial_had_settled, why_unsettled
 from harness.results.performance import SteadyState
@@ -84,7 +83,9 @@ SLOW = {
 def _series(random: np.random.Generator, shape: Shape, noise: float) -> NDArray[np.float64]:
     """Seconds with log-normal noise, whose correlation with the next second's is 0.5."""
     shocks = random.normal(0, noise * np.sqrt(1 - 0.5**2), MEASURED + 50)
-    found: NDArray[np.float64] = shape(np.arange(MEASURED) + 0.5) * np.exp(lfilter([1], [1, -0.5], shocks)[50:])
+    found: NDArray[np.float64] = shape(np.arange(MEASURED) + 0.5) * np.exp(
+        np.convolve(shocks, 0.5 ** np.arange(50))[50 : 50 + MEASURED]
+    )
     return found
 
 

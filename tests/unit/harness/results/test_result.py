@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -66,6 +65,8 @@ def test_the_published_schema_is_the_generated_one() -> None:
 
 
 def test_results_obey_the_published_schema() -> None:
+    import jsonschema  # takes a second or two, which only the process has to spend that runs these tests
+
     schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
