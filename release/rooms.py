@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from release.statements import statements
+
 ROOT = Path(__file__).parents[1]
 #: The rooms of `harness/` by floor, from the ground up: **a room imports only rooms that stand before it.** The two
 #: modules at the root, what can go wrong and the entry point, stand at the ends.
@@ -59,7 +61,7 @@ def imports(folder: str) -> frozenset[tuple[str, str]]:
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         name = path.relative_to(ROOT / folder).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in statements(path.read_text(encoding="utf-8")):
             if isinstance(node, ast.Import):
                 found |= {(name, alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

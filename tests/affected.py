@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from release.statements import statements
+
 ROOT = Path(__file__).parents[1]
 #: Of modules that are imported by their full names.
 FOLDERS = ("engines", "harness", "loadtest", "release", "reports", "viewer", "workloads", "tests")
@@ -40,8 +42,7 @@ def affected(files: Iterable[str]) -> list[str]:
     return sorted(str(test.relative_to(ROOT)) for test in ROOT.glob(UNIT) if _touches(wanted, _behind(test)))
 
 
-def _touches(wanted: set[str], sources: Iterable[Path]) -> bool:
-    own = {str(path.relative_to(ROOT)) for path in sources}
+def _touches(wanted: set[str], own: frozenset[str]) -> bool:
     texts = [_text(ROOT / name) for name in own if name.startswith("tests/")]
     named = [words for name in wanted if not _is_imported(Path(name)) for words in _called(Path(name))]
     return bool(own & wanted) or any(words in text for text in texts for words in named)
@@ -62,24 +63,25 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _behind(test: Path) -> set[Path]:
-    """`test`, and all modules of ours that it imports, be it by way of others."""
+@functools.cache
+def _behind(test: Path) -> frozenset[str]:
+    """`test`, and all modules of ours that it imports, be it by way of others, by their paths below `ROOT`."""
     found, left = {test}, [test]
     while left:
         for path in _imported(left.pop()) - found:
             found.add(path)
             left.append(path)
-    return found
+    return frozenset(str(path.relative_to(ROOT)) for path in found)
 
 
 @functools.cache
 def _imported(path: Path) -> frozenset[Path]:
     """The files of the modules of ours that the file at `path` imports, those inside functions too."""
-    return frozenset(file for name in _names(ast.parse(_text(path))) for file in _files(name))
+    return frozenset(file for name in _names(statements(_text(path))) for file in _files(name))
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -26,7 +26,7 @@ Manifest = dict[str, Any]
 
 def load(path: Path) -> list[Manifest]:
     """The manifests in a file."""
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    return list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
 
 
 def kustomization(directory: str) -> Manifest:

@@ -22,6 +22,7 @@ from harness.session.fingerprint import installed_packages
 from release.components import jar_locks, python_locks, python_requirements
 from release.notices import NOTICES, notices_text
 from release.sbom import sbom_text
+from release.statements import statements
 
 ROOT = Path(__file__).parents[3]
 HARNESS_LOCK = ROOT / "requirements" / "harness.lock"
@@ -78,7 +79,7 @@ def test_what_the_packages_import_is_declared(project: dict[str, Any]) -> None:
 def _imported(path: Path) -> set[str]:
     """The top-level names of what a module imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             found |= {each.name.partition(".")[0] for each in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from release.rooms import ROOT
+from release.statements import statements
 
 FOLDERS = ("engines", "harness", "loadtest", "release", "reports", "tests", "viewer", "workloads")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50
@@ -33,7 +34,7 @@ def _sources() -> Iterator[tuple[str, str]]:
 
 def _long_functions(path: str, text: str) -> Iterator[str]:
     """FILE:NAME of the functions that are too long, docstrings aside."""
-    for node in ast.walk(ast.parse(text)):
+    for node in statements(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if docstring := ast.get_docstring(node, clean=False):
