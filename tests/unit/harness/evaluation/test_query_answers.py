@@ -1,5 +1,6 @@
 """Wrong answers to queries are found out, and it is measured when answers were final."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ from workloads.workload import Workload
 
 @pytest.fixture(params=OTHERS)
 def asked(request: pytest.FixtureRequest) -> tuple[Scenario, ExpectedAnswers]:
-    query = request.param
+    return _asked(request.param)
+
+
+@cache
+def _asked(query: str) -> tuple[Scenario, ExpectedAnswers]:
     # A caller has to be silent for a while, for a session to end.
     subscribers = 300 if query == "sessions" else 5
     load = {"duration_s": 8, "warmup_s": 1, "subscribers": subscribers}

@@ -1,5 +1,7 @@
 """A fault waits for the recovery from the one before it, and no longer than it is to; by a clock of the test's own."""
 
+from bisect import bisect_left
+
 import pytest
 
 from harness.measurement.pace import FRESH_S, Pace
@@ -20,7 +22,7 @@ HEALED_S = 10.0
 def _visible(t_s: float, lag_s: float) -> int:
     """How many records are visible so many seconds after the start of the measured time, if the lag is of `lag_s`."""
     due = int((t_s + 2 - lag_s) * RATE)
-    return due - sum(index < due for index in MALFORMED)
+    return due - bisect_left(MALFORMED, due)
 
 
 def _waits_s(
