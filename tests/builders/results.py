@@ -171,7 +171,7 @@ def make_trial(name: str, median_ms: float, cores: float = 0.5, *, seed: int = 1
     dice = random.Random(f"{name} {seed} {number}")
     median_ms *= math.exp(dice.gauss(0, NOISE))
     cores *= math.exp(dice.gauss(0, NOISE))
-    samples_ms = [max(0.2, dice.lognormvariate(math.log(median_ms), 0.35)) for _ in range(5_000)]
+    samples_ms = [max(0.2, dice.lognormvariate(math.log(median_ms), 0.35)) for _ in range(1_000)]
     return TrialResult(
         number=number,
         block=number,
