@@ -23,7 +23,7 @@ from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
 from harness.session.options import SessionOptions
 from harness.workers.jobs import GeneratorJob, load_job, save_job
-from tests.builders.trajectories import tell
+from tests.builders.trajectories import changes_to
 from viewer.cells import by_county_and_operator
 from viewer.zscore import BASELINE_WINDOWS, EXCLUDED_WINDOWS, Detector
 from workloads.california import CALL_SHARE, COUNTIES, OPERATOR_SHARES
@@ -221,8 +221,7 @@ def test_trajectories_match_every_record_of_a_surge() -> None:
     workload = Workload(replace(SPECIFICATION, rate_records_per_s=1000))
     trajectories = Trajectories(workload)
     expected = expected_counts(workload).counts
-    for (window_s, *cell), count in expected.items():
-        tell(trajectories, window_s, CELL_NUMBERS[tuple(cell)], count, 1)
+    trajectories.update(changes_to(expected, workload.locations, at_ms=1))
     assert trajectories.matched_records == sum(expected.values())
     assert trajectories.surplus_records == 0
 

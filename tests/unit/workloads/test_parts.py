@@ -1,6 +1,7 @@
 """Shards of a workload: put together, they are the workload, byte for byte, each record once."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,17 @@ def _sent(workload: Workload, shard: int, shards: int, slice_records: int) -> di
     return found
 
 
+@cache
+def _whole(name: str) -> tuple[Workload, dict[int, tuple[int, int, bytes]]]:
+    """A workload, and what one generator sends of it."""
+    workload = Workload(replace(SPECIFICATIONS[name], duration_s=1))
+    return workload, _sent(workload, 0, 1, 20_011)
+
+
 @pytest.mark.parametrize("name", SPECIFICATIONS)
 @pytest.mark.parametrize("shards", [2, 3, 5])
 def test_the_union_of_shards_is_the_stream_byte_for_byte(name: str, shards: int) -> None:
-    workload = Workload(replace(SPECIFICATIONS[name], duration_s=1))
-    whole = _sent(workload, 0, 1, 20_011)
+    workload, whole = _whole(name)
     parts = [_sent(workload, shard, shards, 7_001 * shards) for shard in range(shards)]
     assert sum(map(len, parts)) == len(whole) == min(workload.total_records, COMPARED)
     assert {index: row for part in parts for index, row in part.items()} == whole
