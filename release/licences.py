@@ -16,6 +16,7 @@ from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
 from harness.engines.catalogue import load_engine
+from harness.engines.versions import VERSIONS, environment_name
 from harness.errors import ProvisionError, RingbenchError
 from harness.provision.environments import ensure_environment, find_uv, run_uv
 from harness.provision.jars import maven
@@ -68,7 +69,7 @@ def _spdx(name: str) -> str:
 def _of_packages(wanted: list[Component]) -> dict[str, list[str]]:
     said: dict[str, list[str]] = {}
     for lock in python_locks():
-        python = ensure_environment(lock, lock.parent.name, progress=tell, python=_interpreter(lock))
+        python = ensure_environment(lock, environment_name(lock), progress=tell, python=_interpreter(lock))
         (site,) = python.parent.parent.glob("lib/python*/site-packages")
         said |= _installed(site)
     absent = [f"{each.purl.name}=={each.purl.version}" for each in wanted if each.coordinate not in said]
@@ -80,8 +81,8 @@ def _of_packages(wanted: list[Component]) -> dict[str, list[str]]:
 
 
 def _interpreter(lock: Path) -> str | None:
-    """The interpreter that the engine beside `lock` wants, so that its environment is the one that runs have."""
-    descriptor = lock.with_name("engine.toml")
+    """The interpreter that the engine wants which has `lock`, so that its environment is the one that runs have."""
+    descriptor = (lock.parents[2] if lock.parent.parent.name == VERSIONS else lock.parent) / "engine.toml"
     if not descriptor.exists():
         return None
     return load_engine(descriptor.parent).python or None

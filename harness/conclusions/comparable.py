@@ -123,7 +123,7 @@ def is_contestant(engine: EngineResult) -> bool:
 
 def _keys(engine: EngineResult) -> dict[str, Any]:
     """The scenario's keys that were set for the contestant alone."""
-    return {key: value for key, value in engine.own.items() if key != "settings"}
+    return {key: value for key, value in engine.own.items() if key not in ("settings", "version")}
 
 
 def _limits(old: Result, new: Result) -> list[str]:

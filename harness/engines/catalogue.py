@@ -9,13 +9,14 @@ installed packages (`harness.engines.plugins`).
 import re
 import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from engines.contract.job import KAFKA, ROUTES
 from engines.contract.queries import COUNTS, QUERIES
 from harness.engines.plugins import plugin_directories
+from harness.engines.versions import check_version, split_version
 from harness.errors import ConfigurationError
 
 ENGINES = Path(__file__).parents[2] / "engines"
@@ -37,7 +38,8 @@ class Engine:
         name: what users call the engine.
         directory: the folder it stands in.
         description: one sentence.
-        version_of: the package in its requirements whose version is the engine's own.
+        version_of: the package in its requirements, or the ``GROUP:ARTIFACT`` in its jars, whose version is the
+            engine's own; empty if it has no version to choose.
         entry: the script to run, in the folder.
         requirements: its hash-locked requirements, in the folder.
         python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
@@ -53,6 +55,7 @@ class Engine:
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         settings: the names of its own settings; empty if it does not tell them, and refuses others when it starts.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
+        version: the one that was asked for, which no descriptor has; empty for the default one.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Engine:
     queries: list[str] = field(default_factory=lambda: [COUNTS])
     settings: list[str] = field(default_factory=list)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    version: str = ""
 
     def tuned(self, tuning: str) -> dict[str, Any]:
         """The settings of a tuning; none, of an engine that has no tunings at all.
@@ -92,18 +96,26 @@ class Engine:
 def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engine]:
     """The engines called `names`, in that order, of all that `all_engines` finds.
 
+    Args:
+        names: each an engine's name, or ``NAME@VERSION``.
+        extra: further folders of engines: see `all_engines`.
+
     Raises:
-        ConfigurationError: there is no such engine, a name stands twice, or an engine that was found is wrong.
+        ConfigurationError: there is no such engine, it has no versions, a name stands twice, or an engine that was
+            found is wrong.
     """
     known = {engine.name: engine for engine in all_engines(extra or [])}
-    if unknown := [name for name in names if name not in known]:
+    asked = [split_version(name) for name in names]
+    if unknown := [name for name, _ in asked if name not in known]:
         raise ConfigurationError(
             f"unknown engine {unknown[0]!r}",
             fix=f"give one or more of: {', '.join(sorted(known))}; --engine-path adds folders to look in",
         )
     if len(set(names)) < len(names):
         raise ConfigurationError(f"an engine is named twice: {', '.join(names)}", fix="name each engine once")
-    return [known[name] for name in names]
+    for name, version in asked:
+        check_version(known[name], version)
+    return [replace(known[name], version=version) if version else known[name] for name, version in asked]
 
 
 def check_route(engines: Iterable[Engine], route: str) -> None:
@@ -186,7 +198,7 @@ def load_engine(directory: Path) -> Engine:
     """
     path = directory / DESCRIPTOR
     found = _read(path)
-    known = {each.name for each in fields(Engine)} - {"directory"}
+    known = {each.name for each in fields(Engine)} - {"directory", "version"}
     if unknown := sorted(set(found) - known):
         raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
     tunings = found.get("tunings", {})

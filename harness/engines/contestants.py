@@ -19,12 +19,14 @@ def find_contestants(scenario: Scenario, extra: list[Path]) -> dict[str, Engine]
     Raises:
         ConfigurationError: there is no such engine, or a contestant is called like another engine than its own.
     """
-    found = {each.name: each for each in find_engines(list(dict.fromkeys(scenario.engine_of.values())), extra)}
+    asked = list(dict.fromkeys(scenario.engine_of.values()))
+    found = dict(zip(asked, find_engines(asked, extra), strict=True))
     known = {each.name for each in all_engines(extra)}
-    for name, engine in scenario.engine_of.items():
-        if name != engine and name in known:
+    for each in scenario.engines:
+        if each.name != each.engine and each.name in known:
             raise ConfigurationError(
-                f"the contestant {name!r} (`engines`, or --contestant) runs {engine}, and {name} is another engine",
+                f"the contestant {each.name!r} (`engines`, or --contestant) runs {each.engine}, and {each.name} is "
+                "another engine",
                 fix="give the contestant a name that no engine has",
             )
     return {name: found[engine] for name, engine in scenario.engine_of.items()}

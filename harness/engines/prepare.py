@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.engines.catalogue import CONTRACT_JAVA, ENGINES, Engine, Progress
+from harness.engines.version_locks import ensure_locks
+from harness.engines.versions import environment_name, is_tested, jars_lock, requirements_lock, versions_told
+from harness.errors import ProvisionError
 from harness.provision.class_archive import ClassArchive, class_archive
+from harness.provision.class_files import check_java
 from harness.provision.classes import ensure_classes
 from harness.provision.environments import ensure_environment
 from harness.provision.jars import ensure_jars
@@ -29,19 +33,32 @@ class PreparedEngine:
 def prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     """Make sure that `engine`'s environment and JVM artifacts are in the cache.
 
-    Each follows from those before it: environment, jars, classes of its own, and the archive of all classes.
-
     Raises:
-        ProvisionError: they could not be obtained.
+        ConfigurationError: the engine does not exist in the version that was asked for.
+        ProvisionError: they could not be obtained, or a version that was not tested does not go with this Python, this
+            Java or the engine's own code.
     """
-    # Named after the lock's folder, so that engines that share a lock share an environment.
-    lock = (engine.directory / engine.requirements).resolve()
-    python = ensure_environment(lock, lock.parent.name, python=engine.python or None, progress=progress)
-    jars = ensure_jars(engine.directory / engine.jars, progress=progress) if engine.jars else []
+    try:
+        return _prepare(engine, progress)
+    except ProvisionError as error:
+        if is_tested(engine):
+            raise
+        why = f"{engine.name} {engine.version}, which is not among the tested versions, does not run here"
+        raise ProvisionError(f"{why}: {error.message}", fix=versions_told(engine)) from error
+
+
+def _prepare(engine: Engine, progress: Progress) -> PreparedEngine:
+    """Each follows from those before it: locks, environment, jars, classes of its own, and the archive of all."""
+    ensure_locks(engine, progress)
+    lock, jvm = requirements_lock(engine), jars_lock(engine)
+    python = ensure_environment(lock, environment_name(lock), python=engine.python or None, progress=progress)
+    jars = ensure_jars(jvm, progress=progress) if jvm else []
+    packages = f"lib/python*/site-packages/{engine.java_classpath}"
+    brought = sorted(python.parent.parent.glob(packages)) if engine.java_classpath else []
+    if engine.java and not is_tested(engine):
+        check_java([*brought, *jars], ensure_java(progress))
     if engine.java_sources:
         folders = [engine.directory / engine.java_sources, CONTRACT_JAVA]
-        packages = f"lib/python*/site-packages/{engine.java_classpath}"
-        brought = sorted(python.parent.parent.glob(packages)) if engine.java_classpath else []
         jars.insert(0, ensure_classes(folders, [*jars, *brought], engine.name, progress=progress))
     if not engine.java:
         return PreparedEngine(engine, python, jars)

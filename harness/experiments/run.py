@@ -9,6 +9,7 @@ from harness.conclusions.engine_comparison import comparison_of
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
+from harness.engines.versions import version_facts
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
 from harness.evaluation.ground_truth import TrialTruth, summarise
@@ -212,7 +213,7 @@ def _assemble(
     reasons = [*taken.why_not_all, *no_truths, *_archives_differ(truths)]
     for trial in taken.trials:
         reasons += invalid_reasons(trial, truths.get(trial.label), scenario, expected)
-    engines = _engines(scenario, taken.done, truths, expected)
+    engines = _engines(session, scenario, taken.done, truths, expected)
     found = session.result(
         scenario,
         engines,
@@ -248,7 +249,11 @@ def _resilience(
 
 
 def _engines(
-    scenario: Scenario, done: list[Finished], truths: dict[str, TrialTruth], expected: ExpectedCounts
+    session: Session,
+    scenario: Scenario,
+    done: list[Finished],
+    truths: dict[str, TrialTruth],
+    expected: ExpectedCounts,
 ) -> list[EngineResult]:
     engines = []
     for contestant in scenario.engines:
@@ -268,7 +273,8 @@ def _engines(
         if own:
             first = own[0].trial
             pooled = pool(name, first.version, first.config, results)
-            engines.append(pooled.model_copy(update={"engine": contestant.engine, "own": contestant.own}))
+            facts = version_facts(session.engines[contestant.runs].engine)
+            engines.append(pooled.model_copy(update={"engine": contestant.engine, "own": contestant.own} | facts))
     return engines
 
 

@@ -82,6 +82,12 @@ class EngineResult(_Outcome):
         {}, description="what was set for this contestant alone, by the scenario's keys, with `settings` of its engine"
     )
     version: str | None
+    version_tested: bool | None = Field(
+        None, description="whether the version is one that the engine offers with locks; null if that is not known"
+    )
+    locked: dict[str, list[str]] = Field(
+        {}, description="of a version that is not, the SHA-256 allowed for each of its packages and JVM artifacts"
+    )
     config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
     trials: list[TrialResult]
 

@@ -8,15 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from harness.errors import UsageError
 from harness.scenarios.sections import Section
 
 OPTION = "--contestant"
-_FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2'"
+_FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2' or {OPTION} new=flink@2.3.0"
 #: Names stand in those of topics and files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+#: Versions stand in names of files and in requirements.
+_VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,40}$"
 #: What else trials are called.
 _TAKEN = ("rehearsal",)
 
@@ -26,12 +36,21 @@ class Contestant(Section):
 
     name: str = Field(description="what the contestant is called everywhere")
     engine: str = Field(description="what it runs")
+    version: str | None = Field(None, pattern=_VERSION, description="of the engine, in place of its default one")
     tuning: str | None = Field(None, description="settings that the engine publishes")
     settings: dict[str, Any] = Field({}, description="the engine's own")
     route: Literal["kafka", "direct"] | None = None
     parallelism: PositiveInt | None = Field(None, le=1000)
     engine_cpus: int | None = Field(None, ge=0, le=1024)
     checkpoint_interval_ms: PositiveInt | None = None
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version_is_text(cls, found: object) -> object:
+        # YAML takes 4.10 for the number 4.1.
+        if isinstance(found, int | float):
+            raise ValueError("give the version in quotes: it is a text, and this is a number")
+        return found
 
     @model_validator(mode="after")
     def _name_can_stand_in_others(self) -> Contestant:
@@ -49,6 +68,11 @@ class Contestant(Section):
         return self.name == self.engine and not self.own
 
     @property
+    def runs(self) -> str:
+        """What it runs: the engine, as ``NAME@VERSION`` if a version is set."""
+        return f"{self.engine}@{self.version}" if self.version else self.engine
+
+    @property
     def own(self) -> dict[str, Any]:
         """What is set for it alone, by key."""
         return self.model_dump(exclude={"name", "engine"}, exclude_defaults=True)
@@ -56,14 +80,19 @@ class Contestant(Section):
     @property
     def overrides(self) -> dict[str, Any]:
         """Of `own`, the scenario's keys."""
-        return {key: value for key, value in self.own.items() if key != "settings"}
+        return {key: value for key, value in self.own.items() if key not in ("settings", "version")}
+
+
+def _plain(engine: str) -> dict[str, str]:
+    return {"name": engine, "engine": engine}
 
 
 def _as_section(found: object) -> object:
     if isinstance(found, str):
-        return {"name": found, "engine": found}
+        engine, at, version = found.partition("@")
+        return {"name": f"{engine}-{version}", "engine": engine, "version": version} if at else _plain(engine)
     if not isinstance(found, Mapping | Contestant):
-        raise ValueError("give the name of an engine, or a section with `name` and `engine`")
+        raise ValueError("give the name of an engine, NAME@VERSION, or a section with `name` and `engine`")
     return found
 
 
@@ -93,7 +122,7 @@ def check_names(contestants: Sequence[Contestant]) -> None:
 
 
 def parse_contestant(text: str) -> dict[str, Any]:
-    """The section that an option ``NAME=ENGINE:KEY=VALUE,...`` stands for.
+    """The section that an option ``NAME=ENGINE[@VERSION]:KEY=VALUE,...`` stands for.
 
     Keys of a contestant go there, and all others become settings of the engine. Values are scalars of YAML.
 
@@ -104,7 +133,8 @@ def parse_contestant(text: str) -> dict[str, Any]:
     name, equals, engine = (each.strip() for each in name_and_engine.partition("="))
     if not (name and equals and engine) or (colon and not rest.strip()):
         raise UsageError(f"{OPTION} {text!r} is no NAME=ENGINE, nor NAME=ENGINE:KEY=VALUE,...", fix=_FIX)
-    section: dict[str, Any] = {"name": name, "engine": engine}
+    engine, at, version = engine.partition("@")
+    section: dict[str, Any] = {"name": name, "engine": engine} | ({"version": version} if at else {})
     settings: dict[str, Any] = {}
     for pair in rest.split(",") if rest else []:
         key, value = _pair(name, pair)
@@ -123,7 +153,7 @@ def _pair(name: str, pair: str) -> tuple[str, Any]:
     if not (key and equals and text):
         raise UsageError(f"{OPTION} {name}: {pair!r} is no KEY=VALUE", fix=_FIX)
     try:
-        value = yaml.safe_load(text)
+        value = text if key == "version" else yaml.safe_load(text)
     except yaml.YAMLError:
         value = [text]
     if isinstance(value, list | dict | None) or (isinstance(value, float) and not math.isfinite(value)):

@@ -148,7 +148,7 @@ class Scenario(Section):
     engines: Contestants = Field(
         [Contestant(name=each, engine=each) for each in ("spark", "flink", "baseline")],
         min_length=1,
-        description="names of engines, or sections: see `Contestant`",
+        description="names of engines, NAME@VERSION, or sections: see `Contestant`",
     )
     query: str = Field(COUNTS, description="what engines are asked of the records")
     query_parameters: dict[str, int] = Field({}, description="the query's own, in place of its defaults")
@@ -269,8 +269,8 @@ class Scenario(Section):
 
     @property
     def engine_of(self) -> dict[str, str]:
-        """What each contestant runs, by its name."""
-        return {each.name: each.engine for each in self.engines}
+        """What each contestant runs, by its name: an engine, as ``NAME@VERSION`` if a version is set for it."""
+        return {each.name: each.runs for each in self.engines}
 
     def for_contestant(self, name: str) -> Scenario:
         """The scenario as it is for the contestant called `name`: with what is set for that one alone.

@@ -3,6 +3,7 @@
 from harness.engines.catalogue import check_query, check_route
 from harness.engines.contestants import check_settings, find_contestants
 from harness.engines.placement import check_clusters
+from harness.engines.version_locks import ensure_locks
 from harness.faults.plan import check_place
 from harness.processes.cores import cores_for
 from harness.provision.cache import Progress
@@ -35,6 +36,8 @@ def check_scenario(
     """
     by_name = find_contestants(scenario, options.engine_paths)
     engines = list(by_name.values())
+    for engine in engines:
+        ensure_locks(engine, tell)
     for each in scenario.engines:
         check_route([by_name[each.name]], each.route or scenario.route)
     check_query(engines, scenario.query, options.engine_paths)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.console.interrupt import SIGNALS, CleanUp
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import find_engines
+from harness.engines.catalogue import Engine, find_engines
 from harness.engines.code import code_digest
 from harness.engines.prepare import PreparedEngine, prepare
 from harness.live_map.viewer_process import start_viewer, viewer_url
@@ -88,18 +88,20 @@ class Session:
             trial = run_trial(setting)
         except BaseException:
             for trial in complete:
-                self._look_over(trial, evictions)
+                self._look_over(trial, evictions, setting.prepared.engine)
                 rescue(trial)
             raise
-        self._look_over(trial, evictions)
+        self._look_over(trial, evictions, setting.prepared.engine)
         return trial
 
-    def _look_over(self, trial: Trial, evictions: Evictions) -> None:
+    def _look_over(self, trial: Trial, evictions: Evictions, engine: Engine) -> None:
         """Find out of a trial that is over what must not count; tell what troubled it."""
         if evicted := evictions.told():
             trial.blame_service(evicted)
         if self.code != code_digest(each.engine for each in self.engines.values()):
             trial.spoil(CODE_CHANGED)
+        if engine.version and trial.version not in (engine.version, None):
+            trial.spoil(f"{engine.name} {engine.version} was asked for, and the engine says that it is {trial.version}")
         for trouble in (*trial.engine_troubles, *trial.invalid_reasons):
             self.watcher.note(trouble)
 
@@ -183,7 +185,7 @@ def open_session(
         work = stack.enter_context(work_folder(options.runs_dir / run_id, watcher.note))
         watcher.phase("providing Java, engines and services")
         java = ensure_java(watcher.note)
-        prepared = {engine.name: prepare(engine, watcher.note) for engine in found}
+        prepared = {name: prepare(engine, watcher.note) for name, engine in zip(engines, found, strict=True)}
         profiler = ensure_profiler(watcher.note) if options.profile else None
         watcher.phase("starting Kafka, Redis and S3")
         backing = stack.enter_context(

@@ -21,7 +21,7 @@ def cold_text(result: Result) -> str:
 
 def cautions(result: Result) -> list[str]:
     """What a reader must know of figures that count all the same."""
-    return [*_resumed(result), *_cold(result), *_unsettled(result), *_disturbed(result)]
+    return [*_resumed(result), *_untested(result), *_cold(result), *_unsettled(result), *_disturbed(result)]
 
 
 def _resumed(result: Result) -> list[str]:
@@ -31,6 +31,16 @@ def _resumed(result: Result) -> list[str]:
     times = "; ".join(f"{each.at}, after {each.finished_trials} finished trials" for each in result.resumptions)
     before_and_after = "trials before and after that had services of their own"
     return [f"the run ended early and was gone on with ({times}): {before_and_after}"]
+
+
+def _untested(result: Result) -> list[str]:
+    """The engines in versions that were resolved for the run."""
+    return [
+        f"{engine.name}: {engine.engine} {engine.version} is not among the tested versions; what it was locked to "
+        "stands in `locked` of the result"
+        for engine in result.engines
+        if engine.version_tested is False
+    ]
 
 
 def _cold(result: Result) -> list[str]:

@@ -26,6 +26,8 @@ def _sentence(engine: str, same: Sequence[EngineResult], result: Result) -> str:
 
 
 def _differing(same: Sequence[EngineResult], result: Result) -> Iterator[str]:
+    if len({each.version for each in same}) > 1:
+        yield "version: " + ", ".join(f"{each.version or 'not known'} in {each.name}" for each in same)
     set_for = [_set(each, result) for each in same]
     for key in dict.fromkeys(key for found in set_for for key in found):
         values = [_value(key, each, found, result) for each, found in zip(same, set_for, strict=True)]
@@ -40,7 +42,7 @@ def _set(engine: EngineResult, result: Result) -> dict[str, Any]:
     """
     plain = {"settings": (result.scenario.get("engine_settings") or {}).get(engine.engine) or {}}
     found = engine.own if engine.own or engine.name != engine.engine else plain
-    keys = {key: value for key, value in found.items() if key not in ("settings", "tuning")}
+    keys = {key: value for key, value in found.items() if key not in ("settings", "tuning", "version")}
     return keys | found.get("settings", {})
 
 

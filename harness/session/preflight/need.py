@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.engines.catalogue import Engine
+from harness.engines.versions import environment_name, requirements_lock
 from harness.provision.environments import find_environment
 from harness.scenarios.refusals import CHAOS, RUN
 from harness.scenarios.scenario import Scenario
@@ -81,7 +82,6 @@ def environment_of(engine: Engine) -> Path | None:
         ProvisionError: its lock cannot be read.
         ConfigurationError: there is no cache.
     """
-    # As it is provided: engines that share a lock share an environment.
-    lock = (engine.directory / engine.requirements).resolve()
-    python = find_environment(lock, lock.parent.name, python=engine.python or None)
+    lock = requirements_lock(engine)
+    python = find_environment(lock, environment_name(lock), python=engine.python or None)
     return python.parent.parent if python else None

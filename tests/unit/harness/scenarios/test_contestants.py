@@ -29,6 +29,17 @@ def test_keys_of_a_contestant_go_there_and_all_others_become_settings() -> None:
     assert parse_contestant("a=flink") == {"name": "a", "engine": "flink"}
 
 
+def test_a_version_stands_after_the_engine_or_by_its_key_and_is_a_text() -> None:
+    new = {"name": "new", "engine": "flink", "version": "2.10"}
+    assert parse_contestant("new=flink@2.10") == parse_contestant("new=flink:version=2.10") == new
+    found = scenario("flink", "flink@2.10", new, engine_settings={"flink": {"flush_rows": 7}})
+    assert found.engine_of == {"flink": "flink", "flink-2.10": "flink@2.10", "new": "flink@2.10"}
+    assert found.for_contestant("new").model_dump(exclude={"engine_settings"}) == found.model_dump(
+        exclude={"engine_settings"}
+    )
+    assert Scenario.model_validate(found.model_dump(mode="json", exclude_unset=True)) == found
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -44,6 +55,9 @@ def test_keys_of_a_contestant_go_there_and_all_others_become_settings() -> None:
         ("fast=flink:settings=x", "fast: settings: a setting stands by its own name"),
         ("fast=flink:parallelism=0", "fast: parallelism: found 0; input should be greater than 0"),
         ("fast=flink:route=air", "fast: route: found 'air'; input should be 'kafka' or 'direct'"),
+        ("new=flink@", "new: version: found ''; string should match pattern"),
+        ("new=flink@../x", "new: version: found '../x'; string should match pattern"),
+        ("new=flink@2:version=3", "new: version: it is given twice"),
         ("-a=flink", "the name '-a' cannot be had"),
         ("a/b=flink", "the name 'a/b' cannot be had"),
         (f"{'a' * 42}=flink", "cannot be had"),
@@ -63,6 +77,8 @@ def test_what_is_wrong_in_an_option_is_named(text: str, words: str) -> None:
         ([{"name": "a", "engine": "flink"}, {"name": "a", "engine": "spark"}], "the name 'a' is there twice"),
         ([{"name": "a.b", "engine": "flink"}, {"name": "A_b", "engine": "flink"}], "too much alike"),
         ([5], r"engines\.0: found 5; give the name of an engine"),
+        (["flink@"], r"engines\.0\.version: found ''; string should match pattern"),
+        ([{"name": "a", "engine": "flink", "version": 2.3}], r"engines\.0\.version: found 2\.3; give .* in quotes"),
         ([{"name": "a"}], r"engines\.0\.engine: this key is required"),
         (["spark", {"name": "a", "engine": "flink", "tunig": "x"}], r"engines\.1\.tunig: unknown key.*'tuning'"),
         ([{"name": "a", "engine": "flink", "engine_cpus": -1}], r"engines\.0\.engine_cpus: found -1"),
