@@ -1,13 +1,10 @@
 """The Spark engine: Structured Streaming in local mode or on a cluster, micro-batches back to back.
 
-Real-time mode would suit better, but Spark 4.2 refuses an aggregate in it.
+Real-Time Mode is an engine of its own: see `realtime`.
 """
 
-import os
-import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from cluster import (
@@ -23,12 +20,13 @@ from cluster import (
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from query import TOTALS, functions_catalog, output_mode, output_rows
+from session import LOCAL_FILES, kafka_options, producer_options, raise_if_dead, start_session
 from sink import RedisSink
 from tasks import TaskKiller
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
-from engines.contract.process import JVM_OPTIONS, run_engine
+from engines.contract.process import run_engine
 from engines.contract.promises import Promises
 from engines.contract.queries import COUNTS
 
@@ -67,15 +65,6 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 STATE_STORES = {
     "hdfs": "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
     "rocksdb": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
-}
-
-#: Hadoop's own file system starts the program `chmod` for each file that it makes, which is ten times in a micro-batch.
-#: This one asks the JVM; Hadoop's newer interface, of which Spark's own manager makes use, knows no such substitute.
-LOCAL_FILES = {
-    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
-    "spark.sql.streaming.checkpointFileManagerClass": (
-        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
-    ),
 }
 
 PROGRESS_INTERVAL_S = 1.0
@@ -117,7 +106,8 @@ def work(
     Raises:
         StreamingQueryException: the query died.
     """
-    spark = start_session(job, settings)
+    log_in(job, settings)
+    spark = start_session(job, settings, master_of(job, settings), session_options(job, settings))
     on_cluster = is_cluster(settings["master"])
     if on_cluster:
         await_executors(spark, job.parallelism)
@@ -139,21 +129,9 @@ def work(
     return final
 
 
-def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSession:
-    """A session without a web page, with its own scratch folder; on loopback, unless its cluster is elsewhere."""
-    log_in(job, settings)
-    scratch = Path(job.checkpoint_dir) / "scratch"
-    options = {
-        "spark.driver.memory": settings["driver_memory"],
-        "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
-        "spark.driver.extraJavaOptions": settings["jvm_options"],
-        "spark.ui.enabled": False,
-        "spark.ui.showConsoleProgress": False,
-        "spark.local.dir": scratch,
-        "spark.sql.warehouse.dir": scratch / "warehouse",
-        "spark.sql.session.timeZone": "UTC",
-        # Generated code that does not compile is an error, and not to be made up for by slow interpretation.
-        "spark.sql.codegen.fallback": False,
+def session_options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
+    """What is set for micro-batches alone."""
+    return {
         # Frozen by the first checkpoint, as is the state store.
         "spark.sql.shuffle.partitions": tasks_of(job, settings),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[settings["state_store"]],
@@ -162,16 +140,7 @@ def start_session(job: JobSpecification, settings: dict[str, Any]) -> SparkSessi
         **(LOCAL_FILES if has_local_files(settings) else {}),
         **functions_catalog(job),
         **options_of(job, settings),
-        **settings["conf"],
     }
-    builder = SparkSession.builder.appName(f"ringbench-{job.run_id}").master(master_of(job, settings))
-    for name, value in options.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        builder = builder.config(name, text)
-    session = builder.getOrCreate()
-    # PySpark takes SIGINT for itself, and would end the job at Ctrl-C before the harness does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return session
 
 
 def tasks_of(job: JobSpecification, settings: dict[str, Any]) -> int:
@@ -181,15 +150,14 @@ def tasks_of(job: JobSpecification, settings: dict[str, Any]) -> int:
 
 def start_query(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> StreamingQuery:
     """The running query."""
-    kafka = {f"kafka.{name}": value for name, value in job.kafka_properties.items()}
-    kafka["kafka.bootstrap.servers"] = job.bootstrap_servers
+    kafka = kafka_options(job)
     writer = (
         output_rows(read_topic(spark, job, settings, kafka), job, tasks_of(job, settings))
         .writeStream.outputMode(output_mode(job))
         .option("checkpointLocation", checkpoint_location(job, settings))
         .trigger(processingTime=f"{settings['trigger_ms']} milliseconds")
     )
-    producer = kafka | {"kafka.acks": "all", "kafka.enable.idempotence": "true"}
+    producer = producer_options(job)
     if job.redis:
         return writer.foreachBatch(RedisSink(job.redis, producer).write).start()
     return writer.format("kafka").options(**producer).start()
@@ -219,14 +187,6 @@ def wait_until_ready(query: StreamingQuery, stop: threading.Event) -> None:
         raise_if_dead(query)
         if query.lastProgress is not None or query.status["message"] == WAITING_FOR_DATA:
             return
-
-
-def raise_if_dead(query: StreamingQuery) -> None:
-    """Raise the exception that ended `query`, if one did."""
-    if (error := query.exception()) is not None:
-        raise error
-    if not query.isActive:
-        raise RuntimeError("the streaming query ended by itself")
 
 
 def effective_configuration(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:

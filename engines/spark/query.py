@@ -31,9 +31,9 @@ def output_rows(source: DataFrame, job: JobSpecification, tasks: int) -> DataFra
     no side outputs, so either way (two queries are the other) each part reads the batch's messages for itself.
     """
     # One wave of tasks a batch, however many partitions the topic has: tasks cost more than records at low rates.
-    records = source.coalesce(tasks).where(_call("is_record"))
-    upserts = counts(records, job) if job.query == COUNTS else answers(fields(records), job)
-    return _upserts(upserts, job).unionByName(dead_letters(source, job, tasks))
+    records = source.coalesce(tasks).where(call("is_record"))
+    found = counts(records, job) if job.query == COUNTS else answers(fields(records), job)
+    return upserts(found, job).unionByName(dead_letters(source, job, tasks))
 
 
 def output_mode(job: JobSpecification) -> str:
@@ -44,7 +44,7 @@ def output_mode(job: JobSpecification) -> str:
 def counts(records: DataFrame, job: JobSpecification) -> DataFrame:
     """The counts as `key` and `value`."""
     counted = (
-        records.select(_call("name").alias("name"), _call("event_time").alias("event_time"))
+        records.select(call("name").alias("name"), call("event_time").alias("event_time"))
         .withWatermark("event_time", f"{job.allowed_lateness_ms} milliseconds")
         .groupBy(F.window("event_time", "1 second"), "name")
         .count()
@@ -56,10 +56,10 @@ def counts(records: DataFrame, job: JobSpecification) -> DataFrame:
 def fields(records: DataFrame) -> DataFrame:
     """The fields of records that the other queries ask for."""
     names = ("caller", "callee", "location", "type", "event_time")
-    return records.select(*(_call(name).alias(name) for name in names))
+    return records.select(*(call(name).alias(name) for name in names))
 
 
-def _upserts(found: DataFrame, job: JobSpecification) -> DataFrame:
+def upserts(found: DataFrame, job: JobSpecification) -> DataFrame:
     """`key` and `value` as messages for the aggregates topic."""
     return found.select(
         F.lit(job.output_topic).alias("topic"),
@@ -69,12 +69,17 @@ def _upserts(found: DataFrame, job: JobSpecification) -> DataFrame:
 
 
 def dead_letters(source: DataFrame, job: JobSpecification, tasks: int) -> DataFrame:
-    """The malformed lines, byte for byte; on the way, the totals of all lines and of malformed ones."""
-    lines = source.coalesce(tasks).select("value", _call("is_record").alias("is_record"))
+    """The malformed lines; on the way, the totals of all lines and of malformed ones."""
+    lines = source.coalesce(tasks).select("value", call("is_record").alias("is_record"))
     counted = lines.observe(
         TOTALS, F.count("*").alias("records_in"), F.count_if(~F.col("is_record")).alias("malformed")
     )
-    return counted.where("not is_record").select(
+    return letters(counted.where("not is_record"), job)
+
+
+def letters(malformed: DataFrame, job: JobSpecification) -> DataFrame:
+    """Malformed lines, in `value`, as messages for the dead-letter topic, byte for byte."""
+    return malformed.select(
         F.lit(job.dead_letter_topic).alias("topic"),
         F.lit(None).cast("binary").alias("key"),
         # A tombstone is an empty line.
@@ -82,6 +87,6 @@ def dead_letters(source: DataFrame, job: JobSpecification, tasks: int) -> DataFr
     )
 
 
-def _call(function: str) -> Column:
-    """What the `function` says of a message."""
+def call(function: str) -> Column:
+    """What the `function` of the catalog says of the bytes in `value`."""
     return F.call_function(f"{CATALOG}.{function}", F.col("value"))

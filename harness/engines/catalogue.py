@@ -53,6 +53,8 @@ class Engine:
         cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
+        late_settings: its own settings that decide when its watermark moves, each with the greatest number with which
+            records that are too late are dropped in time (docs/methodology.md); empty if they are in any case.
         settings: the names of its own settings; empty if it does not tell them, and refuses others when it starts.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
         version: the one that was asked for, which no descriptor has; empty for the default one.
@@ -73,9 +75,15 @@ class Engine:
     cluster: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
     queries: list[str] = field(default_factory=lambda: [COUNTS])
+    late_settings: dict[str, int] = field(default_factory=dict)
     settings: list[str] = field(default_factory=list)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str = ""
+
+    @property
+    def program(self) -> Path:
+        """The folder that its code stands in: its own, unless it is a mode of another engine."""
+        return (self.directory / self.entry).resolve().parent
 
     def tuned(self, tuning: str) -> dict[str, Any]:
         """The settings of a tuning; none, of an engine that has no tunings at all.
@@ -213,6 +221,9 @@ def load_engine(directory: Path) -> Engine:
     settings = found.get("settings", [])
     if not isinstance(settings, list) or not all(isinstance(each, str) for each in settings):
         raise ConfigurationError(f"{path}: settings: expected a list of names, found {str(settings)[:60]!r}")
+    late = found.get("late_settings", {})
+    if not isinstance(late, dict) or not all(type(each) is int for each in late.values()):
+        raise ConfigurationError(f"{path}: late_settings: expected a table of whole numbers, found {str(late)[:60]!r}")
     _check_values(path, found)
     try:
         # Absolute: it may be started in another folder.

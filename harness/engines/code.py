@@ -15,7 +15,8 @@ _SUFFIXES = {".py", ".java", ".toml"}
 def code_digest(engines: Iterable[Engine]) -> str:
     """A hash of the code as it is now: Ringbench's own, and that of `engines`."""
     digest = hashlib.sha256()
-    for folder in (*_FOLDERS, *(engine.directory for engine in engines)):
+    own = dict.fromkeys(folder for engine in engines for folder in (engine.directory, engine.program))
+    for folder in (*_FOLDERS, *own):
         for path in sorted(each for each in folder.rglob("*") if each.suffix in _SUFFIXES):
             digest.update(f"{path}\0".encode() + path.read_bytes())
     return digest.hexdigest()

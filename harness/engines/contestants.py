@@ -53,3 +53,29 @@ def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
                 f"{where}: the engine {engine.name} has no setting {unknown!r}{did_you_mean(unknown, engine.settings)}",
                 fix=f"give some of: {', '.join(engine.settings)} (`settings` in {engine.directory / DESCRIPTOR})",
             )
+
+
+def check_late_records(engines: Mapping[str, Engine], scenario: Scenario) -> None:
+    """Make sure that each contestant's engine drops late records in time, if the scenario has any.
+
+    Args:
+        engines: by the contestants' names.
+        scenario: of the run.
+
+    Raises:
+        ConfigurationError: an engine would not; the message names it, and what setting of it is to be what.
+    """
+    late = [key for key in ("disorder", "duplicates_per_million") if getattr(scenario, key)]
+    if not late:
+        return
+    for name, engine in engines.items():
+        given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
+        for setting, greatest in engine.late_settings.items():
+            value = given.get(setting)
+            if not isinstance(value, int) or value > greatest:
+                found = "is not set" if value is None else f"is {value}"
+                raise ConfigurationError(
+                    f"the scenario has `{late[0]}`, and the contestant {name!r} would count records that are too late: "
+                    f"its watermark moves by {setting}, which {found}",
+                    fix=f"set {setting} to {greatest} under `engine_settings` for {engine.name}, or leave {name} out",
+                )

@@ -63,7 +63,7 @@ def _prepare(engine: Engine, progress: Progress) -> PreparedEngine:
     if not engine.java:
         return PreparedEngine(engine, python, jars)
     # The program puts the class path together, so that the archive hangs on what it says.
-    program = [source.read_bytes() for source in sorted(engine.directory.glob("*.py"))]
+    program = [source.read_bytes() for source in sorted(engine.program.glob("*.py"))]
     archive = class_archive(engine.name, ensure_java(progress), [python, *jars], program, progress=progress)
     return PreparedEngine(engine, python, jars, archive)
 

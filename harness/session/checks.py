@@ -1,7 +1,7 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
 from harness.engines.catalogue import check_query, check_route
-from harness.engines.contestants import check_settings, find_contestants
+from harness.engines.contestants import check_late_records, check_settings, find_contestants
 from harness.engines.placement import check_clusters
 from harness.engines.version_locks import ensure_locks
 from harness.faults.plan import check_place
@@ -42,6 +42,7 @@ def check_scenario(
         check_route([by_name[each.name]], each.route or scenario.route)
     check_query(engines, scenario.query, options.engine_paths)
     check_settings(by_name, scenario)
+    check_late_records(by_name, scenario)
     # As it is for each contestant.
     alike = {name: scenario.for_contestant(name) for name in by_name}
     faults = scenario.fault_plan()

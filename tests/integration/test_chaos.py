@@ -121,7 +121,7 @@ def test_the_report_has_the_table_and_the_picture(chaos: Outcome) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("engine", ["baseline", "spark", "flink"])
+@pytest.mark.parametrize("engine", ["baseline", "spark", "spark-rtm", "flink"])
 def test_every_fault_loses_and_miscounts_no_record(engine: str, tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path, allowed_lateness_ms=120_000, limits={"quiet_s": 60.0})
     with Ringbench(tmp_path, "chaos", scenario, "--all", "--engine", engine, "--json") as run:

@@ -69,7 +69,7 @@ def test_the_codec_agrees_with_the_oracle(drawn: Drawn) -> None:
     assert not wrong, f"{len(wrong)} lines, such as {list(wrong.items())[:NAMED]}"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, pytest.param("spark-rtm", marks=pytest.mark.proof)])
 def test_an_engine_takes_for_malformed_what_the_codec_does(
     engine: str, messages: list[bytes | None], services: Services, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.engines.catalogue import ENGINES, load_engine
-from harness.engines.contestants import check_settings, find_contestants
+from harness.engines.contestants import check_late_records, check_settings, find_contestants
 from harness.engines.placement import Placement, placed
 from harness.engines.tuning import tuned
 from harness.errors import ConfigurationError
@@ -88,17 +88,46 @@ def test_a_cluster_of_the_users_own_is_for_all_contestants_that_run_its_engine()
     assert settings(found, "fast") == settings(found, "flink") == expected
 
 
+#: Scenarios with records that are too late, by the key that the refusal names.
+LATE: dict[str, dict[str, Any]] = {
+    "disorder": {"disorder": {"far_late": {"share": 0.1, "delay_ms": 1000}}},
+    "duplicates_per_million": {"duplicates_per_million": 5},
+}
+
+
+@pytest.mark.parametrize("key", LATE)
+@pytest.mark.parametrize(("trigger", "words"), [({}, "is not set"), ({"trigger_ms": 5001}, "is 5001")])
+def test_an_engine_that_would_keep_late_records_is_refused_where_there_are_any(
+    key: str, trigger: dict[str, int], words: str
+) -> None:
+    slow = scenario("flink", "spark-rtm", engine_settings={"spark-rtm": trigger}, **LATE[key])
+    with pytest.raises(
+        ConfigurationError, match=f"`{key}`.*'spark-rtm' would count .*trigger_ms, which {words}"
+    ) as caught:
+        check_late_records(find_contestants(slow, []), slow)
+    assert "set trigger_ms to 5000 under `engine_settings` for spark-rtm" in caught.value.fix
+
+
+def test_late_records_are_for_an_engine_that_is_set_to_drop_them_in_time_and_nothing_is_asked_without_any() -> None:
+    quick = {"name": "quick", "engine": "spark-rtm", "settings": {"trigger_ms": 5000}}
+    for found in (scenario("flink", quick, **LATE["disorder"]), scenario("spark-rtm")):
+        check_late_records(find_contestants(found, []), found)
+
+
 @pytest.mark.parametrize(
     "folder", sorted(path.parent for path in ENGINES.glob("*/engine.toml")), ids=lambda it: it.name
 )
 def test_descriptors_name_the_settings_that_the_engines_have(folder: Path) -> None:
     """As they stand in the engine's own code, which the harness never imports."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py")]
-    (keys,) = (
+    engine = load_engine(folder)
+    # An entry that has no settings has them from a module beside it.
+    paths = dict.fromkeys([engine.program / Path(engine.entry).name, *engine.program.glob("*.py")])
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    keys, *_ = (
         [ast.literal_eval(key) for key in each.value.keys if key]
         for tree in trees
         for each in tree.body
         if isinstance(each, ast.AnnAssign) and isinstance(each.value, ast.Dict)
         if isinstance(each.target, ast.Name) and each.target.id == "DEFAULT_SETTINGS"
     )
-    assert load_engine(folder).settings == keys
+    assert engine.settings == keys

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.catalogue import all_engines, check_route, find_engines, load_engine
+from engines.contract.queries import COUNTS, QUERIES
+from harness.engines.catalogue import ENGINES, all_engines, check_query, check_route, find_engines, load_engine
 from harness.engines.prepare import contract_path
 from harness.engines.tuning import tuned
 from harness.errors import ConfigurationError
@@ -59,6 +60,7 @@ def test_an_engine_named_twice_is_refused() -> None:
         (DESCRIPTOR + "[tunings]\nlatency = 5", "tunings: expected a table"),
         (DESCRIPTOR + 'routes = ["direkt"]', r"routes: expected a list of kafka and direct, found \['direkt'\]"),
         (DESCRIPTOR + 'routes = "direct"', "routes: expected a list"),
+        (DESCRIPTOR + 'late_settings = {a = "5"}', "late_settings: expected a table of whole numbers"),
         ('name = "mine"', "missing"),
         (DESCRIPTOR.replace('"mine"', '"../../x"'), r"name: found '\.\./\.\./x'; expected up to 64 letters"),
         (DESCRIPTOR.replace('"mine"', '".."'), r"name: found '\.\.'; expected up to 64 letters"),
@@ -111,6 +113,20 @@ def test_an_engine_without_the_route_is_named_with_the_way_out(folder: Path) -> 
     with pytest.raises(ConfigurationError, match="mine does not have the route 'direct', only kafka") as caught:
         check_route(both, "direct")
     assert "--route kafka" in caught.value.fix
+
+
+@pytest.mark.parametrize("query", sorted(set(QUERIES) - {COUNTS}))
+def test_spark_in_real_time_mode_has_counts_only_and_no_direct_route(query: str) -> None:
+    engines = find_engines(["spark-rtm"])
+    with pytest.raises(ConfigurationError, match="spark-rtm does not have the route 'direct', only kafka"):
+        check_route(engines, "direct")
+    with pytest.raises(ConfigurationError, match=f"spark-rtm does not have the query '{query}', only counts"):
+        check_query(engines, query, [])
+
+
+def test_a_mode_of_an_engine_runs_that_engines_code() -> None:
+    mode, engine = find_engines(["spark-rtm", "spark"])
+    assert mode.program == engine.program == ENGINES / "spark"
 
 
 def test_an_engine_sees_the_contract_and_nothing_else_of_ours(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ public abstract class RecordFunction<T> implements UnboundFunction, ScalarFuncti
   private final String name;
   private final DataType resultType;
 
-  private RecordFunction(String name, DataType resultType) {
+  RecordFunction(String name, DataType resultType) {
     this.name = name;
     this.resultType = resultType;
   }

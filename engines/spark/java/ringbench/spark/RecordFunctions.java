@@ -11,7 +11,9 @@ import ringbench.RecordReader;
 
 /**
  * A catalog of functions over messages: {@code is_record}, {@code event_time}, {@code name}, and one for each {@link
- * RecordReader.Field}, by its name in lower case; see {@link RecordFunction}. Its option {@code locations} is the pattern of well-formed locations.
+ * RecordReader.Field}, by its name in lower case; see {@link RecordFunction}. Those that count what they are given, {@code
+ * tally_line}, {@code tally_upsert} and {@code tally_dead_letter}, are in {@link TallyFunction}. Its option {@code
+ * locations} is the pattern of well-formed locations.
  *
  * <p>Unlike user-defined functions in Java or Python, those of a catalog become part of the code that Spark generates.
  */
@@ -24,6 +26,9 @@ public final class RecordFunctions implements FunctionCatalog {
     catalog = name;
     functions = new HashMap<>();
     functions.put("is_record", new RecordFunction.IsRecord(options.get("locations")));
+    functions.put("tally_line", new TallyFunction.Line(options.get("locations")));
+    functions.put("tally_upsert", new TallyFunction.Upsert());
+    functions.put("tally_dead_letter", new TallyFunction.DeadLetter());
     functions.put("event_time", new RecordFunction.EventTime());
     functions.put("name", new RecordFunction.Name());
     for (RecordReader.Field field : RecordReader.Field.values()) {
