@@ -28,13 +28,14 @@ from harness.engines.versions import (
     versions_told,
 )
 from harness.errors import ConfigurationError, ProvisionError, RingbenchError
-from harness.processes.private import private_directory
-from harness.provision.cache import cache_dir, only_one
+from harness.provision.cache import only_one
 from harness.provision.environments import find_uv, run_uv
 from harness.provision.jars import Artifact, lock_text, maven, read_lock
 
 #: As the engines' own locks are made.
 _COMPILE = ("--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header", "--python-version", "3.11")
+#: What locks are made in, beside where they belong.
+_SCRATCH = "scratch"
 #: How uv says that what is asked for does not exist, or does not go with this Python; all else is its own trouble.
 _NO_SOLUTION = "No solution found"
 
@@ -58,12 +59,17 @@ def ensure_locks(engine: Engine, progress: Progress) -> None:
 
 def _make(engine: Engine, folder: Path, progress: Progress) -> None:
     """Make both locks in `folder`, that of the packages last: where it is, both are."""
-    with private_directory("lock-", where=cache_dir()) as scratch:
+    scratch = folder / _SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
         packages = _packages(engine, scratch, progress)
         if engine.jars:
             (scratch / JARS_LOCK).write_text(_jars(engine, scratch), encoding="utf-8")
             shutil.move(scratch / JARS_LOCK, folder / JARS_LOCK)
         shutil.move(packages, folder / REQUIREMENTS_LOCK)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _packages(engine: Engine, scratch: Path, progress: Progress) -> Path:
