@@ -17,6 +17,7 @@ from harness.commands import (
     compare,
     conformance,
     doctor,
+    engines,
     generate,
     loadtest,
     merge_shards,
@@ -92,6 +93,7 @@ app.command(epilog=conformance.EPILOG)(conformance.conformance)
 app.command(epilog=generate.EPILOG)(generate.generate)
 app.command(epilog=merge_shards.EPILOG)(merge_shards.merge_shards)
 app.command(epilog=plan.EPILOG)(plan.plan)
+app.command(epilog=engines.EPILOG)(engines.engines)
 app.command(epilog=doctor.EPILOG)(doctor.doctor)
 app.command(epilog=clean.EPILOG)(clean.clean)
 

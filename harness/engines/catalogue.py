@@ -52,10 +52,13 @@ class Engine:
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
         cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
+        delivery: how often a record counts, and an upsert is sent, across restarts; empty if it does not say so.
+        licence: of the program that it runs, by its SPDX name; empty if it does not say so.
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         late_settings: its own settings that decide when its watermark moves, each with the greatest number with which
             records that are too late are dropped in time (docs/methodology.md); empty if they are in any case.
-        settings: the names of its own settings; empty if it does not tell them, and refuses others when it starts.
+        settings: its own settings with their defaults, None for a default that is not told; empty if it does not tell
+            them, and refuses others when it starts.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
         version: the one that was asked for, which no descriptor has; empty for the default one.
     """
@@ -73,10 +76,12 @@ class Engine:
     java_classpath: str = ""
     task_kill: bool = False
     cluster: str = ""
+    delivery: str = ""
+    licence: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
     queries: list[str] = field(default_factory=lambda: [COUNTS])
     late_settings: dict[str, int] = field(default_factory=dict)
-    settings: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str = ""
 
@@ -218,18 +223,28 @@ def load_engine(directory: Path) -> Engine:
     queries = found.get("queries", [COUNTS])
     if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
         raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
-    settings = found.get("settings", [])
-    if not isinstance(settings, list) or not all(isinstance(each, str) for each in settings):
-        raise ConfigurationError(f"{path}: settings: expected a list of names, found {str(settings)[:60]!r}")
     late = found.get("late_settings", {})
     if not isinstance(late, dict) or not all(type(each) is int for each in late.values()):
         raise ConfigurationError(f"{path}: late_settings: expected a table of whole numbers, found {str(late)[:60]!r}")
+    settings = found.get("settings", {})
+    if not isinstance(settings, dict):
+        found["settings"] = _without_defaults(path, settings)
     _check_values(path, found)
     try:
         # Absolute: it may be started in another folder.
         return Engine(directory=directory.absolute(), **found)
     except TypeError as error:
         raise ConfigurationError(f"{path}: {error}", fix="see engines/baseline/engine.toml for the keys") from error
+
+
+def _without_defaults(path: Path, settings: object) -> dict[str, None]:
+    """Settings of which only the names are told."""
+    if not isinstance(settings, list) or not all(isinstance(each, str) for each in settings):
+        raise ConfigurationError(
+            f"{path}: settings: expected a table of defaults, as [settings], or a list of names, found "
+            f"{str(settings)[:60]!r}"
+        )
+    return dict.fromkeys(settings)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -48,9 +48,10 @@ def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
         given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
         unknown = next((each for each in given if each not in engine.settings), None) if engine.settings else None
         if unknown is not None:
+            close = did_you_mean(unknown, list(engine.settings))
             where = f"the contestant {name!r}" if name != engine.name else "`engine_settings`, or `settings`"
             raise ConfigurationError(
-                f"{where}: the engine {engine.name} has no setting {unknown!r}{did_you_mean(unknown, engine.settings)}",
+                f"{where}: the engine {engine.name} has no setting {unknown!r}{close}",
                 fix=f"give some of: {', '.join(engine.settings)} (`settings` in {engine.directory / DESCRIPTOR})",
             )
 

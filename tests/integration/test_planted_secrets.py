@@ -122,6 +122,7 @@ COMMANDS: dict[str, list[str]] = {
         "20260101T000000-abc123 --kafka KAFKA --kafka-properties KAFKA_FILE --s3 S3_URL",
     ],
     "plan": ["SETTINGS --no-such-option"],
+    "engines": ["no-such-engine"],
     "doctor": ["--no-such-option"],
     "services": [""],
     "workload": ["no-such-command"],
