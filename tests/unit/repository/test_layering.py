@@ -15,7 +15,8 @@ from release.rooms import REPORT_ROOMS, ROOMS, ROOT, imports, room_imports
 OURS = {"engines", "harness", "loadtest", "release", "reports", "viewer", "workloads"}
 #: The command line: its own module, and those of single commands.
 COMMANDS = re.compile(r"cli\.py$|commands/")
-ENGINES = sorted(path.parent.name for path in (ROOT / "engines").glob("*/engine.toml"))
+#: Those with code of their own: a mode of an engine has a descriptor only.
+ENGINES = sorted({path.parent.name for path in (ROOT / "engines").glob("*/*.py")} - {"contract"})
 
 
 def _ours(folder: str) -> set[tuple[str, str]]:
