@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 #: The rooms of `harness/` by floor, from the ground up: **a room imports only rooms that stand before it.** The two
 #: modules at the root, what can go wrong and the entry point, stand at the ends.
 FLOORS = {
-    "ground": ("errors", "console", "numerics", "processes", "results"),
+    "ground": ("errors", "console", "monitoring", "numerics", "processes", "results"),
     "instruments and outside world": ("measurement", "provision", "clients", "services", "workers"),
     "what is run": ("faults", "scenarios", "input", "engines"),
     "one trial": ("conclusions", "trial", "evaluation", "live_map", "session"),

@@ -6,18 +6,21 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     Cluster,
     EnginePath,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     RunsDir,
-    console,
     given,
     number,
     report,
     session_options,
     show_result,
     tuned_scenario,
+    watching,
 )
 from harness.errors import UsageError
 
@@ -42,11 +45,12 @@ def chaos(
     cluster: Cluster = False,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
-    from harness.console.progress import ConsoleWatcher
     from harness.experiments.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
     from harness.experiments.chaos import chaos as inject
     from harness.faults.catalogue import FAULTS
@@ -68,7 +72,7 @@ def chaos(
         found = plan_of(chosen, engines_of(load, options))
         print(TypeAdapter(list[PlannedFault]).dump_json(found, indent=2).decode())
         return
-    with ConsoleWatcher(console) as watcher:
+    with watching(metrics_port, metrics_host) as watcher:
         result, directory = inject(load, chosen, options, watcher)
         reports = report(result, directory, watcher)
     show_result(result, reports, json=json)

@@ -1,7 +1,9 @@
 """What commands have in common: options, what becomes of them, and how results are told."""
 
+import os
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -9,10 +11,12 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
-from harness.console.redaction import redact
+from harness.console.redaction import conceal, redact
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.console.progress import ConsoleWatcher
     from harness.results.part import Missing
     from harness.results.result import Result
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 console = Console(stderr=True)
 #: What a viewer asks for, if it is set.
 VIEW_TOKEN_VARIABLE = "RINGBENCH_VIEW_TOKEN"  # noqa: S105 - a name
+#: What who reads the metrics has to tell, if it is set.
+METRICS_TOKEN_VARIABLE = "RINGBENCH_METRICS_TOKEN"  # noqa: S105 - a name
+#: Where metrics are served, unless told otherwise.
+METRICS_HOST = "127.0.0.1"
 Tuning = Annotated[
     str | None,
     typer.Option(
@@ -83,6 +91,14 @@ ShowBadValues = Annotated[
 ]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
 KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Serve Prometheus metrics on this port while it goes on; 0 for a free one."),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option(help="What to serve metrics on; other than loopback needs a token in RINGBENCH_METRICS_TOKEN."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON on standard output.")]
 
 _SKIP, _SOME, _ALL = "--skip-bad-lines", "some", "all"
@@ -105,6 +121,36 @@ def skip_bad_lines_of(text: str | None) -> "bool | Literal['all']":
     if text not in (None, _SOME, _ALL):
         raise UsageError(f"--skip-bad-lines={text} is not known", fix="give --skip-bad-lines, or --skip-bad-lines=all")
     return "all" if text == _ALL else text is not None
+
+
+@contextmanager
+def watching(metrics_port: int | None, metrics_host: str) -> "Iterator[ConsoleWatcher]":
+    """What tells people how it goes until the end of the context, and monitoring, if there is a port for that.
+
+    Raises:
+        UsageError: metrics cannot be served there.
+    """
+    from harness.console.progress import ConsoleWatcher
+
+    if metrics_port is None:
+        if metrics_host != METRICS_HOST:
+            raise UsageError(
+                "--metrics-host says where metrics are served, and none are", fix="give --metrics-port, too"
+            )
+        with ConsoleWatcher(console) as watcher:
+            yield watcher
+        return
+
+    from harness.monitoring.board import Board
+    from harness.monitoring.server import metrics_served
+    from harness.monitoring.watcher import MonitoredWatcher
+
+    token = os.environ.get(METRICS_TOKEN_VARIABLE, "")
+    conceal(token)
+    board = Board()
+    with metrics_served(board, metrics_host, metrics_port, token) as url, MonitoredWatcher(console, board) as watcher:
+        watcher.note(f"metrics are at {url}")
+        yield watcher
 
 
 def show_paths(paths: list[Path]) -> None:

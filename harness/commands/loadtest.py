@@ -1,6 +1,7 @@
 """The command `ringbench loadtest`."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -8,9 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     VIEW_TOKEN_VARIABLE,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     RunsDir,
     console,
     given,
@@ -21,14 +25,22 @@ from harness.commands.common import (
     show_paths,
     show_result,
     tuned_scenario,
+    watching,
 )
 from harness.console.redaction import conceal, is_secret_name
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from harness.console.progress import ConsoleWatcher
     from harness.live_map.load_process import LoadOptions
     from harness.scenarios.scenario import Scenario
     from harness.session.options import SessionOptions
+
+    #: Opens what tells how it goes.
+    Watch = Callable[[], AbstractContextManager[ConsoleWatcher]]
 
 EPILOG = (
     "Examples: `ringbench loadtest --headless --users 500 --duration 60` | "
@@ -73,6 +85,8 @@ def loadtest(
         Path | None, typer.Option(help="With --url: add what was found to the result and report of this run.")
     ] = None,
     runs_dir: RunsDir = Path("runs"),
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
@@ -91,24 +105,31 @@ def loadtest(
         max_users=max(max_users, users),
     )
     port = None if headless else ui_port
+    watch = partial(watching, metrics_port, metrics_host)
     options = session_options(runs_dir, keep_logs=keep_logs, view=True, view_rate_hz=view_rate)
     if url:
-        raise typer.Exit(_load_test_url(url, load, options, port, join, as_json=json))
+        raise typer.Exit(_load_test_url(url, load, options, port, join, watch, as_json=json))
     if join:
         raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
     # By the end of the warm-up, all users have come, and the load of their coming is over.
     settled_s = warmup or round(users / spawn_rate) + SETTLE_S
     chosen = given(rate_records_per_s=number(rate), warmup_s=settled_s, duration_s=load.duration_s, engines=[engine])
     plan = tuned_scenario(scenario, chosen, options.engine_paths)
-    raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, search=search, as_json=json))
+    raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, watch, search=search, as_json=json))
 
 
 def _load_test_url(
-    url: str, load: "LoadOptions", options: "SessionOptions", port: int | None, join: Path | None, *, as_json: bool
+    url: str,
+    load: "LoadOptions",
+    options: "SessionOptions",
+    port: int | None,
+    join: Path | None,
+    watch: "Watch",
+    *,
+    as_json: bool,
 ) -> int:
     """Load-test a viewer that is there. Returns the exit code."""
     from harness.console.interrupt import INTERRUPTED
-    from harness.console.progress import ConsoleWatcher
     from harness.errors import InvalidRun
     from harness.experiments.loadtest.given_viewer import attack
     from harness.experiments.loadtest.outcome import passed
@@ -117,7 +138,7 @@ def _load_test_url(
     from reports.documents.run import write_reports
 
     token, joined = _view_token(url), load_run(join) if join else None
-    with ConsoleWatcher(console) as watcher:
+    with watch() as watcher:
         found, directory = attack(url, load, options, watcher, token=token, ui_port=port)
     console.print(dashboard_table(found.dashboard))
     for reason in found.invalid_reasons:
@@ -155,17 +176,17 @@ def _load_test_own(
     load: "LoadOptions",
     options: "SessionOptions",
     port: int | None,
+    watch: "Watch",
     *,
     search: bool,
     as_json: bool,
 ) -> int:
     """Load-test a viewer of our own, with an engine at work. Returns the exit code."""
-    from harness.console.progress import ConsoleWatcher
     from harness.experiments.loadtest.outcome import passed
     from harness.experiments.loadtest.run import by_hand, load_test
     from harness.experiments.run import exit_code
 
-    with ConsoleWatcher(console) as watcher:
+    with watch() as watcher:
         if port is None:
             result, directory = load_test(scenario, engine, trials, load, options, watcher, search=search)
         else:

@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     Cluster,
     EngineCpus,
     EnginePath,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     Query,
     RedisProperties,
     Route,
@@ -18,7 +21,6 @@ from harness.commands.common import (
     ShowBadValues,
     SkipBadLines,
     Tuning,
-    console,
     given,
     kafka_properties_of,
     number,
@@ -28,6 +30,7 @@ from harness.commands.common import (
     show_result,
     skip_bad_lines_of,
     tuned_scenario,
+    watching,
 )
 from harness.errors import UsageError
 
@@ -45,7 +48,7 @@ EPILOG = (
 
 #: What may stand beside `--resume`: it changes nothing of what the run is made of.
 _BESIDE_RESUME = {
-    *("resume", "runs_dir", "keep_logs", "json"),
+    *("resume", "runs_dir", "metrics_port", "metrics_host", "keep_logs", "json"),
     *("kafka", "redis", "s3", "kafka_properties", "redis_properties", "kafka_port", "redis_port", "s3_port"),
 }
 
@@ -139,14 +142,15 @@ def run(
         typer.Option(
             metavar="RUN_ID",
             help="Go on with a run that was killed or ended early, as it began: its finished trials are kept. "
-            "Only where the runs and your own services are may be given beside.",
+            "Only where the runs, your own services and the metrics are may be given beside.",
         ),
     ] = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
     """Benchmark the engines of a scenario, verify each, and leave a result and a report in runs/RUN_ID."""
-    from harness.console.progress import ConsoleWatcher
     from harness.engines.placement import Placement, placed
     from harness.experiments.run import exit_code
     from harness.experiments.run import resume as resume_run
@@ -186,7 +190,7 @@ def run(
         path=input, map_file=input_map, speed=speed, skip_bad_lines=skip, show_bad_values=show_bad_values
     )
     name = scenario or (str(INPUT_SCENARIO) if input else DEFAULT_SCENARIO)
-    with ConsoleWatcher(console) as watcher:
+    with watching(metrics_port, metrics_host) as watcher:
         if resume is not None:
             _check_beside_resume(ctx)
             result, directory = resume_run(resume, options, watcher)

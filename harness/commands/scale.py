@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     EnginePath,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     RunsDir,
     Tuning,
     console,
@@ -17,6 +20,7 @@ from harness.commands.common import (
     session_options,
     show_paths,
     tuned_scenario,
+    watching,
 )
 from harness.errors import UsageError
 
@@ -47,12 +51,13 @@ def scale(
     tuning: Tuning = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
     """Measure how cost grows with rate, partitions, cells and parallelism, and fit exponents."""
     from engines.contract.record import LOCATIONS
-    from harness.console.progress import ConsoleWatcher
     from harness.experiments.scale.run import ScaleOptions, exit_code
     from harness.experiments.scale.run import scale as run_scale
     from reports.documents.scale import scale_table, write_scale
@@ -68,7 +73,7 @@ def scale(
         **{name: values for name, values in levels.items() if values}, full=full, p99_bound_ms=p99_bound_ms, fresh=fresh
     )
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
-    with ConsoleWatcher(console) as watcher:
+    with watching(metrics_port, metrics_host) as watcher:
         base = tuned_scenario(scenario, chosen, options.engine_paths)
         found, directory = run_scale(base, asked, options, watcher)
     console.print(scale_table(found))

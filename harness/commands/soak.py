@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     EnginePath,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     RunsDir,
-    console,
     given,
     number,
     report,
     session_options,
     show_result,
     tuned_scenario,
+    watching,
 )
 from harness.errors import UsageError
 
@@ -44,11 +47,12 @@ def soak(
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
     """Run engines for hours under random faults, watch all processes for leaks, and verify every count meanwhile."""
-    from harness.console.progress import ConsoleWatcher
     from harness.experiments.soak.run import SoakOptions, exit_code
     from harness.experiments.soak.run import soak as run_soak
 
@@ -57,7 +61,7 @@ def soak(
     chosen = SoakOptions(faults_per_hour=faults_per_hour if faults else 0.0, percent_per_hour=max_growth)
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)
-    with ConsoleWatcher(console) as watcher:
+    with watching(metrics_port, metrics_host) as watcher:
         result, directory = run_soak(load, chosen, options, watcher)
         reports = report(result, directory, watcher)
     show_result(result, reports, json=json)

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import (
+    METRICS_HOST,
     EngineCpus,
     EnginePath,
     Json,
     KeepLogs,
+    MetricsHost,
+    MetricsPort,
     Route,
     RunsDir,
     Tuning,
@@ -19,6 +22,7 @@ from harness.commands.common import (
     session_options,
     show_paths,
     tuned_scenario,
+    watching,
 )
 
 EPILOG = (
@@ -46,6 +50,8 @@ def sweep(
     route: Route = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = METRICS_HOST,
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
@@ -53,7 +59,6 @@ def sweep(
 
     A rate that fails is tried again: two of three decide. The answer is a bracket: the rate that held, and that failed.
     """
-    from harness.console.progress import ConsoleWatcher
     from harness.experiments.sweep import SweepOptions
     from harness.experiments.sweep import sweep as run_sweep
     from reports.documents.sweep import sweep_table, write_sweep
@@ -76,7 +81,7 @@ def sweep(
         fresh=fresh,
     )
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
-    with ConsoleWatcher(console) as watcher:
+    with watching(metrics_port, metrics_host) as watcher:
         plan = tuned_scenario(scenario, chosen, options.engine_paths)
         found, directory = run_sweep(plan, search, options, watcher)
     console.print(sweep_table(found))

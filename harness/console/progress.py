@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+from harness.console.figures import Figures
 from harness.console.redaction import redact
 from harness.console.visible import visible
 
@@ -42,9 +43,9 @@ class ConsoleWatcher:
         """The phases that follow are those of trial `number` of `total`; of a single one, nothing is said."""
         self._progress = f"[{number}/{total}] " if total > 1 else ""
 
-    def phase(self, text: str) -> None:
-        """A new phase begins."""
-        text = redact(self._progress + text)
+    def phase(self, text: str, trial: str = "") -> None:
+        """A new phase begins, of a `trial` or of the whole command."""
+        text = redact(f"{self._progress}{trial}: {text}" if trial else self._progress + text)
         self._phase = text
         self._line_due_s = time.monotonic() + LINE_INTERVAL_S
         elapsed_s = time.monotonic() - self._started_s
@@ -64,31 +65,30 @@ class ConsoleWatcher:
             self._line_due_s = now_s + LINE_INTERVAL_S
             self.note(text)
 
-    def metrics(self, **values: Any) -> None:
-        """See `harness.trial.runner.Watcher`."""
+    def metrics(self, figures: Figures) -> None:
+        """How the trial stands now."""
         now_s = time.monotonic()
         if self._console.is_terminal:
-            self._live.update(self._table(values))
+            self._live.update(self._table(figures))
             return
-        cells = self._cells(values)
+        cells = self._cells(figures)
         if now_s >= self._line_due_s:
             self._line_due_s = now_s + LINE_INTERVAL_S
             self.note("  ".join(f"{name} {value}" for name, value in cells.items()))
 
-    def _table(self, values: dict[str, Any]) -> Table:
-        table = Table("phase", *(cells := self._cells(values)), title_justify="left")
+    def _table(self, figures: Figures) -> Table:
+        table = Table("phase", *(cells := self._cells(figures)), title_justify="left")
         table.add_row(self._phase, *cells.values())
         return table
 
-    def _cells(self, values: dict[str, Any]) -> dict[str, str]:
-        sent, acked = values["sent_records"], values["acked_records"]
-        offered_rate, acked_rate = self._rates(values["told_s"], sent, acked)
-        p99_ms, visible = values["latency_ms_p99"], values["visible_records"]
+    def _cells(self, figures: Figures) -> dict[str, str]:
+        offered_rate, acked_rate = self._rates(figures.told_s, figures.sent_records or 0, figures.acked_records or 0)
+        lag, p99_ms = figures.lag_records, figures.latency_ms.get(0.99)
         return {
-            "t": f"{values['t_s']:+.0f} s",
+            "t": f"{figures.t_s:+.0f} s",
             "offered": f"{offered_rate:,.0f}/s",
             "acked": f"{acked_rate:,.0f}/s",
-            "lag": "-" if visible is None else f"{max(0, acked - visible):,}",
+            "lag": "-" if lag is None else f"{lag:,}",
             "p99": "-" if p99_ms is None else f"{p99_ms:,.0f} ms",
         }
 

@@ -174,6 +174,22 @@ class HostWatch:
             frequency_mhz=float(np.mean(self.frequencies_mhz)) if self.frequencies_mhz else None,
         )
 
+    def lately(self, length_s: float) -> tuple[float | None, float | None]:
+        """The share of stolen time, and the cores of other programs, over about the last `length_s` of the readings."""
+        first = len(self.t_s) - 1
+        while first > 0 and self.t_s[-1] - self.t_s[first] < length_s:
+            first -= 1
+        if first < 0 or (elapsed_s := self.t_s[-1] - self.t_s[first]) <= 0:
+            return None, None
+        before, now = self.readings[first], self.readings[-1]
+
+        def rate(of: _Total) -> float | None:
+            totals = of(before), of(now)
+            return None if totals[0] is None or totals[1] is None else (totals[1] - totals[0]) / elapsed_s
+
+        stolen_cores = rate(lambda each: each.stolen_s)
+        return None if stolen_cores is None else stolen_cores / self.cores, rate(_foreign_s)
+
     def by_second(self, bounds_s: NDArray[np.float64]) -> tuple[list[float | None], list[float | None]]:
         """The share of stolen time and the cores of other programs, between each two of `bounds_s`, a second apart.
 

@@ -1,16 +1,19 @@
 """What is seen of a trial while it runs: usage, progress, delays, clocks, the host."""
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import psutil
 
+from harness.console.figures import Figures
 from harness.console.interrupt import SIGNALS
 from harness.measurement.accounting import OwnMeter, Readings, UsageMeter
 from harness.measurement.clock import ClockWatch
 from harness.measurement.delivery import Delays
 from harness.processes.cores import cores_in_use
 from harness.trial.options import View
-from harness.trial.outcome import Trial
+from harness.trial.outcome import Injected, Trial
 from harness.trial.processes import Processes
 from harness.trial.setting import Setting
 from harness.trial.timeline import Timeline
@@ -19,8 +22,14 @@ from harness.trial.timeline import Timeline
 MAX_READINGS = 3600
 #: This process, among the process groups.
 OWN = "ringbench"
+#: Which field of their progress says how late a worker is.
+DELAYS = {"redis_writer": "delay_ms", "probe": "behind_ms"}
+#: The noise of the host that watchers are told is that of so long a time.
+NOISE_S = 5.0
 #: Told to go on, this process had been stopped if it saw nothing for so long: a terminal that closes tells that, too.
 STOPPED_S = 1.0
+
+K = TypeVar("K")
 
 
 class Observation:
@@ -53,15 +62,7 @@ class Observation:
         self._clock.look()
         self._trial.clock_step_ms = self._clock.step_ms
         view = self.view()
-        told = self._trial.generator_progress
-        self._setting.watcher.metrics(
-            t_s=view.t_s,
-            told_s=told[-1][0] / 1000 if told else 0.0,
-            sent_records=view.sent_records,
-            acked_records=view.acked_records,
-            visible_records=view.visible_records if self._setting.scenario.asks_for_counts else None,
-            latency_ms_p99=self._processes.children["probe"].latest("latency_ms_p99"),
-        )
+        self._setting.watcher.metrics(self._figures(view.t_s))
         return view
 
     def view(self) -> View:
@@ -75,6 +76,40 @@ class Observation:
             pids=self._processes.pids(),
             sink_delay_ms=self._sink_delay_ms(),
         )
+
+    def _figures(self, t_s: float) -> Figures:
+        """What has been read by now, for the watcher; nothing is read for it."""
+        setting, host, told = self._setting, self._trial.host, self._trial.generator_progress
+        probe, generator = self._processes.children["probe"], self._processes.children["generator"]
+        newest = {name: each.usages[-1] for name, each in self._trial.readings.items() if each.usages}
+        stolen_share, foreign_cores = host.lately(NOISE_S)
+        waited_s = host.readings[-1].waited_s if host.readings else {}
+        latency_ms = {0.5: probe.latest("latency_ms_p50"), 0.99: probe.latest("latency_ms_p99")}
+        return Figures(
+            contestant=setting.name,
+            trial=setting.options.label,
+            engine=setting.engine,
+            run_id=setting.run_id,
+            scenario=setting.scenario.name,
+            t_s=t_s,
+            told_s=told[-1][0] / 1000 if told else 0.0,
+            sent_records=generator.latest("sent_records"),
+            acked_records=generator.latest("acked_records"),
+            visible_records=probe.latest("visible_records") if setting.scenario.asks_for_counts else None,
+            latency_ms=_known(latency_ms),
+            delay_ms=_known({name: self._told_delay_ms(name, field) for name, field in DELAYS.items()}),
+            cpu_s={(name, "user"): each.cpu_user_s for name, each in newest.items()}
+            | {(name, "system"): each.cpu_system_s for name, each in newest.items()},
+            rss_bytes={name: each.rss_bytes for name, each in newest.items()},
+            faults=_active(self._trial.injected),
+            stolen_share=stolen_share,
+            foreign_cores=foreign_cores,
+            waited_s=_known(waited_s),
+        )
+
+    def _told_delay_ms(self, name: str, field: str) -> float | None:
+        child = self._processes.children.get(name)
+        return child.latest(field) if child else None
 
     def end_load(self) -> None:
         """Note what can be told when all is sent: what other programs used, and which cores the engine could run on."""
@@ -127,7 +162,7 @@ class Observation:
 
     def _note_delays(self) -> None:
         """Note all that writer and probe have told of their delays since the last look, however long ago that was."""
-        for name, told in (("redis_writer", "delay_ms"), ("probe", "behind_ms")):
+        for name, told in DELAYS.items():
             if child := self._processes.children.get(name):
                 for event in child.since("progress", self._noted_ms.get(name, 0)):
                     self._noted_ms[name] = event.at_ms
@@ -141,3 +176,17 @@ class Observation:
             return 0.0
         # A writer that is stopped, or stuck in a transaction, tells nothing, and is late meanwhile.
         return max(float(told.fields["delay_ms"]), time.time_ns() / 1e6 - told.at_ms)
+
+
+def _known(found: Mapping[K, float | None]) -> dict[K, float]:
+    """What is known of it."""
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _active(injected: Sequence[Injected]) -> dict[str, bool]:
+    """Every fault by its name, and whether it has begun and is not healed."""
+    found: dict[str, bool] = {}
+    for each in injected:
+        is_active = each.started_s is not None and each.healed_s is None
+        found[each.planned.fault] = found.get(each.planned.fault, False) or is_active
+    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.console.figures import Figures
 from harness.faults.plan import DueFault
 from harness.measurement.pace import Pace
 from harness.processes.child import Child
@@ -14,18 +15,14 @@ from harness.trial.outcome import Trial
 class Watcher(Protocol):
     """Is told how a trial goes."""
 
-    def phase(self, text: str) -> None:
-        """A new phase begins."""
+    def phase(self, text: str, trial: str = "") -> None:
+        """A new phase begins, of the trial with that label."""
 
     def note(self, text: str) -> None:
         """Something within a phase."""
 
-    def metrics(self, **values: Any) -> None:
-        """How things stand now: `t_s`, `told_s`, `sent_records`, `acked_records`, `visible_records`, `latency_ms_p99`.
-
-        `told_s` is the moment of the schedule that the generator's totals are of, in seconds after its start. The last
-        two are None if they are not known.
-        """
+    def metrics(self, figures: Figures) -> None:
+        """How things stand now."""
 
 
 @dataclass(frozen=True)

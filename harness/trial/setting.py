@@ -102,4 +102,4 @@ class Setting:
 
     def phase(self, name: str) -> None:
         """Tell that the trial is in another phase."""
-        self.watcher.phase(f"{self.options.label}: {name}")
+        self.watcher.phase(name, self.options.label)

@@ -13,7 +13,7 @@ class ProbeAccount(BaseModel):
         last_visible_ms: when it saw the last one that changed anything, on Redis's wall clock; 0 if none did.
         taken_ms, now_ms: until when updates had been taken, and when this was told, on the wall clock.
         visible_records, surplus_records: in the counts, of what was sent and beyond it.
-        latency_ms_p99: of the newest window; None if there is none.
+        latency_ms_p50, latency_ms_p99: of the newest window; None if there is none.
         unknown_cells: updates of cells that there are not.
         count_regressions, lowered: how many updates lowered a count, and the first of them in words.
         warmup, latencies: of records due in the warm-up and in the measured time, as `Durations.as_json` has them; None
@@ -36,6 +36,7 @@ class ProbeAccount(BaseModel):
     now_ms: int = 0
     visible_records: int = 0
     surplus_records: int = 0
+    latency_ms_p50: float | None = None
     latency_ms_p99: float | None = None
     unknown_cells: int = 0
     count_regressions: int = 0

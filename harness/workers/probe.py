@@ -126,22 +126,25 @@ class Probe(Follower):
 
     def totals(self) -> dict[str, Any]:
         """See `Follower.totals`."""
+        p50_ms, p99_ms = self._recent_ms()
         return {
             "visible_records": self._trajectories.matched_records,
             "surplus_records": self._trajectories.surplus_records,
             "updates": self._updates,
             "last_visible_ms": self._last_visible_ms,
             "taken_ms": self.taken_ms,
-            "latency_ms_p99": self._recent_p99_ms(),
+            "latency_ms_p50": p50_ms,
+            "latency_ms_p99": p99_ms,
             "now_ms": now_ms(),
         }
 
-    def _recent_p99_ms(self) -> float | None:
-        """Of the records that have become visible in the newest window, for people to watch."""
+    def _recent_ms(self) -> tuple[float | None, float | None]:
+        """p50 and p99 of the records that have become visible in the newest window, for people to watch."""
         window = self._trajectories.newest_window()
         if window is None or not (visible := window.seen_ms != NEVER).any():
-            return None
-        return float(np.percentile(self._latencies_ms(window, visible), 99))
+            return None, None
+        p50_ms, p99_ms = np.percentile(self._latencies_ms(window, visible), (50, 99))
+        return float(p50_ms), float(p99_ms)
 
     def _latencies_ms(self, window: Window, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = window.seen_ms[chosen] - (self.anchor_ns + window.offsets_ns[chosen]) / 1e6

@@ -126,15 +126,15 @@ class Notes:
         self.phases: list[str] = []
         self.notes: list[str] = []
 
-    def phase(self, text: str) -> None:
+    def phase(self, text: str, trial: str = "") -> None:
         """A new phase."""
-        self.phases.append(text)
+        self.phases.append(f"{trial}: {text}" if trial else text)
 
     def note(self, text: str) -> None:
         """Something within one."""
         self.notes.append(text)
 
-    def metrics(self, **_values: Any) -> None:
+    def metrics(self, _figures: object) -> None:
         """How things stand is asked of the fakes."""
 
 
@@ -384,6 +384,7 @@ class World:
                 "now_ms": now_ms,
                 "visible_records": self._visible,
                 "updates": self._updates,
+                "latency_ms_p50": 0.5,
                 "latency_ms_p99": 1.0,
                 "behind_ms": 0.0,
             },

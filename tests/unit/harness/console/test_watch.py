@@ -5,6 +5,7 @@ import itertools
 
 from rich.console import Console
 
+from harness.console.figures import Figures
 from harness.console.progress import ConsoleWatcher
 
 
@@ -16,6 +17,6 @@ def test_the_rate_that_is_shown_is_that_of_the_generators_own_times() -> None:
         # Twice a second, the generator tells; what is looked at is what it told last.
         told_s = max(0, tick - late) // 2 * 0.5
         records = int(6000 * told_s)
-        values = {"t_s": tick * 0.25, "told_s": told_s, "sent_records": records, "acked_records": records}
-        shown.append(watcher._cells(values | {"visible_records": None, "latency_ms_p99": None})["offered"])
+        figures = Figures(t_s=tick * 0.25, told_s=told_s, sent_records=records, acked_records=records)
+        shown.append(watcher._cells(figures)["offered"])
     assert set(shown[8:]) == {"6,000/s"}

@@ -149,3 +149,23 @@ def test_no_winner_is_named_beyond_the_limit_and_figures_are_marked(quiet: Host 
     result = make_result(engines=engines)
     result.scenario["limits"] = {"host_marked_share": 0.1}
     assert bool(cautions.cautions(result)) is not named
+
+
+def test_what_was_lately_is_of_the_last_readings_alone_and_unknown_of_one() -> None:
+    totals = iter(
+        [HostReading(t_s, stolen_s, None, {}, own_s=0.0) for t_s, stolen_s in ((0, 0), (1, 0), (2, 1), (4, 2))]
+    )
+    watch = HostWatch(read=lambda: next(totals), cores=2)
+    watch.look(0.0)
+    assert watch.lately(2.0) == (None, None)
+    for t_s in (1.0, 2.0, 3.0):
+        watch.look(t_s)
+    # Of two seconds and two cores: 2 s stolen, 3 s of other programs.
+    assert watch.lately(2.0) == (0.5, 1.5)
+
+
+def test_what_the_system_does_not_tell_was_not_lately_either() -> None:
+    watch = HostWatch(read=lambda: HostReading(None, None, None, {}), cores=2)
+    watch.look(0.0)
+    watch.look(1.0)
+    assert watch.lately(5.0) == (None, None)
