@@ -33,6 +33,7 @@ from harness.commands import (
 )
 from harness.commands import input as own_records
 from harness.commands.common import WithSkipBadLines, console
+from harness.commands.groups import Grouped
 from harness.console.interrupt import INTERRUPTED, SIGNALS
 from harness.console.redaction import redact
 from harness.console.streams import outlast_readers
@@ -40,8 +41,8 @@ from harness.console.visible import visible
 from harness.errors import INTERNAL, INTERNAL_FIX
 
 app = typer.Typer(
+    cls=Grouped,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Benchmark stream processors over call-detail records, and prove their counts right.",

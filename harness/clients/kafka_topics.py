@@ -135,10 +135,10 @@ def ensure_topic(client: Client, topic: str, partitions: int, *, create: bool) -
             raise ServiceError(f"cannot create the topic {topic}: {error}")
         metadata = _await_topics(admin, topic)
     if topic not in metadata.topics:
-        raise UsageError(f"there is no topic {topic}", fix="make it, or give --create-topic")
+        raise UsageError(f"--topic: there is no topic {topic}", fix="make it, or give --create-topic")
     if (found := len(metadata.topics[topic].partitions)) != partitions:
         raise UsageError(
-            f"the topic {topic} has {found} partitions, and the scenario {partitions}",
+            f"--topic: the topic {topic} has {found} partitions, and the scenario {partitions}",
             fix="give another topic, or set the scenario's `partitions` to that of the topic",
         )
     return str(metadata.cluster_id)

@@ -40,7 +40,7 @@ def calibrate(
 
     names = [each.name for each in CASES]
     if unknown := [name for name in case or [] if name not in names]:
-        raise UsageError(f"unknown case {unknown[0]!r}", fix=f"give one or more of: {', '.join(names)}")
+        raise UsageError(f"--case: unknown case {unknown[0]!r}", fix=f"give one or more of: {', '.join(names)}")
     options = session_options(runs_dir, keep_logs=keep_logs)
     with watching(metrics_port, metrics_host) as watcher:
         found, directory = run_calibration(rate, duration, case or [], options, watcher)

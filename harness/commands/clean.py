@@ -60,7 +60,7 @@ def clean(
     from harness.session.cleaning.clean import look
 
     if bool(run_id) == stale:
-        raise UsageError("clean what?", fix="give the RUN_ID of a run, or --stale")
+        raise UsageError("of RUN_ID and --stale, one has to be given", fix="give the RUN_ID of a run, or --stale")
     external = External(
         kafka=kafka,
         kafka_properties=kafka_properties_of(kafka, kafka_properties),

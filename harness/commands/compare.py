@@ -80,9 +80,10 @@ def compare(
         strict=strict,
         notes=notes,
     )
-    for path, text in ((junit, report.junit_xml), (benchmark_json, report.benchmark_json)):
-        if path:
-            _write(path, text(found))
+    if junit:
+        _write("--junit", junit, report.junit_xml(found))
+    if benchmark_json:
+        _write("--benchmark-json", benchmark_json, report.benchmark_json(found))
     if format == "text":
         Console().print(report.gate_table(found))
     else:
@@ -90,10 +91,10 @@ def compare(
     raise typer.Exit(0 if found.passed else 1)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(option: str, path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"
+            f"{option} {path}: cannot be written: {error.strerror}", fix="give a file in a folder that is there"
         ) from error

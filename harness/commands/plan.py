@@ -41,7 +41,7 @@ def plan(
     from workloads.shapes import profile_factors
 
     if (rate is None) == (per_day is None):
-        raise UsageError("say what to plan for", fix="give --rate or --per-day, and not both")
+        raise UsageError("of --rate and --per-day, one has to be given", fix="give --rate or --per-day, and not both")
     factor = 1.0
     if profile != "flat":
         specification = load_scenario(profile, {}).workload()

@@ -38,7 +38,9 @@ def workload_plot(
         raise UsageError(f"--output {path}: only PNG is written", fix="give a file that ends in .png")
     # Before all is counted and drawn, which takes seconds.
     if not path.parent.is_dir():
-        raise UsageError(f"{path}: cannot be written: no such folder", fix="give a file in a folder that is there")
+        raise UsageError(
+            f"--output {path}: cannot be written: no such folder", fix="give a file in a folder that is there"
+        )
     with replayed(load_scenario(scenario, given(seed=seed)), note) as (plan, _):
         specification = plan.workload()
         found = tally(open_workload(specification))
@@ -46,7 +48,7 @@ def workload_plot(
         write_png(draw_workload(plan.name, specification, found), path)
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be written: {error.strerror}", fix="give a file that may be written"
+            f"--output {path}: cannot be written: {error.strerror}", fix="give a file that may be written"
         ) from error
     show_paths([path])
     if json:

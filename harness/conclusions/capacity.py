@@ -110,10 +110,14 @@ def measured_costs(result: Result, engine: str | None) -> MeasuredCosts:
         raise UsageError(f"run {result.run_id} is invalid: {result.invalid_reasons[0]}", fix=fix)
     names = [each.name for each in result.engines]
     if engine is None and len(names) > 1:
-        raise UsageError(f"run {result.run_id} has several engines", fix=f"give --engine, one of: {', '.join(names)}")
+        raise UsageError(
+            f"--engine: run {result.run_id} has several engines", fix=f"give --engine, one of: {', '.join(names)}"
+        )
     found = next((each for each in result.engines if engine in (None, each.name)), None)
     if found is None:
-        raise UsageError(f"run {result.run_id} has no engine {engine!r}", fix=f"give one of: {', '.join(names)}")
+        raise UsageError(
+            f"--engine: run {result.run_id} has no engine {engine!r}", fix=f"give one of: {', '.join(names)}"
+        )
     trials = [each for each in found.trials if each.kafka_bytes and each.generator and each.throughput_records_per_s]
     if found.verdict != Verdict.PASS or not (found.cost and found.throughput_records_per_s and trials):
         raise UsageError(f"run {result.run_id}: engine {found.name} has no costs to go by", fix=fix)

@@ -166,11 +166,11 @@ def _chosen(gated: Sequence[str], headlines: Sequence[HeadlineFigure]) -> set[st
 def _check_arguments(max_regression_percent: float, confidence: float) -> None:
     if not (math.isfinite(max_regression_percent) and max_regression_percent >= 0):
         raise UsageError(
-            f"an allowed regression of {max_regression_percent:g} % makes no sense", fix="give a percentage from 0 on"
+            f"--max-regression: {max_regression_percent:g} % makes no sense", fix="give a percentage from 0 on"
         )
     if not _LEAST_CONFIDENCE < confidence < 1:
         raise UsageError(
-            f"a confidence of {confidence:g} makes no sense",
+            f"--confidence: {confidence:g} makes no sense",
             fix=f"give one between {_LEAST_CONFIDENCE:g} and 1, like 0.95",
         )
 

@@ -121,7 +121,7 @@ def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engi
     asked = [split_version(name) for name in names]
     if unknown := [name for name, _ in asked if name not in known]:
         raise ConfigurationError(
-            f"unknown engine {unknown[0]!r}",
+            f"--engine, or `engines` of the scenario: unknown engine {unknown[0]!r}",
             fix=f"give one or more of: {', '.join(sorted(known))}; --engine-path adds folders to look in",
         )
     if len(set(names)) < len(names):
@@ -173,7 +173,7 @@ def all_engines(extra: list[Path]) -> list[Engine]:
             same name.
     """
     if absent := [folder for folder in extra if not folder.is_dir()]:
-        raise ConfigurationError(f"engine path {absent[0]}: no such folder", fix="give a folder that holds engines")
+        raise ConfigurationError(f"--engine-path {absent[0]}: no such folder", fix="give a folder that holds engines")
     paths = [path for folder in (ENGINES, *extra) for path in sorted(folder.glob(f"*/{DESCRIPTOR}"))]
     found = {path.parent.resolve(): load_engine(path.parent) for path in paths}
     found |= {directory.resolve(): _plugin(name, directory) for name, directory in plugin_directories().items()}

@@ -76,7 +76,7 @@ def check_names(names: Iterable[str]) -> None:
     """
     if unknown := [name for name in names if name not in BY_NAME]:
         known = ", ".join(fault.name for fault in FAULTS)
-        raise UsageError(f"unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
+        raise UsageError(f"--fault: unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
 
 
 def plan_of(chosen: ChaosOptions, engines: Sequence[Engine]) -> list[PlannedFault]:

@@ -176,7 +176,7 @@ def read_plan(run_directory: Path) -> JournalPlan:
                 f"the run {run_directory.name} has a result and no journal: there is nothing to go on with"
             ) from error
         raise UsageError(
-            f"{run_directory}: no journal of a run: {error.strerror}",
+            f"{run_directory}: no journal of a run that --resume could go on with: {error.strerror}",
             fix="give the RUN_ID of a run of which a trial was finished, and --runs-dir if it is elsewhere",
         ) from error
     except ValueError as error:

@@ -71,8 +71,8 @@ def sweep(
     check_scenario(scenario, SWEEP, options, watcher.note)
     if not search.lowest <= scenario.rate_records_per_s <= search.highest:
         raise UsageError(
-            f"the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, {search.lowest:,}, "
-            f"and the highest, {search.highest:,}",
+            f"--start-rate: the first rate, {scenario.rate_records_per_s:,} records/s, is not between the lowest, "
+            f"{search.lowest:,}, and the highest, {search.highest:,}",
             fix="change --start-rate, --lowest-rate or --highest-rate",
         )
     _refuse_short("duration_s", "--duration", scenario.duration_s)
@@ -100,7 +100,8 @@ def sweep(
 def _refuse_short(key: str, option: str, duration_s: int) -> None:
     if duration_s < MIN_SLOTS:
         raise UsageError(
-            f"{key} is {duration_s}: whether the lag grows takes {MIN_SLOTS} s of measured time or more to tell",
+            f"{option} ({key}) is {duration_s}: whether the lag grows takes {MIN_SLOTS} s of measured time or more to "
+            "tell",
             fix=f"give {option} {MIN_SLOTS} or more",
         )
 

@@ -68,10 +68,10 @@ def check_place(names: Iterable[str], *, cluster: bool) -> None:
     for name in sorted(set(names) - set(possible(names, cluster=cluster))):
         if cluster:
             raise UsageError(
-                f"the fault {name} takes the engine for one process, or Kafka for one broker, and there is a cluster",
+                f"--fault: {name} takes the engine for one process, or Kafka for one broker, and there is a cluster",
                 fix=f"leave {name} out, or --cluster; {', '.join(possible(BY_NAME, cluster=True))} go with clusters",
             )
-        raise UsageError(f"the fault {name} harms a cluster, and there is none", fix="give --cluster, too")
+        raise UsageError(f"--fault: {name} harms a cluster, and there is none", fix="give --cluster, too")
 
 
 def anywhere(*, archive: bool) -> list[str]:

@@ -97,7 +97,9 @@ def _named(result: Result, names: list[str]) -> list[EngineResult]:
             fix=f"give one or two of: {', '.join(there)}",
         )
     if unknown := [name for name in names if name not in there]:
-        raise UsageError(f"the run has no engine {unknown[0]!r}", fix=f"give one or two of: {', '.join(there)}")
+        raise UsageError(
+            f"--engine: the run has no engine {unknown[0]!r}", fix=f"give one or two of: {', '.join(there)}"
+        )
     return [there[name] for name in names]
 
 
@@ -125,7 +127,8 @@ def _recording(engine: EngineResult, trial: int, result: Result) -> str:
         f"{each.name} (trial {', '.join(map(str, _recorded(each)))})" for each in result.engines if _recorded(each)
     ]
     raise UsageError(
-        f"trial {trial} of {engine.name} has no recording: nothing was counted", fix=f"show {' or '.join(there)}"
+        f"--trial: trial {trial} of {engine.name} has no recording: nothing was counted",
+        fix=f"show {' or '.join(there)}",
     )
 
 
