@@ -26,7 +26,10 @@ from tests.integration.secured import private_file
 pytestmark = pytest.mark.integration
 
 #: Each place has a secret of its own, so that what leaks tells from where. All have what an address must quote.
-PLACES = ("url", "file", "jaas", "s3", "s3-token", "view", "jvm", "setting", "conf", "query", "argument", "s3-url")
+PLACES = (
+    *("url", "file", "jaas", "s3", "s3-token", "s3-url", "view", "metrics"),
+    *("jvm", "setting", "conf", "query", "argument"),
+)
 SECRETS = {place: f"planted/{place}#42@x" for place in PLACES}
 JAAS = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 
@@ -39,6 +42,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     environment = {
         "RINGBENCH_REDIS": f"redis://me:{quote(SECRETS['url'], safe='')}@127.0.0.1:{port}/0",
         "RINGBENCH_VIEW_TOKEN": SECRETS["view"],
+        "RINGBENCH_METRICS_TOKEN": SECRETS["metrics"],
         "AWS_ACCESS_KEY_ID": "me",
         "AWS_SECRET_ACCESS_KEY": SECRETS["s3"],
         "AWS_SESSION_TOKEN": SECRETS["s3-token"],
@@ -94,6 +98,7 @@ def same_signals() -> Iterator[None]:
 COMMANDS: dict[str, list[str]] = {
     "run": [
         "SCENARIO",  # the Redis of the environment
+        "SCENARIO --metrics-port 0",
         "SCENARIO --redis-properties REDIS_FILE",
         "SCENARIO --kafka KAFKA --kafka-properties KAFKA_FILE",
         "SCENARIO --redis QUERY",
