@@ -26,6 +26,18 @@ function element(name, attributes, parent) {
 }
 
 /**
+ * Draw the counties in an empty SVG element, without anything to be said of them: until the viewer has greeted the page.
+ *
+ * @param {SVGSVGElement} svg
+ * @param {object} geometry vendor/california.json
+ */
+export function drawOutlines(svg, geometry) {
+  svg.setAttribute("viewBox", geometry.viewBox.join(" "));
+  svg.setAttribute("aria-hidden", "true");
+  for (const { path } of Object.values(geometry.counties)) element("path", { d: path, class: "none" }, svg);
+}
+
+/**
  * @param {number[][]} centers of all places
  * @param {number} from index of a place
  * @param {string} key name of an arrow key

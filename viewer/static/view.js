@@ -7,7 +7,7 @@
 
 import { Sparkline, StackedArea } from "./charts.js";
 import { formatRate, formatWhole, formatZ } from "./format.js";
-import { CountyMap } from "./map.js";
+import { CountyMap, drawOutlines } from "./map.js";
 import { CountyTable, DetailsTable, EventList, perCapita, showLegend } from "./panels.js";
 import { LAYERS, Scale } from "./scales.js";
 import { ALL, RATE_WINDOWS } from "./state.js";
@@ -56,6 +56,9 @@ export class View {
   /** @param {object} geometry vendor/california.json */
   constructor(geometry) {
     this.#geometry = geometry;
+    const figure = fromTemplate(byId("map-template"));
+    drawOutlines(figure.querySelector("svg"), geometry);
+    byId("maps").replaceChildren(figure);
     this.#sparkline = new Sparkline(byId("seconds"), () => this.draw());
     byId("controls").addEventListener("change", (event) => this.#choose(event.target));
     byId("table").addEventListener("toggle", () => this.write());

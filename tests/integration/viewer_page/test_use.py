@@ -1,17 +1,23 @@
 """The live map in a real browser: anyone can use it, by keys alone too, and it loads nothing from elsewhere."""
 
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from harness.processes.process import wait_until
+from harness.services.ports import HOST
+from tests.deadlines import DEADLINE_S
 from tests.integration.browsers import NAMES, PHONE, WIDE, Browser, LiveMap, find_programs
 from tests.integration.ringbench import is_alive
 from tests.integration.traffic import Traffic
 from tests.integration.viewer_page.shown import FRESNO, write_seconds
-from tests.integration.viewers import Viewer, Writer
+from tests.integration.viewers import ROOT, Viewer, Writer
 from workloads.california import COUNTIES
 
 pytestmark = pytest.mark.integration
@@ -182,6 +188,34 @@ def test_the_page_loads_nothing_from_elsewhere(page: LiveMap, viewer: Viewer, wr
     )
     assert len(addresses) > 10
     assert {urlsplit(address).netloc for address in addresses} == {urlsplit(viewer.url).netloc}
+
+
+def test_the_counties_are_drawn_before_the_viewer_has_said_anything(browser: Browser) -> None:
+    """All that this server has are the page's files: its WebSocket never opens."""
+    files = partial(_Files, directory=str(ROOT / "viewer" / "static"))
+    with ThreadingHTTPServer((HOST, 0), files) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        browser.driver.switch_to.new_window("tab")
+        try:
+            browser.driver.get(f"http://{HOST}:{server.server_port}/index.html")
+            drawn = "return document.querySelectorAll('#maps path.none').length"
+            wait_until(
+                lambda: browser.driver.execute_script(drawn) == len(COUNTIES),
+                deadline_s=DEADLINE_S,
+                what="the counties are drawn",
+            )
+            assert browser.driver.execute_script("return window.ringbench?.state().frames") in (0, None)
+        finally:
+            browser.driver.close()
+            browser.driver.switch_to.window(browser.driver.window_handles[0])
+            server.shutdown()
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """Serves files, and says nothing of it."""
+
+    def log_message(self, *_words: object) -> None:
+        """Nobody wants to know."""
 
 
 def test_nothing_is_left_of_a_browser_whose_test_has_failed(tmp_path: Path) -> None:
