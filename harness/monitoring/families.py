@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from harness.console.figures import Figures
@@ -35,16 +35,16 @@ class Family:
     read: Callable[[Standing], Iterable[Sample]]
 
     @property
-    def is_counter(self) -> bool:
-        """Whether it only rises."""
-        return self.name.endswith("_total")
+    def type(self) -> str:
+        """What Prometheus calls it: what only rises is a counter, and quantiles are those of a summary."""
+        return "counter" if self.name.endswith("_total") else "summary" if "quantile" in self.labels else "gauge"
 
     def metric(self, standing: Standing) -> Metric | None:
         """The family with its samples; None if it has none."""
-        kind = CounterMetricFamily if self.is_counter else GaugeMetricFamily
-        found = kind(self.name, self.help, labels=self.labels)
+        # The library's own kinds of families know no summary of quantiles alone.
+        found = Metric(self.name.removesuffix("_total"), self.help, self.type)
         for labels, value in self.read(standing):
-            found.add_metric(labels, value)
+            found.add_sample(self.name, dict(zip(self.labels, labels, strict=True)), value)
         return found if found.samples else None
 
 

@@ -134,6 +134,9 @@ def test_names_and_labels_keep_to_the_conventions() -> None:
         assert not re.search(r"_(ms|milliseconds|percent|kb|mb)(_|$)", family.name)
         assert family.help.endswith("."), family.name
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+    types = {each.name: each.type for each in parse(_text(_board(WHOLE)))}
+    assert types["ringbench_latency_seconds"] == "summary"
+    assert types["ringbench_cpu_seconds"] == "counter" and types["ringbench_resident_memory_bytes"] == "gauge"
 
 
 def test_a_trial_tells_what_the_live_line_shows_and_no_cpu_time_that_nobody_has_read(
