@@ -15,7 +15,9 @@ EPILOG = (
 
 
 def conformance(
-    engine: Annotated[str, typer.Argument(help="An engine's name, or its folder (with a slash in it).")] = "",
+    engine: Annotated[
+        str, typer.Argument(help="An engine's name, NAME@VERSION, or its folder (with a slash in it).")
+    ] = "",
     engine_path: EnginePath = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Send less, and wait less long: for engines that start in a second.")

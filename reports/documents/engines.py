@@ -14,17 +14,17 @@ NOT_TOLD = "not told"
 
 
 def engine_table(engines: Iterable[ListedEngine]) -> Table:
-    """A row for each engine."""
+    """A row for each engine, of as many lines as it has of something."""
     table = Table("engine", "versions", "routes", "queries", "tunings", "licence", show_edge=False, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
     for each in engines:
         table.add_row(
             Text(each.name, style="bold"),
-            Text(", ".join(each.tested_versions) or NOT_TOLD),
-            Text(", ".join(each.routes)),
-            Text(", ".join(each.queries)),
-            Text(", ".join(each.tunings) or "none"),
+            Text("\n".join(each.tested_versions) or NOT_TOLD),
+            Text("\n".join(each.routes)),
+            Text("\n".join(each.queries)),
+            Text("\n".join(each.tunings) or "none"),
             Text(each.licence or NOT_TOLD),
         )
     return table
@@ -35,8 +35,10 @@ def engine_details(engine: ListedEngine) -> Group:
     facts = Table(show_edge=False, pad_edge=False, box=None, show_header=False)
     for name, value in _facts(engine).items():
         facts.add_row(Text(name, style="dim"), Text(value))
-    title = Text(f"{engine.name}: {engine.description}", style="bold")
-    return Group(title, facts, *([Text(), _settings(engine)] if engine.settings else []))
+    parts: list[Text | Table] = [Text(f"{engine.name}: {engine.description}", style="bold"), facts]
+    if engine.settings:
+        parts += [Text(), _settings(engine)]
+    return Group(*parts)
 
 
 def _facts(engine: ListedEngine) -> Mapping[str, str]:
