@@ -24,9 +24,9 @@ from engines.contract.promises import Promises
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     # A batch ends after so many messages or milliseconds: the wait bounds the latency of a quiet topic, and joins the
-    # records of one cell into one upsert.
+    # records of one cell into one upsert, for as long as Flink and Kafka Streams do.
     "batch_messages": 5000,
-    "batch_wait_ms": 5,
+    "batch_wait_ms": 20,
     # The producer's linger: long enough to send one batch's upserts together.
     "linger_ms": 1,
     # A fetch from Kafka waits for so many bytes, but no longer than that.

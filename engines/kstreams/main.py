@@ -22,8 +22,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "state_store": "memory",
     # Updates of a cell are joined in a cache of so much memory, before they go to the changelog with the next commit.
     "cache_mb": 64,
-    # A cell that has rested for longer, by the wall clock, is forgotten, and after twice the time at the latest: longer
-    # than it takes to read again, after a restart, what came since the last commit.
+    # A cell that has rested for longer, and for the allowed lateness, by the wall clock, is forgotten, and after twice
+    # the time at the latest: longer than it takes to read again, after a restart, what came since the last commit.
     "state_ttl_ms": 300_000,
     # The JVM's heap.
     "heap": "768m",

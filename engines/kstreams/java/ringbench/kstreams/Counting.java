@@ -72,7 +72,8 @@ final class Counting {
 
     @Override
     public Processor<byte[], byte[], byte[], byte[]> get() {
-      return new Counter(ms("flush_interval_ms"), ms("state_ttl_ms"), totals);
+      Duration timeToLive = ms("state_ttl_ms").plusMillis(job.get("allowed_lateness_ms").asLong());
+      return new Counter(ms("flush_interval_ms"), timeToLive, totals);
     }
 
     private Duration ms(String setting) {

@@ -142,10 +142,11 @@ public final class Main {
   /** What this engine promises: see engines/contract/promises.py. */
   private Map<String, String> promises() {
     JsonNode settings = job.get("settings");
+    long keptMs = job.get("allowed_lateness_ms").asLong() + settings.get("state_ttl_ms").asLong();
     return Map.of(
         "delivery", "records exactly once, upserts at least once",
         "checkpoints", "every " + job.get("checkpoint_interval_ms").asLong() + " ms, to topics of its own",
-        "state_kept", settings.get("state_ttl_ms").asLong() + " ms by the clock",
+        "state_kept", keptMs + " ms by the clock",
         "upserts_joined", settings.get("flush_interval_ms").asLong() + " ms",
         "heap", settings.get("heap").asText());
   }
