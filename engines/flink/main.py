@@ -19,6 +19,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
 from rest import ENDED, LEASE_S, Rest
 
+from engines.contract.compilers import compiler_options, compilers_in_use
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.kafka import OAUTH_URL
@@ -48,6 +49,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "state_backend": "hashmap",
     # The JVM's heap: job manager and task manager together. With a cluster, it submits the job, and no more.
     "heap": "1536m",
+    # That JVM's compilers: "both", "quick" for the quick one alone, "auto" for that on fewer than 4 cores. With a
+    # cluster, always both.
+    "compilers": "auto",
     # The REST address, HOST:PORT, of a session cluster; empty: a mini cluster of its own.
     "jobmanager": "",
     # On a cluster of several machines: a folder that all of them reach, such as hdfs://HOST/ringbench.
@@ -170,7 +174,8 @@ def start_environment(
     scratch = Path(job.checkpoint_dir).resolve() / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     archive = os.environ.get(JVM_OPTIONS, "").split()
-    options = [f"-Xmx{settings['heap']}", f"-Djava.io.tmpdir={scratch}", *archive, *oauth_options(job)]
+    compilers = [] if settings["jobmanager"] else compiler_options(settings["compilers"])
+    options = [f"-Xmx{settings['heap']}", f"-Djava.io.tmpdir={scratch}", *archive, *compilers, *oauth_options(job)]
     os.environ["JVM_ARGS"] = " ".join(options)
     os.environ["LOG4J_PROPERTIES"] = str(Path(__file__).with_name("log4j.properties"))
     os.environ["FLINK_LOG_DIR"] = str(scratch)
@@ -324,14 +329,16 @@ def kill_task() -> None:
 def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:
     """What is in effect, as the table environment, the running job and the JVM tell it."""
     config = environment.get_config()
-    java = get_gateway().jvm.java.lang.System
+    java = get_gateway().jvm.java.lang
+    arguments = java.management.ManagementFactory.getRuntimeMXBean().getInputArguments()
     checkpointing = rest.checkpointing()
     return {name: config.get(name, "") for name in REPORTED_CONFIGURATION} | {
         "parallelism": rest.parallelism(),
         "checkpoint_mode": checkpointing["mode"],
         "checkpoint_interval_ms": checkpointing["interval"],
         "state_backend": checkpointing["state_backend"],
-        "java.version": java.getProperty("java.version"),
+        "java.version": java.System.getProperty("java.version"),
+        "compilers": compilers_in_use(list(arguments)),
         "resumed_from": config.get("execution.state-recovery.path", "") or None,
     }
 

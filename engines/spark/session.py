@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from engines.contract.compilers import compiler_options
 from engines.contract.job import JobSpecification
 from engines.contract.process import JVM_OPTIONS
 
@@ -35,7 +36,7 @@ def start_session(
     scratch = Path(job.checkpoint_dir) / "scratch"
     options = {
         "spark.driver.memory": settings["driver_memory"],
-        "spark.driver.defaultJavaOptions": os.environ.get(JVM_OPTIONS, ""),
+        "spark.driver.defaultJavaOptions": " ".join(_jvm_options(settings, master)),
         "spark.driver.extraJavaOptions": settings["jvm_options"],
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
@@ -55,6 +56,12 @@ def start_session(
     # PySpark takes SIGINT for itself, and would end the job at Ctrl-C before the harness does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return session
+
+
+def _jvm_options(settings: dict[str, Any], master: str) -> list[str]:
+    """Those of the driver's JVM that its user has not named."""
+    compilers = compiler_options(settings["compilers"]) if master.startswith("local") else []
+    return [*os.environ.get(JVM_OPTIONS, "").split(), *compilers]
 
 
 def kafka_options(job: JobSpecification) -> dict[str, str]:

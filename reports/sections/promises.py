@@ -15,6 +15,8 @@ LABELS = {
     "heap": "heap of the JVM",
 }
 CORES = "cores"
+#: Of the JVM: `compilers` in the configuration in effect, see `engines.contract.compilers`.
+COMPILERS = {"both": "both", "quick": "the quick one alone"}
 _CAPTION = "By the engines' own account, but for the cores, which were read from the system."
 
 
@@ -23,6 +25,9 @@ def promises_section(result: Result) -> Section | None:
     if not any(_told(engine) for engine in result.engines):
         return None
     rows = [(label, *(_told(engine).get(key, NOT_TOLD) for engine in result.engines)) for key, label in LABELS.items()]
+    compilers = [COMPILERS.get(engine.config.get("compilers", ""), NOT_TOLD) for engine in result.engines]
+    if set(compilers) != {NOT_TOLD}:
+        rows.append(("compilers of the JVM", *compilers))
     rows.append((CORES, *map(_cores, result.engines)))
     table = Table(
         _CAPTION,
