@@ -42,7 +42,7 @@ COMMANDS = {
     "Look": ("view", "loadtest", "workload", "report"),
     "Your own data": ("input",),
     "Many machines": ("generate", "merge-shards"),
-    "Keep house": ("doctor", "clean", "services"),
+    "Keep house": ("doctor", "clean", "services", "engines"),
 }
 _HEADING_OF_OPTION = {name: heading for heading, names in OPTIONS.items() for name in names}
 _HEADING_OF_COMMAND = {name: heading for heading, names in COMMANDS.items() for name in names}

@@ -87,12 +87,12 @@ def _one(of: Callable[[Figures], float | None], *, labels: bool = True) -> Calla
     return read
 
 
-def _each(of: Callable[[Figures], Mapping[tuple[str, ...], float]]) -> Callable[[Standing], Iterator[Sample]]:
+def _each(of: Callable[[Figures], Iterable[Sample]]) -> Callable[[Standing], Iterator[Sample]]:
     """The samples of a family with several figures of the trial, each with further labels."""
 
     def read(standing: Standing) -> Iterator[Sample]:
         if standing.figures:
-            for labels, value in of(standing.figures).items():
+            for labels, value in of(standing.figures):
                 yield (*_whose(standing.figures), *labels), value
 
     return read
@@ -108,8 +108,8 @@ def _waited(standing: Standing) -> Iterator[Sample]:
             yield (resource,), waited_s
 
 
-def _seconds(found: Mapping[str, float] | Mapping[float, float]) -> dict[tuple[str, ...], float]:
-    return {(str(name),): each_ms / 1000 for name, each_ms in found.items()}
+def _seconds(found: Mapping[str, float] | Mapping[float, float]) -> list[Sample]:
+    return [((str(name),), each_ms / 1000) for name, each_ms in found.items()]
 
 
 #: What every figure of a trial is labelled with.
@@ -174,19 +174,19 @@ FAMILIES = (
         "ringbench_cpu_seconds_total",
         "CPU time that a process group has used.",
         (*TRIAL, "group", "mode"),
-        _each(lambda each: each.cpu_s),
+        _each(lambda each: each.cpu_s.items()),
     ),
     Family(
         "ringbench_resident_memory_bytes",
         "Resident memory of a process group.",
         (*TRIAL, "group"),
-        _each(lambda each: {(group,): float(found) for group, found in each.rss_bytes.items()}),
+        _each(lambda each: [((group,), found) for group, found in each.rss_bytes.items()]),
     ),
     Family(
         "ringbench_fault_active",
         "Whether a fault of the trial is active.",
         (*TRIAL, "fault"),
-        _each(lambda each: {(fault,): float(active) for fault, active in each.faults.items()}),
+        _each(lambda each: [((fault,), float(active)) for fault, active in each.faults.items()]),
     ),
     Family(
         "ringbench_host_stolen_ratio",

@@ -66,7 +66,7 @@ def metrics_served(board: Board, host: str, port: int, token: str) -> Iterator[s
     registry.register(BoardCollector(board))
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        kind = type("_ServerOfFamily", (_Server,), {"address_family": family})
+        kind: type[_Server] = type("_ServerOfFamily", (_Server,), {"address_family": family})
         server = make_server(str(address[0]), port, _gated(make_wsgi_app(registry), host, token), kind, _Handler)
     except OSError as error:
         raise UsageError(

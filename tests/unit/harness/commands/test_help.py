@@ -1,5 +1,6 @@
 """What `--help` shows, in which order, and what the shell completes."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -94,10 +95,18 @@ def test_commands_and_options_are_completed_in_bash(tmp_path: Path) -> None:
         "ringbench so": ["soak"],
         "ringbench soak --ho": ["--hours"],
     }
-    (tmp_path / "answer").write_text(answers["ringbench so"], encoding="utf-8")
-    stub = "ringbench() { cat answer; }\nCOMP_WORDS=(ringbench so) COMP_CWORD=1\n_ringbench_completion ringbench\n"
-    program = f"{script}\n{stub}printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
-    done = subprocess.run(["bash", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    command = tmp_path / "ringbench"
+    command.write_text(f"#!/bin/sh\necho '{answers['ringbench so'].strip()}'\n", encoding="utf-8")
+    command.chmod(0o755)
+    program = f"{script}\nCOMP_WORDS=(ringbench so) COMP_CWORD=1\n_ringbench_completion ringbench\n"
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", program + "printf '%s\\n' \"${COMPREPLY[@]}\""],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["soak"]
 
 
