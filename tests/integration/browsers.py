@@ -1,4 +1,4 @@
-"""The live map in a real browser: headless Chromium, driven by Selenium, and what the page shows in it."""
+"""Pages in a real browser: headless Chromium, driven by Selenium, and what the live map shows in it."""
 
 import io
 import json
@@ -139,15 +139,15 @@ def _options(chromium: str, profile: Path) -> ChromeOptions:
     return options
 
 
-class LiveMap:
-    """The page in a tab of its own. As a context manager, the tab is closed at the end."""
+class Tab:
+    """A page in a tab of its own. As a context manager, the tab is closed at the end."""
 
     def __init__(self, browser: Browser, url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> None:
         """Open the page at `url`.
 
         Args:
             browser: what to open it in.
-            url: the viewer's.
+            url: the page's.
             size: width and height in CSS pixels; a narrow one is a phone's.
             dark: whether the user prefers a dark scheme.
         """
@@ -155,12 +155,11 @@ class LiveMap:
         self._first_tab = self.driver.current_window_handle
         self.driver.switch_to.new_window("tab")
         width, height = size
-        self._emulate("setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == PHONE)
+        self.emulate("setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == PHONE)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._emulate("setEmulatedMedia", features=[scheme])
+        self.emulate("setEmulatedMedia", features=[scheme])
         self.console()
         self.driver.get(url)
-        self.wait_for("the page is live", lambda: self.state()["connection"] == "live" and self.state()["painted"] > 0)
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +168,8 @@ class LiveMap:
         self.driver.close()
         self.driver.switch_to.window(self._first_tab)
 
-    def _emulate(self, command: str, **arguments: Any) -> None:
+    def emulate(self, command: str, **arguments: Any) -> None:
+        """What the browser pretends: a command of the Emulation domain of Chromium's protocol."""
         self.driver.execute_cdp_cmd(f"Emulation.{command}", arguments)
 
     def wait_for(self, what: str, condition: Callable[[], T]) -> T:
@@ -188,6 +188,51 @@ class LiveMap:
         """What a JavaScript function with this body returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def console(self) -> list[dict[str, Any]]:
+        """What the browser has logged since this was called last: scripts' errors and warnings, and the network's."""
+        found: list[dict[str, Any]] = self.driver.execute("getLog", {"type": "browser"})["value"]
+        return found
+
+    def text(self, selector: str) -> str:
+        """The text of the first element that matches, whether it is seen or not."""
+        return str(self.run("return document.querySelector(arguments[0]).textContent", selector))
+
+    def is_too_wide(self) -> bool:
+        """Whether one has to scroll sideways."""
+        return bool(self.run("const root = document.documentElement; return root.scrollWidth > root.clientWidth"))
+
+    def violations(self) -> list[str]:
+        """What axe-core finds fault with: the rule, and where."""
+        if not self.run("return 'axe' in window"):
+            self.run(_axe_script())
+        found = self.driver.execute_async_script(
+            "const [done] = arguments;"
+            "axe.run(document, {resultTypes: ['violations']}).then(done, (error) => done(String(error)))"
+        )
+        assert isinstance(found, dict), found
+        return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in found["violations"]]
+
+    def click(self, selector: str) -> None:
+        """Click the first element that matches."""
+        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other, where the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def save(self, name: str) -> None:
+        """Save what is on the screen as a picture: see `artefacts`."""
+        (artefacts() / f"{name}.png").write_bytes(self.driver.get_screenshot_as_png())
+
+
+class LiveMap(Tab):
+    """The live map's page."""
+
+    def __init__(self, browser: Browser, url: str, *, size: tuple[int, int] = WIDE, dark: bool = False) -> None:
+        """Open the viewer's page at `url`, and wait until it is live; for the parameters, see `Tab`."""
+        super().__init__(browser, url, size=size, dark=dark)
+        self.wait_for("the page is live", lambda: self.state()["connection"] == "live" and self.state()["painted"] > 0)
+
     # What the page says to tests
 
     def state(self) -> dict[str, Any]:
@@ -200,16 +245,7 @@ class LiveMap:
         found: dict[str, int] = self.run("return ringbench.counts()")
         return found
 
-    def console(self) -> list[dict[str, Any]]:
-        """What the browser has logged since this was called last: scripts' errors and warnings, and the network's."""
-        found: list[dict[str, Any]] = self.driver.execute("getLog", {"type": "browser"})["value"]
-        return found
-
     # What people see
-
-    def text(self, selector: str) -> str:
-        """The text of the first element that matches, whether it is seen or not."""
-        return str(self.run("return document.querySelector(arguments[0]).textContent", selector))
 
     def has(self, selector: str, text: str) -> bool:
         """Whether `text` is in that of the first element that matches."""
@@ -293,30 +329,11 @@ class LiveMap:
         )
         return found
 
-    def is_too_wide(self) -> bool:
-        """Whether one has to scroll sideways."""
-        return bool(self.run("const root = document.documentElement; return root.scrollWidth > root.clientWidth"))
-
-    def violations(self) -> list[str]:
-        """What axe-core finds fault with: the rule, and where."""
-        if not self.run("return 'axe' in window"):
-            self.run(_axe_script())
-        found = self.driver.execute_async_script(
-            "const [done] = arguments;"
-            "axe.run(document, {resultTypes: ['violations']}).then(done, (error) => done(String(error)))"
-        )
-        assert isinstance(found, dict), found
-        return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in found["violations"]]
-
     # What people do
 
     def choose(self, group: str, label: str) -> None:
         """Click the radio button with this label in a group: layers, operators or types."""
         self.driver.find_element(By.XPATH, f"//*[@id='{group}']/label[span='{label}']").click()
-
-    def click(self, selector: str) -> None:
-        """Click the first element that matches."""
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
 
     def point_at(self, county: str) -> None:
         """Move the pointer to a county's center."""
@@ -328,10 +345,6 @@ class LiveMap:
 
     def _county(self, name: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, f"[role=option][data-county='{NAMES.index(name)}']")
-
-    def press(self, *keys: str) -> None:
-        """Press keys, one after the other, where the focus is."""
-        ActionChains(self.driver).send_keys(*keys).perform()
 
     def tab_to(self, name: str) -> None:
         """Press the Tab key until the focus is on `name`: see `focused`."""
@@ -345,10 +358,6 @@ class LiveMap:
         """What has the focus: a county's name, or the element's id, group, label or text."""
         found = self.run(_FOCUSED)
         return NAMES[int(found)] if found.isdigit() else str(found)
-
-    def save(self, name: str) -> None:
-        """Save what is on the screen as a picture: see `artefacts`."""
-        (artefacts() / f"{name}.png").write_bytes(self.driver.get_screenshot_as_png())
 
 
 def artefacts() -> Path:
