@@ -4,29 +4,29 @@ from release.components import ROOT, Component, components, licences
 
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 #: What of others' work is in the repository itself, and in the wheel.
-VENDORED = ROOT / "viewer" / "static" / "vendor" / "NOTICE"
+VENDORED = (ROOT / "viewer" / "static" / "vendor" / "NOTICE", ROOT / "reports" / "page" / "vendor" / "NOTICE")
 
 _HEAD = """\
 # Third-party notices
 
 Made by `python -m release.notices` from the locks; do not edit.
 
-Ringbench itself is under the Apache License 2.0 (`LICENSE`). Its wheel holds one file of others' work, the map's
-geometry, whose notice follows. Everything else is downloaded from its makers' packages where Ringbench is installed and
-used: this list names what the locks pin, and the licence that each package states. It is no legal advice.
+Ringbench itself is under the Apache License 2.0 (`LICENSE`). Its wheel holds two works of others, the map's geometry
+and the reports' library for charts, whose notices follow. Everything else is downloaded from its makers' packages where
+Ringbench is installed and used: this list names what the locks pin, and the licence that each package states. It is no
+legal advice.
 
 ## In the wheel
 
-```text
 {vendored}
-```
 """
 
 
 def notices_text() -> str:
     """What the file is to hold."""
     found = components()
-    parts = [_HEAD.format(vendored=VENDORED.read_text(encoding="utf-8").strip())]
+    texts = [f"```text\n{path.read_text(encoding='utf-8').strip()}\n```" for path in VENDORED]
+    parts = [_HEAD.format(vendored="\n\n".join(texts))]
     for title, kind in (("Python packages", "pypi"), ("JVM artifacts", "maven")):
         parts.append(_table(title, [each for each in found if each.purl.type == kind]))
     return "\n".join(parts)

@@ -5,6 +5,7 @@ time is SOURCE_DATE_EPOCH, or that of the last commit.
 """
 
 import argparse
+import hashlib
 import os
 import subprocess
 import tomllib
@@ -24,6 +25,7 @@ from packageurl import PackageURL
 from release.components import ROOT, Component, components, licences
 
 _GEOMETRY = "viewer/static/vendor/california.json"
+_CHARTS = "reports/page/vendor/uPlot.iife.min.js"
 
 
 def sbom_text(built_at: datetime) -> str:
@@ -40,7 +42,7 @@ def sbom_text(built_at: datetime) -> str:
     )
     stated = licences()
     entries = [_entry(each, stated[each.coordinate]) for each in components()]
-    bom = Bom(components=[*entries, _geometry()], metadata=BomMetaData(component=itself, timestamp=built_at))
+    bom = Bom(components=[*entries, _geometry(), _charts()], metadata=BomMetaData(component=itself, timestamp=built_at))
     bom.register_dependency(itself, bom.components)
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(map(repr, [itself.purl, *components()])))
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
@@ -82,6 +84,19 @@ def _geometry() -> Entry:
         bom_ref=_GEOMETRY,
         licenses=_licences(["ISC"]),
         properties=[Property(name="ringbench:file", value=_GEOMETRY)],
+    )
+
+
+def _charts() -> Entry:
+    return Entry(
+        name="uplot",
+        version="1.6.32",
+        type=ComponentType.LIBRARY,
+        purl=PackageURL("npm", None, "uplot", "1.6.32"),
+        bom_ref=_CHARTS,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256((ROOT / _CHARTS).read_bytes()).hexdigest())],
+        licenses=_licences(["MIT"]),
+        properties=[Property(name="ringbench:file", value=_CHARTS)],
     )
 
 

@@ -15,7 +15,9 @@ from markupsafe import Markup
 from harness.results.part import write_whole
 from harness.results.performance import ProcessCost
 from harness.results.result import EngineResult, Result, Truth
+from reports.documents.live_picture import live_picture, policy_of
 from reports.pictures.all import draw_all
+from reports.pictures.quantiles import NAME as ANSWER
 from reports.pictures.style import Picture, engine_colours, save_png, svg_text
 from reports.sections.comparison import comparison_section
 from reports.sections.dashboard import dashboard_section
@@ -43,9 +45,14 @@ from reports.wording.notes import (
 )
 from reports.wording.numbers import NOT_MEASURED, integer, mebibytes
 from reports.wording.opening import opening_of
+from reports.wording.quoted import quoted_figures
+from reports.wording.setting import floor_text, floor_warning, machine_text, quiet_text, workload_text
 from reports.wording.summary import engine_title, flatten, groups
 
 FIGURES = "figures"
+INVALID = "INVALID RUN. These numbers must not be used."
+#: Of colours that a dark page would hide, what the page has in their place.
+ON_PAGE = {"#000000": "var(--ink)"}
 SECTIONS = (
     input_section,
     soak_section,
@@ -80,7 +87,9 @@ def html_text(result: Result, pictures: list[Picture]) -> str:
     """The HTML page. It needs no other file and no network."""
     environment = _environment(autoescape=True)
     environment.filters["data_uri"] = _data_uri
-    return environment.get_template("report.html.j2").render(_facts(result, pictures))
+    live = live_picture(result) if any(picture.name == ANSWER for picture in pictures) else None
+    facts = _facts(result, pictures) | {"live": live, "policy": policy_of(live.scripts if live else ())}
+    return environment.get_template("report.html.j2").render(facts)
 
 
 def markdown_text(result: Result, pictures: list[Picture]) -> str:
@@ -112,7 +121,16 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "groups": groups(result),
         "pictures": pictures,
         "figures": FIGURES,
+        "answer": ANSWER,
+        "invalid": "" if result.valid else INVALID,
         "colours": engine_colours(result.engines),
+        "page_colours": {name: ON_PAGE.get(colour, colour) for name, colour in engine_colours(result.engines).items()},
+        "workload": workload_text(result),
+        "machine": machine_text(result),
+        "quiet": quiet_text(result),
+        "floor": floor_text(result),
+        "floor_warning": floor_warning(result),
+        "quoted": quoted_figures(result),
         "command": shlex.join(result.command),
         "trials": trials_text(result),
         "route": f"{query_text(result)} {route_text(result)}".strip(),

@@ -7,11 +7,11 @@ import matplotlib
 from harness.results.result import Result
 from reports.pictures.comparison import draw_comparison
 from reports.pictures.dashboard import draw_dashboard
+from reports.pictures.quantiles import draw_quantiles
 from reports.pictures.resilience import draw_resilience
 from reports.pictures.run import (
     draw_cost,
     draw_lag,
-    draw_latency_cdf,
     draw_latency_over_time,
     draw_operator_volume,
     draw_throughput,
@@ -22,7 +22,7 @@ from reports.pictures.waterfall import draw_waterfall
 from reports.wording.notes import asks_for_counts
 
 DRAWINGS = (
-    draw_latency_cdf,
+    draw_quantiles,
     draw_comparison,
     draw_soak,
     draw_resilience,
@@ -36,7 +36,7 @@ DRAWINGS = (
 )
 
 #: Those that show when records became visible, which is known of counts only.
-OF_RECORDS = (draw_latency_cdf, draw_waterfall, draw_latency_over_time, draw_throughput, draw_lag)
+OF_RECORDS = (draw_waterfall, draw_latency_over_time, draw_throughput, draw_lag)
 
 
 def draw_all(result: Result) -> list[Picture]:

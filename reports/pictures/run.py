@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from matplotlib.typing import LineStyleType
 
-from harness.results.performance import CLOCK_RESOLUTION_MS, Sample
-from harness.results.result import EngineResult, Result
-from reports.pictures.series import Floats, cdf_points, rates, samples_of, spread, volume_table, with_gaps
+from harness.results.performance import Sample
+from harness.results.result import Result
+from reports.pictures.series import Floats, rates, samples_of, spread, volume_table, with_gaps
 from reports.pictures.style import (
     DOTTED,
     GRID,
@@ -33,15 +33,12 @@ from reports.pictures.style import (
     at_least_1_ms,
     engine_colours,
     engine_label,
-    figure_with_axes,
     hatch_ends,
     label_milliseconds,
-    label_percentiles,
     new_figure,
     say_not_measured,
     sentence,
     short_count,
-    short_ms,
 )
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
 
@@ -51,71 +48,6 @@ LAG_LINEAR_UP_TO_RECORDS = 10
 
 
 # How it is drawn.
-
-
-def draw_latency_cdf(result: Result) -> Picture:
-    """The distribution of every engine's latency."""
-    figure, axes = figure_with_axes("Latency of every record, by percentile", height_in=4.8)
-    measured = [(engine, *cdf_points(engine.latency_ms.histogram)) for engine in result.engines if engine.latency_ms]
-    curves = [
-        (engine, np.maximum(latency_ms, CLOCK_RESOLUTION_MS), slower)
-        for engine, latency_ms, slower in measured
-        if latency_ms.size
-    ]
-    if curves:
-        _draw_cdfs(axes, curves, engine_colours(result.engines))
-    else:
-        say_not_measured(axes)
-    said = [
-        f"{engine.name}: p50 {milliseconds(engine.latency_ms.p50)}, p99 {milliseconds(engine.latency_ms.p99)}, "
-        f"max {milliseconds(engine.latency_ms.max)} ms"
-        for engine in result.engines
-        if engine.latency_ms
-    ]
-    return Picture(
-        "latency-percentiles",
-        "Latency percentiles",
-        f"Cumulative distribution of latency on a logarithmic axis. {sentence(said)}",
-        "The higher on the axis, the rarer: each step up is ten times fewer records. A dot marks the slowest record. "
-        "Latencies below the clock's resolution are drawn at 1 ms.",
-        figure,
-    )
-
-
-def _draw_cdfs(axes: Axes, curves: list[tuple[EngineResult, Floats, Floats]], colours: dict[str, str]) -> None:
-    rarest = min(float(slower[slower > 0].min(initial=0.5)) for _, _, slower in curves)
-    right_ms = 3 * max(latency_ms[-1] for _, latency_ms, _ in curves)
-    span = np.log10(right_ms / CLOCK_RESOLUTION_MS)
-    ends = [float(np.log10(latency_ms[-1] / CLOCK_RESOLUTION_MS) / span) for _, latency_ms, _ in curves]
-    places = spread(ends, gap=0.24, upper=0.9)
-    for (engine, latency_ms, slower), place in zip(curves, places, strict=True):
-        colour = colours[engine.name]
-        # A share of 0 has no place on a logarithmic axis: the line ends at the slowest record, at the last level.
-        heights = np.append(1.0, slower)
-        heights[-1] = heights[-2]
-        x_ms = np.append(latency_ms[0], latency_ms)
-        axes.step(x_ms, heights, where="post", color=colour, linewidth=2)
-        axes.plot(x_ms[-1], heights[-1], "o", color=colour, markersize=5)
-        axes.annotate(
-            f"{engine_label(engine)}\nmax {short_ms(engine.latency_ms.max if engine.latency_ms else x_ms[-1])}",
-            xy=(x_ms[-1], heights[-1]),
-            xytext=(max(place, 0.1), 0.9),
-            textcoords="axes fraction",
-            color=colour,
-            fontweight="bold",
-            fontsize=9,
-            ha="center",
-            va="bottom",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "shrinkB": 4},
-        )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlim(CLOCK_RESOLUTION_MS, right_ms)
-    axes.set_ylim(1.0, rarest / 10)
-    label_milliseconds(axes, vertical=False)
-    label_percentiles(axes, rarest)
-    axes.set_xlabel("latency from intended send to visible in Redis (log scale)")
-    axes.set_ylabel("percentile of records")
 
 
 def draw_latency_over_time(result: Result) -> Picture:

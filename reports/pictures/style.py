@@ -42,6 +42,8 @@ WIDTH_IN = 5.2  # at a phone's 360 px, a point is about a pixel, so 10 points ca
 DPI = 200
 SEVERAL_ALPHA = "73"  # in hexadecimal: lines of several trials shine through each other
 DOTTED: LineStyleType = (0, (1.5, 1.2))
+#: Of contestants that share a colour, because they are too many, each has its own.
+DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 2)), (0, (7, 2, 1.5, 2)), (0, (2, 2)))
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
@@ -116,6 +118,11 @@ def colours_of(names: Sequence[str]) -> dict[str, str]:
     others = sorted(set(names) - ENGINE_COLOURS.keys())
     spare = {name: OTHER_ENGINE_COLOURS[index % len(OTHER_ENGINE_COLOURS)] for index, name in enumerate(others)}
     return ENGINE_COLOURS | spare
+
+
+def dash_numbers(colours: Sequence[str]) -> list[int]:
+    """Which of `DASHES` each line has, so that no two of the same colour look alike."""
+    return [colours[:place].count(colour) % len(DASHES) for place, colour in enumerate(colours)]
 
 
 def label_percentiles(axes: Axes, rarest: float) -> None:

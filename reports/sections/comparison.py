@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from harness.conclusions.headline_figures import HeadlineFigure, headline, headlines_of
 from harness.results.result import Comparison, Drift, Figure, Ratio, Result
-from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
+from reports.wording.numbers import NOT_MEASURED
+from reports.wording.quoted import figure_text
 from reports.wording.tables import Section, Table
 from reports.wording.winner import capitalised, compared, confidence_text, interval_text, percent_text
 
@@ -79,17 +80,9 @@ def _figure_text(of: HeadlineFigure, figure: Figure | None) -> str:
     if figure is None:
         return NOT_MEASURED
     if figure.interval is None:
-        return f"{_value(of, min(figure.trials))} to {_value(of, max(figure.trials))}, no interval"
+        return f"{figure_text(of, min(figure.trials))} to {figure_text(of, max(figure.trials))}, no interval"
     found = figure.interval
-    return f"{_value(of, found.estimate)} [{_value(of, found.low)}, {_value(of, found.high)}]"
-
-
-def _value(of: HeadlineFigure, value: float) -> str:
-    if of.unit == "bytes":
-        return mebibytes(round(value))
-    if of.unit == "ms":
-        return milliseconds(value)
-    return f"{value:,.0f}" if of.unit == "records/s" else decimal(value)
+    return f"{figure_text(of, found.estimate)} [{figure_text(of, found.low)}, {figure_text(of, found.high)}]"
 
 
 def _ratios(comparison: Comparison) -> Table:

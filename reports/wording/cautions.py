@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from harness.conclusions.disturbance import disturbance_text, disturbed_share
 from harness.conclusions.headline_figures import cold_trials, of_trials
@@ -19,43 +20,70 @@ def cold_text(result: Result) -> str:
     return f"; not warm: {', '.join(names)}" if names else ""
 
 
-def cautions(result: Result) -> list[str]:
-    """What a reader must know of figures that count all the same."""
+@dataclass(frozen=True)
+class Caution:
+    """What a reader must know of figures that count all the same.
+
+    Attributes:
+        text: in full.
+        mark: in two or three words, to stand beside the figures.
+        engine: of whose figures; None of all.
+        of_latency_and_cost: whether it is of these alone, and not of throughput.
+    """
+
+    text: str
+    mark: str
+    engine: str | None = None
+    of_latency_and_cost: bool = False
+
+
+def marked_cautions(result: Result) -> list[Caution]:
+    """What a reader must know of figures that count all the same, with whose they are."""
     return [*_resumed(result), *_untested(result), *_cold(result), *_unsettled(result), *_disturbed(result)]
 
 
-def _resumed(result: Result) -> list[str]:
+def cautions(result: Result) -> list[str]:
+    """The same, in words alone."""
+    return [each.text for each in marked_cautions(result)]
+
+
+def _resumed(result: Result) -> list[Caution]:
     """When the run was gone on with, and what that means for the trials on both sides."""
     if not result.resumptions:
         return []
     times = "; ".join(f"{each.at}, after {each.finished_trials} finished trials" for each in result.resumptions)
     before_and_after = "trials before and after that had services of their own"
-    return [f"the run ended early and was gone on with ({times}): {before_and_after}"]
+    return [Caution(f"the run ended early and was gone on with ({times}): {before_and_after}", "gone on with")]
 
 
-def _untested(result: Result) -> list[str]:
+def _untested(result: Result) -> list[Caution]:
     """The engines in versions that were resolved for the run."""
     return [
-        f"{engine.name}: {engine.engine} {engine.version} is not among the tested versions; what it was locked to "
-        "stands in `locked` of the result"
+        Caution(
+            f"{engine.name}: {engine.engine} {engine.version} is not among the tested versions; what it was locked to "
+            "stands in `locked` of the result",
+            "untested version",
+            engine.name,
+        )
         for engine in result.engines
         if engine.version_tested is False
     ]
 
 
-def _cold(result: Result) -> list[str]:
+def _cold(result: Result) -> list[Caution]:
     """The engines whose compilers were still at work when the measured time began, and what to do about it."""
     notes = []
     for engine in result.engines:
         found = [trial.warmth for trial in cold_trials(engine) if trial.warmth]
         if found:
             worst = max(found, key=lambda warmth: warmth.compiler_cores)
-            notes.append(
+            text = (
                 f"{engine.name}: not warm in {of_trials(len(found), engine.trials)}: "
                 f"its compilers used {worst.compiler_cores:.2f} cores at the "
                 f"end of the warm-up of {worst.warmup_s} s, and {worst.compiler_cores_later:.2f} later"
                 f"{_fall_text(worst)}; give it a longer one (--warmup)"
             )
+            notes.append(Caution(text, "not warm", engine.name, of_latency_and_cost=True))
     return notes
 
 
@@ -66,9 +94,9 @@ def _fall_text(warmth: Warmth) -> str:
     return f" ({1 - 1 / warmth.compiler_fall:.0%} less in the second half of the measured time than in its first)"
 
 
-def _disturbed(result: Result) -> list[str]:
+def _disturbed(result: Result) -> list[Caution]:
     """The engines in whose trials others had more of the machine than the scenario's limit for naming winners."""
-    limit = result.scenario.get("limits", {}).get("host_marked_share")
+    limit = marked_share_of(result)
     notes = []
     for engine in result.engines:
         hosts = [trial.host for trial in engine.trials if trial.host]
@@ -76,13 +104,24 @@ def _disturbed(result: Result) -> list[str]:
         if marked:
             of = of_trials(len(marked), engine.trials)
             worst = max(marked, key=lambda host: disturbed_share(host) or 0.0)
-            notes.append(f"{engine.name}: the host was not quiet in {of}: {disturbance_text(worst)}")
+            text = f"{engine.name}: the host was not quiet in {of}: {disturbance_text(worst)}"
+            notes.append(Caution(text, "host not quiet", engine.name))
     return notes
 
 
-def _unsettled(result: Result) -> list[str]:
+def marked_share_of(result: Result) -> float | None:
+    """The share of the machine beyond which others' use of it is told, and no winner named; None in older results."""
+    limit = result.scenario.get("limits", {}).get("host_marked_share")
+    return None if limit is None else float(limit)
+
+
+def _unsettled(result: Result) -> list[Caution]:
     """The engines that had not settled when the measured time began, or of which nobody can tell."""
-    return [f"{engine.name}: {why}" for engine in result.engines for why in _why_unsettled(engine.trials)]
+    return [
+        Caution(f"{engine.name}: {why}", "not settled", engine.name, of_latency_and_cost=True)
+        for engine in result.engines
+        for why in _why_unsettled(engine.trials)
+    ]
 
 
 def _why_unsettled(trials: list[TrialResult]) -> list[str]:

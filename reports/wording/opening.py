@@ -8,7 +8,7 @@ from harness.results.correctness import Verdict
 from harness.results.result import Result
 from reports.wording.cautions import cold_text
 from reports.wording.notes import asks_for_counts, most_trials
-from reports.wording.winner import compared, short_note, winner_sentences
+from reports.wording.winner import compared, short_note, winner_sentences, winners_in_short
 
 NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no interval."
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
@@ -21,12 +21,14 @@ class Opening:
 
     Attributes:
         short_winners: the same as `winners`, for a terminal.
+        in_short: who won, or why nobody did, in one sentence.
     """
 
     title: str
     reasons: tuple[str, ...]
     winners: tuple[str, ...]
     short_winners: tuple[str, ...]
+    in_short: str
 
 
 def opening_of(result: Result) -> Opening:
@@ -34,7 +36,7 @@ def opening_of(result: Result) -> Opening:
     if not result.valid:
         reasons = tuple(result.invalid_reasons) or ("no reason was recorded",)
         nobody = (NO_WINNER_INVALID,)
-        return Opening("Invalid run: its numbers must not be used", reasons, nobody, nobody)
+        return Opening("Invalid run: its numbers must not be used", reasons, nobody, nobody, *nobody)
     passed = sum(engine.verdict is Verdict.PASS for engine in result.engines)
     do = "count" if asks_for_counts(result) else "answer"
     title = (
@@ -44,9 +46,10 @@ def opening_of(result: Result) -> Opening:
     comparison = compared(result)
     if not comparison:
         nobody = (NO_WINNER_SINGLE_TRIAL if most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
-        return Opening(title, (), nobody, nobody)
+        return Opening(title, (), nobody, nobody, *nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
-    return Opening(title, (), winner_sentences(comparison), tuple(line for line in brief if line))
+    short = tuple(line for line in brief if line)
+    return Opening(title, (), winner_sentences(comparison), short, winners_in_short(comparison))
 
 
 def _leaks_text(result: Result) -> str:

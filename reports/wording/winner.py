@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from harness.conclusions.headline_figures import headline
 from harness.results.result import Comparison, Confidence, Ratio, Result
@@ -32,6 +33,33 @@ def winner_sentences(comparison: Comparison, *, short: bool = False) -> tuple[st
     if len(reasons) == 1 and not any(ratio.winner for ratio in comparison.ratios):
         return (f"No winner is named by any figure: {reasons.pop()}.",)
     return tuple(_sentence(ratio, short=short) for ratio in comparison.ratios)
+
+
+def best_engine(comparison: Comparison, figure: str) -> str | None:
+    """The engine that wins against every other by this figure; None if none does."""
+    ratios = [ratio for ratio in comparison.ratios if ratio.figure == figure]
+    names = dict.fromkeys(name for ratio in ratios for name in (ratio.a, ratio.b))
+    wins = {name: sum(ratio.winner == name for ratio in ratios) for name in names}
+    return next((name for name, won in wins.items() if won == len(names) - 1), None)
+
+
+def winners_in_short(comparison: Comparison) -> str:
+    """In one sentence, which engines are better than all others, and by which figures; or why none is."""
+    best: dict[str, list[str]] = {}
+    for figure in dict.fromkeys(ratio.figure for ratio in comparison.ratios):
+        if name := best_engine(comparison, figure):
+            best.setdefault(name, []).append(headline(figure).label)
+    if best:
+        return f"Best of all: {'; '.join(f'{name} by {and_text(labels)}' for name, labels in best.items())}."
+    if any(ratio.winner for ratio in comparison.ratios):
+        return "No engine is better than all others by any figure; some are better than one other."
+    sentences = winner_sentences(comparison)
+    return sentences[0] if len(sentences) == 1 else "No winner is named by any figure."
+
+
+def and_text(parts: Sequence[str]) -> str:
+    """`parts` as a sentence lists them."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def _sentence(ratio: Ratio, *, short: bool) -> str:

@@ -38,7 +38,7 @@ PICTURES = [
 
 
 class Page(HTMLParser):
-    """The tags, references, identifiers and text of an HTML page."""
+    """The tags, references, identifiers, types of scripts and text of an HTML page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,6 +47,7 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.alts: list[str | None] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
         self.feed(text)
         self.close()
 
@@ -55,6 +56,8 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
         self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag == "script":
+            self.scripts.append(named.get("type") or "")
         if tag == "img":
             self.alts.append(named.get("alt"))
 

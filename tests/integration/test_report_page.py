@@ -1,0 +1,170 @@
+"""A run's report in a real browser, from a file and without a network: anyone can read it, with scripts and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from harness.results.result import Result
+from reports.documents.run import html_text
+from reports.pictures.quantiles import curves_of, draw_quantiles
+from reports.wording.numbers import milliseconds
+from tests.builders.pages import ATTACK
+from tests.builders.results import make_engine, make_result
+from tests.integration.browsers import MANY_STOPS, PHONE, WIDE, Browser, Tab
+
+pytestmark = pytest.mark.integration
+
+HOSTILE = "</script><script>window.attacked = 1</script><img src=x onerror='window.attacked = 1'>"
+SHOWN = ".readout tr[data-curve] output"
+#: Counts the pixels of the plot that have an engine's colour.
+COLOURED = """const canvas = document.querySelector(".plot canvas");
+const colour = getComputedStyle(document.querySelectorAll("[data-curve] .swatch")[arguments[0]]).backgroundColor;
+const wanted = colour.match(/\\d+/g).map(Number);
+const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+let found = 0;
+for (let at = 0; at < data.length; at += 4) {
+  if (data[at + 3] === 255 && wanted.every((part, index) => data[at + index] === part)) found++;
+}
+return found"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser for all tests here, which no network can be reached from; each test has its own tab."""
+    with Browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    """Three engines of two trials, one of which has a hostile name."""
+    return make_result(
+        engines=[make_engine(name, ms, trials=2) for name, ms in (("flink", 18), (HOSTILE, 60), (ATTACK, 400))]
+    )
+
+
+@pytest.fixture(scope="module")
+def url(result: Result, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the report's file."""
+    return _written(html_text(result, [draw_quantiles(result)]), tmp_path_factory.mktemp("report"))
+
+
+def _written(text: str, folder: Path) -> str:
+    path = folder / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path.as_uri()
+
+
+def _offline(browser: Browser) -> None:
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    nothing = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", nothing)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_there_are_no_obstacles(
+    browser: Browser, url: str, size: tuple[int, int], dark: bool, request: pytest.FixtureRequest
+) -> None:
+    with Tab(browser, url, size=size, dark=dark) as page:
+        page.save(request.node.name)
+        assert page.run("return document.querySelector('.plot canvas') !== null")
+        assert page.violations() == []
+        assert not page.is_too_wide()
+        assert page.console() == []
+
+
+def test_nothing_is_loaded_and_nothing_of_a_result_runs(browser: Browser, url: str) -> None:
+    with Tab(browser, "about:blank") as page:
+        _offline(browser)
+        page.driver.get(url)
+        loaded = page.run("return performance.getEntriesByType('resource').map((each) => each.name.slice(0, 5))")
+        assert set(loaded) <= {"data:"}
+        assert page.run("return document.querySelector('.plot canvas') !== null")
+        assert page.run("return window.attacked") is None
+        assert page.console() == []
+
+
+def test_a_script_that_got_into_the_page_would_not_run(browser: Browser, result: Result, tmp_path: Path) -> None:
+    page_text = html_text(result, [draw_quantiles(result)])
+    injected = page_text.replace("</main>", "<script>window.attacked = 1</script></main>")
+    assert injected != page_text
+    with Tab(browser, _written(injected, tmp_path)) as page:
+        assert page.run("return window.attacked") is None
+        assert any("Content Security Policy" in each["message"] for each in page.console())
+
+
+def test_the_same_picture_is_an_image_where_scripts_are_off(browser: Browser, url: str) -> None:
+    with Tab(browser, "about:blank") as page:
+        page.emulate("setScriptExecutionDisabled", value=True)
+        page.driver.get(url)
+        page.emulate("setScriptExecutionDisabled", value=False)
+        width, chart = page.run(
+            """const image = document.querySelector("#picture > img");
+            const shown = getComputedStyle(document.querySelector("#picture .chart")).display;
+            return [image.complete && image.naturalWidth && image.getBoundingClientRect().width, shown]"""
+        )
+        assert width > 300 and chart == "none"
+
+
+def test_the_image_is_what_is_printed(browser: Browser, url: str) -> None:
+    with Tab(browser, url) as page:
+        page.emulate("setEmulatedMedia", media="print")
+        displays = page.run(
+            """return ["#picture > img", "#picture .chart", "nav"].map(
+            (each) => getComputedStyle(document.querySelector(each)).display)"""
+        )
+        page.emulate("setEmulatedMedia", media="screen")
+        assert displays == ["block", "none", "none"]
+
+
+def test_pointing_at_the_plot_shows_every_engines_latency_there(browser: Browser, url: str, result: Result) -> None:
+    found = curves_of(result)
+    with Tab(browser, url) as page:
+        assert page.text(".at") == "p99"
+        over = page.driver.find_element(By.CSS_SELECTOR, ".u-over")
+        ActionChains(page.driver, duration=0).move_to_element(over).perform()
+        page.wait_for("another percentile is shown", lambda: page.text(".at") != "p99")
+        at = found.percentiles.tolist().index(pytest.approx(float(page.text(".at")[1:])))
+        expected = [
+            text
+            for curve in found.curves
+            for text in (
+                f"{milliseconds(curve.typical_ms[at])} ms",
+                f"{milliseconds(curve.least_ms[at])} ms to {milliseconds(curve.greatest_ms[at])} ms",
+            )
+        ]
+        assert [each.text for each in page.driver.find_elements(By.CSS_SELECTOR, SHOWN)] == expected
+
+
+def test_keys_alone_hide_engines_and_move_through_the_percentiles(browser: Browser, url: str) -> None:
+    with Tab(browser, url) as page:
+        assert all(page.run(COLOURED, curve) for curve in range(3))
+        _tab_to(page, "document.activeElement.closest('[data-curve]')?.dataset.name === 'flink'")
+        page.press(Keys.SPACE)
+        assert page.wait_for("the line is gone", lambda: page.run(COLOURED, 0) == 0)
+        assert page.run(COLOURED, 1) and page.run(COLOURED, 2)
+        page.press(Keys.SPACE)
+        page.wait_for("the line is back", lambda: page.run(COLOURED, 0) > 0)
+        _tab_to(page, "document.activeElement.type === 'range'")
+        page.press(Keys.END)
+        page.wait_for("the last percentile is shown", lambda: page.text(".at") != "p99")
+        page.press(Keys.HOME)
+        page.wait_for("the first percentile is shown", lambda: page.text(".at") == "p1")
+        said = page.run("return document.activeElement.getAttribute('aria-valuetext')")
+        assert said.startswith("p1, flink ") and said.endswith(" ms")
+
+
+def _tab_to(page: Tab, condition: str) -> None:
+    """Press the Tab key until the JavaScript `condition` holds."""
+    for _ in range(MANY_STOPS):
+        page.press(Keys.TAB)
+        if page.run(f"return Boolean({condition})"):
+            return
+    raise AssertionError(f"the Tab key leads nowhere where {condition}")
