@@ -25,6 +25,9 @@
   const DASHES = [[], [10, 4], [14, 4, 3, 4], [4, 4]];
   const FLOOR_DASH = [2, 4];
 
+  /** By how much the axis of percentiles goes on, so that a bar at its end can be seen, in tenfold steps. */
+  const BEYOND = 0.03;
+
   /** Of each curve: its line, and the least and greatest of its trials; the series of uPlot begin with the axis. */
   const PER_CURVE = 3;
   const lineOf = (curve) => 1 + PER_CURVE * curve;
@@ -148,7 +151,7 @@
           points: { show: (chart, series) => ((series - 1) % PER_CURVE ? document.createElement("i") : undefined) },
         },
         scales: {
-          x: { time: false, range: [places[0], places.at(-1)] },
+          x: { time: false, range: [places[0], places.at(-1) + BEYOND] },
           y: { distr: 3, range: data.bounds },
         },
         axes: [

@@ -226,7 +226,7 @@ def _draw(axes: Axes, found: Curves, colours: dict[str, str]) -> None:
     axes.set_yscale("log")
     low, high = bounds_ms(found)
     axes.set_ylim(low, high)
-    axes.set_xlim(x[0], x[-1])
+    axes.set_xlim(x[0], x[-1] + 0.03)  # a bar at the end can be seen
     label_milliseconds(axes, vertical=True)
     ticks = ticks_of(found.percentiles)
     axes.xaxis.set_major_locator(FixedLocator(nines(ticks).tolist()))

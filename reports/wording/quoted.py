@@ -18,7 +18,7 @@ from reports.wording.winner import best_engine, capitalised, compared, confidenc
 #: Quoted although no winner is named by it: within a run, all engines are offered the same.
 SUSTAINED = "throughput_records_per_s_sustained"
 ONE_TRIAL = "One trial: no interval."
-ESTIMATE = "an estimate"
+ESTIMATE = "estimate"
 
 
 @dataclass(frozen=True)
