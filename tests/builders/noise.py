@@ -45,3 +45,13 @@ def share_without(value: float, intervals: Iterator[Interval | None], simulation
     found = [interval for interval in intervals if interval]
     assert len(found) == simulations
     return sum(interval.excludes(value) for interval in found) / simulations
+
+
+#: Figures about their level, as they repeat.
+WIGGLE = (1.0, 1.01, 0.99, 1.004, 0.993, 1.007, 0.998)
+
+
+def wiggling(*levels: tuple[int, float]) -> list[float]:
+    """So many figures of each level."""
+    flat = [level for count, level in levels for _ in range(count)]
+    return [level * WIGGLE[at % len(WIGGLE)] for at, level in enumerate(flat)]
