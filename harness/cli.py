@@ -19,6 +19,7 @@ from harness.commands import (
     doctor,
     engines,
     generate,
+    history,
     loadtest,
     merge_shards,
     plan,
@@ -82,6 +83,7 @@ class _Settings:
 
 app.command(cls=WithSkipBadLines, epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
+app.command(epilog=history.EPILOG)(history.history)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=sweep.EPILOG)(sweep.sweep)
 app.command(epilog=scale.EPILOG)(scale.scale)

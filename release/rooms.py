@@ -28,6 +28,7 @@ FLOORS = {
         "experiments/soak",
         "experiments/calibration",
         "experiments/loadtest",
+        "history",
     ),
     "the door": ("commands", "cli"),
 }

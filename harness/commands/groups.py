@@ -30,14 +30,14 @@ OPTIONS = {
         *("--metrics-port", "--metrics-host"),
     ),
     "Results": (
-        *("--runs-dir", "--resume", "--fresh", "--profile", "--keep-logs", "--out", "--join"),
+        *("--runs-dir", "--resume", "--fresh", "--profile", "--keep-logs", "--out", "--site", "--join"),
         *("--format", "--md", "--junit", "--benchmark-json", "--json"),
     ),
 }
 #: By heading; as docs/commands.md has them.
 COMMANDS = {
     "Measure": ("run", "sweep", "scale", "plan", "bench"),
-    "Prove": ("calibrate", "compare", "conformance"),
+    "Prove": ("calibrate", "compare", "history", "conformance"),
     "Break": ("chaos", "soak"),
     "Look": ("view", "loadtest", "workload", "report"),
     "Your own data": ("input",),

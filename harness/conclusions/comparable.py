@@ -17,12 +17,13 @@ ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
 ALLOW_DIFFERENT_HOST = "--allow-different-host"
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
 _NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits"}
-# A run from before there was a key was driven as the key's default says, but for this one.
-_DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()} | {
+#: A run from before there was a key was driven as the key's default says, but for this one.
+DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()} | {
     "partitioning": ROUND_ROBIN
 }
-_HOST = ("host", "cpu_model", "cpu_count")
-_SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
+#: What tells machines apart, by the fields of `Environment`; the first is a machine's own, the others are its kind's.
+HOST = ("host", "cpu_model", "cpu_count")
+SOFTWARE = ("operating_system", "kernel", "java", "python", "ringbench", "commit")
 # A new kernel keeps another part of the same memory for itself.
 _SAME_MEMORY = 0.01
 
@@ -60,8 +61,16 @@ def check_comparable(
 
 
 def _workload_differences(old: Result, new: Result) -> list[str]:
-    one, other = (_DEFAULTS | _own_data(run) for run in (old, new))
-    return _differences(one, other, [key for key in {**one, **other} if key not in _NOT_WORKLOAD])
+    one, other = workload_of(old), workload_of(new)
+    return _differences(one, other, {**one, **other})
+
+
+def workload_of(run: Result) -> dict[str, Any]:
+    """The keys that decide what is sent and how every engine is driven, those that the run's scenario lacks included.
+
+    Runs can be compared if these are equal; see `check_comparable`.
+    """
+    return {key: value for key, value in (DEFAULTS | _own_data(run)).items() if key not in _NOT_WORKLOAD}
 
 
 def _own_data(run: Result) -> dict[str, Any]:
@@ -75,19 +84,24 @@ def _own_data(run: Result) -> dict[str, Any]:
 
 def _host_differences(old: Result, new: Result) -> list[str]:
     one, other = old.environment.model_dump(), new.environment.model_dump()
-    same_memory = math.isclose(one["memory_bytes"], other["memory_bytes"], rel_tol=_SAME_MEMORY)
-    return _differences(one, other, [*_HOST, *([] if same_memory else ["memory_bytes"])])
+    same_memory = is_same_memory(one["memory_bytes"], other["memory_bytes"])
+    return _differences(one, other, [*HOST, *([] if same_memory else ["memory_bytes"])])
+
+
+def is_same_memory(one_bytes: int, other_bytes: int) -> bool:
+    """Whether two machines have the same memory, as far as their kernels tell."""
+    return math.isclose(one_bytes, other_bytes, rel_tol=_SAME_MEMORY)
 
 
 def _other_differences(old: Result, new: Result) -> Iterator[str]:
     if old.run_id == new.run_id:
         yield f"OLD and NEW are the same run, {old.run_id}"
     one, other = old.environment, new.environment
-    yield from _differences(one.model_dump(), other.model_dump(), _SOFTWARE)
+    yield from _differences(one.model_dump(), other.model_dump(), SOFTWARE)
     yield from _differences(one.services, other.services, {**one.services, **other.services})
     yield from _differences({"route": route_of(old)}, {"route": route_of(new)}, ["route"])
-    yield from _differences(_DEFAULTS | old.scenario, _DEFAULTS | new.scenario, ["cluster"])
-    yield from _differences(_flat(old.scenario), _flat(new.scenario), _limits(old, new))
+    yield from _differences(DEFAULTS | old.scenario, DEFAULTS | new.scenario, ["cluster"])
+    yield from _differences(flat(old.scenario), flat(new.scenario), _limits(old, new))
     archives = {run.truth.archive_sha256 for run in (old, new) if run.truth}
     if len(archives) > 1 and not _workload_differences(old, new):
         yield "the archives of the same workload differ: other bytes were sent, or another library wrote them"
@@ -101,8 +115,8 @@ def _engine_differences(
     kinds = [
         ("", {"engine": old.engine, "version": old.version}, {"engine": new.engine, "version": new.version}),
         ("", _keys(old), _keys(new)),
-        ("setting ", _flat(old_settings), _flat(new_settings)),
-        ("configuration ", _flat(old.config), _flat(new.config)),
+        ("setting ", flat(old_settings), flat(new_settings)),
+        ("configuration ", flat(old.config), flat(new.config)),
     ]
     for kind, one, other in kinds:
         yield from (f"{old.name} {kind}{each}" for each in _differences(one, other, {**one, **other}))
@@ -127,7 +141,7 @@ def _keys(engine: EngineResult) -> dict[str, Any]:
 
 
 def _limits(old: Result, new: Result) -> list[str]:
-    return [key for key in {**_flat(old.scenario), **_flat(new.scenario)} if key.startswith("limits.")]
+    return [key for key in {**flat(old.scenario), **flat(new.scenario)} if key.startswith("limits.")]
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str] | Mapping[str, Any]) -> list[str]:
@@ -143,15 +157,15 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of a nested mapping by their dotted keys."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def engines_in_both(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]]:

@@ -1,0 +1,1 @@
+"""Many results over time: an index of them, series that can be compared, and changes of their level."""
