@@ -1,22 +1,19 @@
-"""The baseline's loop: read a batch, count it, publish what changed; now and then save a snapshot. One thread.
+"""The baseline's loop: read a batch, count it, publish what changed; now and then keep what was done. One thread.
 
-A snapshot holds the counts and the offsets that they were counted up to. The loop makes a copy of them, once all that
-it published has arrived, and a second thread writes it. A restart goes on from the last one that is on the disk, and
-publishes again what came after it: counts stay exact, dead letters since the snapshot are written a second time.
+What is kept, and what a restart goes on from, depends on the delivery that is asked for: see `keeping`.
 """
 
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import confluent_kafka
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from keeping import AbortedError, AtLeastOnce, ExactlyOnce
 from numpy.typing import NDArray
 from query import Query
 from sink import RedisSink
-from snapshots import Snapshots
 
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
@@ -36,9 +33,6 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 
 PROGRESS_INTERVAL_S = 1.0
 METADATA_TIMEOUT_S = 15.0
-FLUSH_TIMEOUT_S = 5.0
-#: For so long, a snapshot waits for a moment when all that was published has arrived by itself.
-LONGEST_WAIT_S = 1.0
 
 #: The client goes on by itself once the broker is back.
 TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
@@ -58,7 +52,13 @@ def run(
     next_progress_s = 0.0
     ready = False
     while not stop.is_set():
-        loop.step()
+        try:
+            loop.step()
+        except AbortedError as error:
+            print(f"a transaction was aborted, and what it held is read again: {error}", flush=True)
+            loop.close()
+            query.forget()
+            loop = _Loop(job, settings, query)
         now_s = time.monotonic()
         if not ready and loop.reads_every_partition():
             ready = True
@@ -75,22 +75,12 @@ class _Loop:
 
     def __init__(self, job: JobSpecification, settings: dict[str, Any], query: Query) -> None:
         self._job, self._settings, self._query = job, settings, query
-        self._snapshots = Snapshots(Path(job.checkpoint_dir) / "snapshot.npz", job.checkpoint_interval_ms / 1000)
-        self._resumed = self._snapshots.exists()
-        self._producer = Producer(
-            job.librdkafka_properties()
-            | {
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": settings["linger_ms"],
-                "on_delivery": _raise_failure,
-                "delivery.report.only.error": True,
-            }
-        )
+        self._keeping = (ExactlyOnce if job.is_exactly_once else AtLeastOnce)(job, settings)
+        self._producer = self._keeping.producer
         self._consumer = Consumer(
             job.librdkafka_properties()
             | {
-                # The client insists on a group; offsets live in the snapshot, beside the counts that they belong to.
+                # At least once, offsets live in the snapshot, and the client only insists on a group.
                 "group.id": f"ringbench-{job.run_id}-{job.engine}",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -108,7 +98,7 @@ class _Loop:
         self._consumer.assign([TopicPartition(job.input_topic, *each) for each in starts])
 
     def _find_offsets(self) -> NDArray[np.int64]:
-        """Where to start in each partition: at the snapshot's offset, or at the beginning."""
+        """Where to start in each partition: where a restart goes on, or at the beginning."""
         topic = self._consumer.list_topics(self._job.input_topic, timeout=METADATA_TIMEOUT_S).topics[
             self._job.input_topic
         ]
@@ -116,17 +106,14 @@ class _Loop:
             raise KafkaException(topic.error)
         offsets = np.full(len(topic.partitions), confluent_kafka.OFFSET_BEGINNING)
         self._query.assign(len(offsets))
-        if self._resumed:
-            snapshot = self._snapshots.read()
-            self._query.restore(snapshot)
-            offsets[: len(snapshot["offsets"])] = snapshot["offsets"]
+        self._keeping.resume(self._consumer, self._query, offsets)
         return offsets
 
     def step(self) -> None:
-        """Read one batch, count it and publish what changed; save a snapshot of what was before it, if one is due."""
+        """Read one batch, count it and publish what changed; keep what was done before it, if that is due."""
         settings = self._settings
         messages = self._consumer.consume(settings["batch_messages"], timeout=settings["batch_wait_ms"] / 1000)
-        self._save_if_due()
+        self._keeping.keep_if_due(self._consumer, self._query, self._offsets)
         records = [each for each in messages if each.error() is None]
         if records:
             self._take(records)
@@ -183,35 +170,13 @@ class _Loop:
         """Whether a record or the end was seen in every partition: a record sent now would be read."""
         return not self._unheard
 
-    def _save_if_due(self) -> None:
-        """Hand a copy of what was counted to the snapshots' thread, if one is due.
-
-        All that was published must have arrived. Mostly it has, while the last batch was waited for; if it does not for
-        long, because batches follow each other at once or Kafka is away, it is waited for.
-        """
-        overdue_s = self._snapshots.overdue_s()
-        if overdue_s is None:
-            return
-        self._producer.poll(0)
-        if len(self._producer) == 0:
-            self._save()
-        elif overdue_s >= LONGEST_WAIT_S:
-            self._save_after_flush()
-
-    def _save_after_flush(self) -> None:
-        if self._producer.flush(FLUSH_TIMEOUT_S) == 0:
-            self._save()
-        else:  # Kafka is away
-            self._snapshots.put_off()
-
-    def _save(self) -> None:
-        self._snapshots.save({"offsets": self._offsets.copy(), **self._query.save()})
-
     def finish(self) -> None:
-        """Save a last snapshot, once all that was published has arrived: none, if Kafka is away."""
-        self._snapshots.finish()
-        self._save_after_flush()
-        self._snapshots.finish()
+        """Keep what was done since it was kept last, as far as Kafka lets it."""
+        self._keeping.finish(self._consumer, self._query, self._offsets)
+
+    def close(self) -> None:
+        """Let go of the input, for another loop to read it."""
+        self._consumer.close()
 
     def configuration(self) -> dict[str, Any]:
         """What is in effect. The client cannot be asked, but refuses a property that it does not take."""
@@ -220,19 +185,14 @@ class _Loop:
             "parallelism": 1,
             "partitions": len(self._offsets),
             "checkpoint_interval_ms": self._job.checkpoint_interval_ms,
-            "resumed": self._resumed,
+            "resumed": self._keeping.resumed,
             **self._promises().as_config(),
         }
 
     def _promises(self) -> Promises:
         return Promises(
-            delivery="records exactly once, upserts at least once",
+            delivery=self._keeping.promise,
             checkpoints=f"every {self._job.checkpoint_interval_ms} ms, to a file",
             state_kept=f"{self._job.allowed_lateness_ms} ms of event time",
             upserts_joined=f"{self._settings['batch_wait_ms']} ms",
         )
-
-
-def _raise_failure(error: KafkaError | None, _message: Message) -> None:
-    if error is not None:
-        raise KafkaException(error)

@@ -1,6 +1,6 @@
 """The baseline's query: counts per second, county, operator and type, with NumPy by the batch. No Kafka, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -77,6 +77,9 @@ class Query:
         behind_ms = [each for each, at_end in zip(greatest_ms, self._at_end.tolist(), strict=True) if not at_end]
         seen_ms = min(behind_ms) if behind_ms else max(greatest_ms)
         self._watermark_ms = max(self._watermark_ms, seen_ms - self._allowed_lateness_ms)
+        self._forget_passed_windows()
+
+    def _forget_passed_windows(self) -> None:
         for window_s in [each for each in self._windows if (each + 1) * 1000 <= self._watermark_ms]:
             del self._windows[window_s]
 
@@ -104,6 +107,23 @@ class Query:
             "greatest_ms": self._greatest_ms.copy(),
             "cells": np.concatenate([_NO_CELLS, *cells]).view(np.int64),
         }
+
+    def forget(self) -> None:
+        """Be as before anything was read, but for the totals."""
+        self.malformed_lines, self.changed, self._windows, self._watermark_ms = [], set(), {}, 0
+
+    def catch_up(self, counts: Iterable[tuple[int, int]], watermark_ms: int, greatest_ms: NDArray[np.int64]) -> None:
+        """Go on from what was published: numbers of cells and `counts`, in their order, and what makes records late.
+
+        Args:
+            watermark_ms: the watermark when the last of them had been published.
+            greatest_ms: each partition's greatest event time then, shape (partitions,).
+        """
+        for number, count in counts:
+            self._windows.setdefault(number // CELLS, {})[number] = count
+        self._greatest_ms = greatest_ms
+        self._watermark_ms = watermark_ms
+        self._forget_passed_windows()
 
     def restore(self, state: Mapping[str, NDArray[np.int64]]) -> None:
         """Go on from a `state` that `save` gave, once partitions are assigned: there may be more than there were."""

@@ -15,6 +15,9 @@ SCHEMA_VERSION = 1
 #: How counts get to Redis: through the aggregates topic and the harness's writer, or by the engine itself.
 KAFKA, DIRECT = "kafka", "direct"
 ROUTES = (KAFKA, DIRECT)
+#: How often what is written is there, as a consumer sees it that reads what is committed: see docs/delivery.md.
+AT_LEAST_ONCE, EXACTLY_ONCE = "at-least-once", "exactly-once"
+DELIVERIES = (AT_LEAST_ONCE, EXACTLY_ONCE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ class JobSpecification:
         route: how counts get to Redis, one of `ROUTES`; an engine is given those only that its descriptor names.
         output_topic: where upserts go; empty in the direct route, which has no such topic.
         redis: where the engine writes counts in the direct route; None in the other.
+        delivery: one of `DELIVERIES`; an engine is given those only that its descriptor names. Exactly once, upserts
+            and dead letters are written in transactions, each with what was read for it; what is committed comes once.
         dead_letter_topic: where malformed lines go, byte for byte.
         query: what to ask of the records, in `engines.contract.queries.QUERIES`; an engine is given those only that its
             descriptor names.
@@ -72,7 +77,8 @@ class JobSpecification:
         allowed_lateness_ms: a record whose window ended at or before (greatest event time seen - this) may be dropped.
         parallelism: how many tasks to run side by side.
         checkpoint_dir: a private directory for checkpoints and state.
-        checkpoint_interval_ms: how often to checkpoint, where the engine has such a setting.
+        checkpoint_interval_ms: how often to checkpoint, where the engine has such a setting; of delivery exactly
+            once, how often to commit.
         restarts_tasks: whether the engine is to run a task that fails again, by its own means; if not, the failure may
             be the end of the job.
         jars: local paths of the JVM artifacts in the engine's own lock, in its order.
@@ -88,6 +94,7 @@ class JobSpecification:
     route: str = KAFKA
     output_topic: str = ""
     redis: RedisTarget | None = None
+    delivery: str = AT_LEAST_ONCE
     dead_letter_topic: str
     query: str = COUNTS
     query_parameters: dict[str, int] = field(default_factory=dict)
@@ -100,14 +107,19 @@ class JobSpecification:
     jars: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_exactly_once(self) -> bool:
+        """Whether what is written is to be there once, whatever happens."""
+        return self.delivery == EXACTLY_ONCE
+
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """The specification in the JSON file at `path`.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations or
-                query.
+            ValueError: it is not JSON, has unknown or missing keys, another version, or an unknown set of locations,
+                query or delivery.
         """
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         known = {each.name for each in fields(cls)}
@@ -119,6 +131,8 @@ class JobSpecification:
             raise ValueError(f"job specification: unknown locations {locations!r}; known: {', '.join(LOCATIONS)}")
         if (query := found.get("query", COUNTS)) not in QUERIES:
             raise ValueError(f"job specification: unknown query {query!r}; known: {', '.join(QUERIES)}")
+        if (delivery := found.get("delivery", AT_LEAST_ONCE)) not in DELIVERIES:
+            raise ValueError(f"job specification: unknown delivery {delivery!r}; known: {', '.join(DELIVERIES)}")
         try:
             target = found.pop("redis", None)
             return cls(**found, redis=RedisTarget(**target) if target else None)

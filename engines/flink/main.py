@@ -347,7 +347,7 @@ def promises(job: JobSpecification, settings: dict[str, Any]) -> Promises:
     """What this engine promises."""
     interval_ms = settings["checkpoint_interval_ms"] or job.checkpoint_interval_ms
     return Promises(
-        delivery="records exactly once, upserts at least once",
+        delivery=f"records exactly once, upserts {job.delivery.replace('-', ' ')}",
         checkpoints=f"every {interval_ms} ms, to files",
         state_kept=f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms by the clock",
         upserts_joined=f"{settings['flush_interval_ms']} ms",

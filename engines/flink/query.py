@@ -23,6 +23,8 @@ from engines.contract.record import LOCATIONS
 
 #: Names of tables, and so of the operators whose metrics hold the totals.
 SOURCE, UPSERTS, DEAD_LETTERS = "cdr", "upserts", "dead_letters"
+#: Longer than a restart takes, since what a checkpoint holds can be committed for so long only; brokers allow 15 min.
+TRANSACTION_TIMEOUT_MS = 600_000
 #: Kafka's properties that begin with the name of a class, and where the connector has its classes.
 NAMING_CLASSES = ("sasl.jaas.config", "sasl.login.callback.handler.class")
 SHADED = "org.apache.flink.kafka.shaded"
@@ -97,8 +99,7 @@ def _upsert_options(job: JobSpecification, settings: dict[str, Any]) -> dict[str
         "key.format": "raw",
         "value.format": "raw",
         "value.fields-include": "EXCEPT_KEY",
-        "properties.acks": "all",
-        "sink.delivery-guarantee": "at-least-once",
+        **_delivery(job, UPSERTS),
         "sink.buffer-flush.interval": f"{settings['flush_interval_ms']} ms",
         "sink.buffer-flush.max-rows": str(settings["flush_rows"]),
     }
@@ -132,10 +133,18 @@ def _dead_letters(job: JobSpecification) -> str:
         "connector": "kafka",
         "topic": job.dead_letter_topic,
         "format": "raw",
-        "properties.acks": "all",
-        "sink.delivery-guarantee": "at-least-once",
+        **_delivery(job, DEAD_LETTERS),
     }
     return f"CREATE TABLE {DEAD_LETTERS} (line BYTES) WITH ({_text(_kafka_options(job) | options)})"
+
+
+def _delivery(job: JobSpecification, table: str) -> dict[str, str]:
+    """Exactly once, a transaction of Kafka's lasts from one checkpoint to the next."""
+    options = {"properties.acks": "all", "sink.delivery-guarantee": job.delivery}
+    if job.is_exactly_once:
+        options["sink.transactional-id-prefix"] = f"{job.input_topic}.{table}"
+        options["properties.transaction.timeout.ms"] = str(TRANSACTION_TIMEOUT_MS)
+    return options
 
 
 def _interval(milliseconds: int) -> str:

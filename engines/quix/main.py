@@ -105,8 +105,7 @@ def options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
         "commit_interval": job.checkpoint_interval_ms / 1000,
         "consumer_poll_timeout": POLL_S,
         "state_dir": job.checkpoint_dir,
-        # Exactly once would need transactions, which the contract forbids; see query.py.
-        "processing_guarantee": "at-least-once",
+        "processing_guarantee": job.delivery,
         "consumer_extra_config": {
             # A process that takes the place of one that was killed need not wait until that one's session has run out.
             "group.instance.id": "ringbench",
@@ -115,7 +114,12 @@ def options(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
             # While much is waiting, the client's queue is always full: it would pause for longer then.
             "fetch.queue.backoff.ms": 10,
         },
-        "producer_extra_config": {"linger.ms": settings["linger_ms"], "acks": "all"},
+        "producer_extra_config": {
+            "linger.ms": settings["linger_ms"],
+            "acks": "all",
+            # Exactly once: one for the job, so that a new process aborts what one that was killed has left open.
+            **({"transactional.id": f"{job.input_topic}.{job.engine}"} if job.is_exactly_once else {}),
+        },
         "loglevel": "WARNING",
     }
 
@@ -196,7 +200,7 @@ def effective(engine: Engine, partitions: int) -> dict[str, Any]:
 def promises(job: JobSpecification, settings: dict[str, Any]) -> Promises:
     """What this engine promises."""
     return Promises(
-        delivery="records exactly once, upserts at least once",
+        delivery=f"records exactly once, upserts {job.delivery.replace('-', ' ')}",
         checkpoints=f"every {job.checkpoint_interval_ms} ms, to topics of its own",
         state_kept=f"{job.allowed_lateness_ms + settings['state_ttl_ms']} ms by Kafka's times of records",
         upserts_joined="none are",

@@ -184,8 +184,17 @@ def end_offset(client: Client, topic: str) -> int:
     return sum(end for _, end in partition_bounds(client, topic).values())
 
 
+def committed_ends(client: Client, topic: str) -> dict[int, int]:
+    """By partition of `topic`, the offset after its last message that is committed; none of those without one."""
+    ends = ((message.partition(), message.offset()) for message in read_topic(client, topic))
+    return {partition: offset + 1 for partition, offset in ends if partition is not None and offset is not None}
+
+
 def read_topic(client: Client, topic: str) -> Iterator[Message]:
-    """All messages that `topic` holds now, those of a partition in order.
+    """All messages that `topic` holds now, those of a partition in order; of transactions, those of committed ones.
+
+    A partition ends where the consumer says so: the last offsets may be those of a transaction's markers, which nobody
+    is shown.
 
     Raises:
         ServiceError: nothing more could be read within `TIMEOUT_S`.
@@ -195,12 +204,12 @@ def read_topic(client: Client, topic: str) -> Iterator[Message]:
             **client,
             "group.id": f"{topic}-reader",
             "enable.auto.commit": False,
-            "enable.partition.eof": False,
+            "enable.partition.eof": True,
             "isolation.level": "read_committed",
         }
     )
     try:
-        left = {each: end for each, (start, end) in _bounds(consumer, topic).items() if end > start}
+        left = {each for each, (start, end) in _bounds(consumer, topic).items() if end > start}
         consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in left])
         deadline = time.monotonic() + TIMEOUT_S
         while left:
@@ -210,13 +219,12 @@ def read_topic(client: Client, topic: str) -> Iterator[Message]:
             elif time.monotonic() > deadline:
                 raise ServiceError(f"topic {topic}: nothing more could be read within {TIMEOUT_S} s")
             for message in messages:
-                if message.error():
-                    raise ServiceError(f"topic {topic}: {message.error()}")
-                yield message
-                partition, offset = message.partition(), message.offset()
-                assert partition is not None and offset is not None
-                if offset + 1 >= left.get(partition, 0):
-                    left.pop(partition, None)
+                if (error := message.error()) is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+                else:
+                    raise ServiceError(f"topic {topic}: {error}")
     finally:
         consumer.close()
 

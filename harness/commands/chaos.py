@@ -8,6 +8,7 @@ import typer
 from harness.commands.common import (
     METRICS_HOST,
     Cluster,
+    Delivery,
     EnginePath,
     Json,
     KeepLogs,
@@ -42,6 +43,7 @@ def chaos(
     ] = 120,
     rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    delivery: Delivery = None,
     cluster: Cluster = False,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
@@ -60,7 +62,7 @@ def chaos(
         raise UsageError("--all and --fault exclude each other", fix="give one of them")
     names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
     check_names(names)
-    overrides = given(rate_records_per_s=number(rate), engines=engine, cluster=cluster or None)
+    overrides = given(rate_records_per_s=number(rate), engines=engine, delivery=delivery, cluster=cluster or None)
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)
     chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial, recover_within)

@@ -45,6 +45,13 @@ Route = Annotated[
         "Redis by itself); the scenario's own if not given."
     ),
 ]
+Delivery = Annotated[
+    str | None,
+    typer.Option(
+        help="How often what engines write is there: at-least-once, or exactly-once (in transactions, proven by what a "
+        "reader of committed messages sees); the scenario's own if not given."
+    ),
+]
 RedisProperties = Annotated[
     Path | None,
     typer.Option(

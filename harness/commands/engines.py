@@ -54,7 +54,7 @@ def listed(engine: "Engine") -> "ListedEngine":
         queries=engine.queries,
         tunings=engine.tunings,
         settings=engine.settings,
-        delivery=engine.delivery or None,
+        deliveries=engine.deliveries,
         licence=engine.licence or None,
         python=engine.python or None,
         java=engine.java,

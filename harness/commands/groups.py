@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 FEW = 9
 #: By heading; what stands in none is usual.
 OPTIONS = {
-    "The workload": ("--seed", "--warmup", "--confirm-duration", "--route", "--query"),
+    "The workload": ("--seed", "--warmup", "--confirm-duration", "--route", "--delivery", "--query"),
     "Engines": ("--tuning", "--engine-cpus", "--engine-path"),
     "Records of your own": ("--input", "--input-map", "--speed", "--skip-bad-lines", "--show-bad-values"),
     "Clusters": ("--cluster", "--spark-master", "--spark-conf", "--flink-jobmanager", "--flink-conf"),

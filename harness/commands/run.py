@@ -8,6 +8,7 @@ import typer
 from harness.commands.common import (
     METRICS_HOST,
     Cluster,
+    Delivery,
     EngineCpus,
     EnginePath,
     Json,
@@ -99,6 +100,7 @@ def run(
     tuning: Tuning = None,
     engine_cpus: EngineCpus = None,
     route: Route = None,
+    delivery: Delivery = None,
     query: Query = None,
     cluster: Cluster = False,
     spark_master: Annotated[
@@ -168,6 +170,7 @@ def run(
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,
+        delivery=delivery,
         query=query,
         cluster=cluster or None,
     )

@@ -7,6 +7,7 @@ import typer
 
 from harness.commands.common import (
     METRICS_HOST,
+    Delivery,
     EngineCpus,
     EnginePath,
     Json,
@@ -48,6 +49,7 @@ def sweep(
     tuning: Tuning = None,
     engine_cpus: EngineCpus = None,
     route: Route = None,
+    delivery: Delivery = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
     metrics_port: MetricsPort = None,
@@ -71,6 +73,7 @@ def sweep(
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,
+        delivery=delivery,
     )
     search = SweepOptions(
         p99_bound_ms=p99_bound_ms,

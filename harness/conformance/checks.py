@@ -51,6 +51,12 @@ CHECKS = (
     Check("upserts.partition", "all upserts of a key are in one partition", "upserts", needs=(*_RUNS, "counts.fresh")),
     Check("upserts.absolute", "values are the window's count so far", "upserts", needs=_COUNTS[:-1]),
     Check("upserts.plain", "the producer is not transactional", "upserts", needs=(*_RUNS, "counts.fresh")),
+    Check(
+        "upserts.once",
+        "exactly once: nothing that was committed comes again, after a kill neither",
+        "delivery",
+        needs=(*_COUNTS, "counts.cells", "restart.counts"),
+    ),
     Check("counts.cells", "every cell of a seeded stream is counted right", "counts", needs=_COUNTS),
     Check("malformed.dead-letters", "malformed lines are dead letters, byte for byte", "malformed-lines", needs=_RUNS),
     Check("malformed.tombstone", "a message without a value is an empty line", "malformed-lines", needs=_RUNS),

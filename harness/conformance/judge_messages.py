@@ -241,6 +241,22 @@ def plain(messages: int, offsets: int) -> Problem | None:
     )
 
 
+def once(ledger: Ledger, output: Output) -> Problem | None:
+    """Whether nothing that was committed came again, over all the processes of a job, one of which was killed."""
+    repeated = output.dead_letters - ledger.dead_letters
+    if not output.told_again and not repeated:
+        return None
+    seen = [f"{len(output.told_again):,} upserts: {named(output.told_again)}"] if output.told_again else []
+    seen += [f"{repeated.total():,} dead letters too many: {named(map(repr, repeated))}"] if repeated else []
+    return Problem(
+        did="read what is committed, before a kill and after it",
+        expected="counts of a cell that go up from message to message, and each malformed line as often as it was sent",
+        seen="; ".join(seen),
+        likely="what was read is not committed in the transaction that holds what was written for it, or a restart "
+        "tells all counts again: see docs/delivery.md",
+    )
+
+
 def fresh(output: Output, waited_s: float) -> Problem | None:
     """Whether anything came out while the window was the newest one."""
     if output.history:

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
-from engines.contract.job import DIRECT, KAFKA, JobSpecification, RedisTarget
+from engines.contract.job import AT_LEAST_ONCE, DIRECT, KAFKA, JobSpecification, RedisTarget
 from engines.contract.record import CALIFORNIA
 from harness.clients.kafka_topics import TIMEOUT_S, Topics, create_topics, delete_topics
 from harness.conformance.ledger import Ledger, Message
@@ -59,7 +59,7 @@ QUICK = Patience(ready_s=20.0, first_s=4.0, quiet_s=2.0, step_s=12.0, checkpoint
 
 @dataclass(frozen=True)
 class Bench:
-    """What all jobs share: the engine, the services, a folder, and the engine's environment variables."""
+    """What all jobs share: the engine, the services, a folder, the engine's environment variables, and the delivery."""
 
     run_id: str
     prepared: PreparedEngine
@@ -68,6 +68,7 @@ class Bench:
     work: Path
     environment: dict[str, str]
     patience: Patience
+    delivery: str = AT_LEAST_ONCE
 
     @property
     def kafka_client(self) -> dict[str, str]:
@@ -84,23 +85,33 @@ class Output:
         partitions: by key, the partitions that its upserts are in.
         dead_letters: values, and how often each was written.
         messages: how many upserts.
+        told_again: upserts whose count had been told before, or a greater one, in words.
     """
 
     history: dict[bytes, list[bytes | None]] = field(default_factory=dict)
     partitions: dict[bytes, set[int]] = field(default_factory=dict)
     dead_letters: Counter[bytes] = field(default_factory=Counter)
     messages: int = 0
+    told_again: list[str] = field(default_factory=list)
 
     def add_upsert(self, key: bytes | None, value: bytes | None, partition: int) -> None:
         """Take in one upsert."""
         self.messages += 1
-        self.history.setdefault(key or b"", []).append(value)
+        earlier = self.history.setdefault(key or b"", [])
+        if earlier and _number(value) <= _number(earlier[-1]):
+            self.told_again.append(f"{key!r} is {value!r} after {earlier[-1]!r}, in partition {partition}")
+        earlier.append(value)
         self.partitions.setdefault(key or b"", set()).add(partition)
 
     def latest(self) -> dict[bytes, int]:
         """The counts that the latest upserts give, of values that are counts."""
         found = {key: values[-1] for key, values in self.history.items()}
         return {key: int(value) for key, value in found.items() if value is not None and value.isdigit()}
+
+
+def _number(value: bytes | None) -> int:
+    """The count that `value` is; 0 of one that is none."""
+    return int(value) if value is not None and value.isdigit() else 0
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,7 @@ class Rig:
             route=self._route,
             output_topic=self.topics.aggregates,
             redis=direct if self._route == DIRECT else None,
+            delivery=self.bench.delivery,
             dead_letter_topic=self.topics.dead_letter,
             locations=self.ledger.locations,
             allowed_lateness_ms=LATENESS_MS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engines.contract.job import DIRECT
+from engines.contract.job import AT_LEAST_ONCE, DIRECT, EXACTLY_ONCE
 from harness.conformance import judge_life, judge_messages
 from harness.conformance.findings import NOT_REACHED, Findings, Problem
 from harness.conformance.jobs import read_waiting, refuse_settings, write_redis
@@ -56,7 +56,14 @@ def open_servers(watcher: ConsoleWatcher) -> Iterator[Servers]:
 
 
 def conform(
-    engine: Engine, servers: Servers, runs_dir: Path, command: list[str], watcher: ConsoleWatcher, *, quick: bool
+    engine: Engine,
+    servers: Servers,
+    runs_dir: Path,
+    command: list[str],
+    watcher: ConsoleWatcher,
+    *,
+    quick: bool,
+    delivery: str = AT_LEAST_ONCE,
 ) -> tuple[Conformance, Path]:
     """Put `engine` to all checks, and save what was found. Returns it, and its directory; the logs are in it, too.
 
@@ -81,6 +88,7 @@ def conform(
                 work=work,
                 environment=engine_environment(java, work),
                 patience=QUICK if quick else Patience(),
+                delivery=delivery,
             )
             with ending:
                 _put_to_checks(bench, findings, LITTLE if quick else FULL, watcher, ending, rigs)
@@ -97,6 +105,7 @@ def conform(
         version=str(ready.fields.get("version")) if ready else None,
         config=config if ready and isinstance(config := ready.fields.get("config"), dict) else {},
         quick=quick,
+        delivery=delivery,
         checks=findings.results(ending.missing.text() if ending.missing else NOT_REACHED),
         missing=ending.missing,
     )
@@ -139,7 +148,9 @@ def _put_to_checks(
         return
     begins("hostile lines that wait for the engine")
     rigs += read_waiting(bench, findings, amount.hostile_draws)
-    if DIRECT in bench.prepared.engine.routes:
+    if bench.delivery == EXACTLY_ONCE:
+        findings.skip("route.direct", "Redis takes no part in transactions")
+    elif DIRECT in bench.prepared.engine.routes:
         begins("a job of the direct route")
         rigs += write_redis(bench, findings)
     else:

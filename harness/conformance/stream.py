@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import cycle
 
+from engines.contract.job import EXACTLY_ONCE
 from engines.contract.record import OPERATORS, parse
 from harness.clients.kafka_topics import Client, Topics, create_topics, delete_topics, end_offset
 from harness.conformance import judge_counts, judge_life, judge_messages
@@ -68,6 +69,7 @@ class Stream:
                 self._late(rig)
                 self._restart(rig, stack)
                 self._stop(rig)
+                self._once(rig)
             return [rig]
 
     def _start(self, rig: Rig, stack: ExitStack) -> bool:
@@ -157,11 +159,22 @@ class Stream:
         self._findings.hold("upserts.value", judge_messages.values(output))
         self._findings.hold("upserts.partition", judge_messages.partitions(output))
         self._findings.hold("upserts.absolute", judge_messages.absolute(rig.ledger, output))
+        if self._bench.delivery == EXACTLY_ONCE:
+            self._findings.skip("upserts.plain", "delivery exactly once is transactional")
+            return
         rig.read()
         offsets = end_offset(self._bench.kafka_client, rig.topics.aggregates)
         while output.messages < offsets and rig.read():
             pass
         self._findings.hold("upserts.plain", judge_messages.plain(output.messages, offsets))
+
+    def _once(self, rig: Rig) -> None:
+        """Judge what came again, of all that was committed."""
+        if self._bench.delivery == EXACTLY_ONCE:
+            told = f"{rig.output.messages:,} committed upserts"
+            self._findings.hold("upserts.once", judge_messages.once(rig.ledger, rig.output), told)
+        else:
+            self._findings.skip("upserts.once", "the job's delivery is at least once")
 
     # Late records
 

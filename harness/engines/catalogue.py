@@ -8,12 +8,12 @@ installed packages (`harness.engines.plugins`).
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engines.contract.job import KAFKA, ROUTES
+from engines.contract.job import AT_LEAST_ONCE, DELIVERIES, KAFKA, ROUTES
 from engines.contract.queries import COUNTS, QUERIES
 from harness.engines.plugins import plugin_directories
 from harness.engines.versions import check_version, split_version
@@ -52,7 +52,7 @@ class Engine:
         task_kill: whether it lets one of its tasks fail at SIGUSR1, and tells how often tasks were restarted.
         cluster: its setting that names a cluster to run on, elsewhere than in its own process; empty if it has none.
         routes: the ways by which it can send counts to Redis, of `engines.contract.job.ROUTES`.
-        delivery: how often a record counts, and an upsert is sent, across restarts; empty if it does not say so.
+        deliveries: how often what it writes can be there, of `engines.contract.job.DELIVERIES`.
         licence: of the program that it runs, by its SPDX name; empty if it does not say so.
         queries: what it can be asked, of `engines.contract.queries.QUERIES`.
         late_settings: its own settings that decide when its watermark moves, each with the greatest number with which
@@ -76,9 +76,9 @@ class Engine:
     java_classpath: str = ""
     task_kill: bool = False
     cluster: str = ""
-    delivery: str = ""
     licence: str = ""
     routes: list[str] = field(default_factory=lambda: [KAFKA])
+    deliveries: list[str] = field(default_factory=lambda: [AT_LEAST_ONCE])
     queries: list[str] = field(default_factory=lambda: [COUNTS])
     late_settings: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -143,6 +143,25 @@ def check_route(engines: Iterable[Engine], route: str) -> None:
                 f"the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
                 f"(`routes` in {engine.directory / DESCRIPTOR})",
                 fix=f"leave {engine.name} out by naming others with --engine, or take --route {engine.routes[0]}",
+            )
+
+
+def check_delivery(engines: Iterable[Engine], delivery: str, extra: list[Path]) -> None:
+    """Make sure that all `engines` have `delivery`.
+
+    Args:
+        extra: folders in which there may be other engines that have: see `all_engines`.
+
+    Raises:
+        ConfigurationError: one of them has not; the message names it.
+    """
+    for engine in engines:
+        if delivery not in engine.deliveries:
+            able = [each.name for each in all_engines(extra) if delivery in each.deliveries]
+            raise ConfigurationError(
+                f"the engine {engine.name} does not have the delivery {delivery!r}, only "
+                f"{', '.join(engine.deliveries)} (`deliveries` in {engine.directory / DESCRIPTOR})",
+                fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
             )
 
 
@@ -217,12 +236,8 @@ def load_engine(directory: Path) -> Engine:
     tunings = found.get("tunings", {})
     if not isinstance(tunings, dict) or not all(isinstance(each, dict) for each in tunings.values()):
         raise ConfigurationError(f"{path}: tunings: expected a table of settings for each, as [tunings.latency]")
-    routes = found.get("routes", [KAFKA])
-    if not isinstance(routes, list) or not routes or not set(map(str, routes)) <= set(ROUTES):
-        raise ConfigurationError(f"{path}: routes: expected a list of {' and '.join(ROUTES)}, found {routes!r}")
-    queries = found.get("queries", [COUNTS])
-    if not isinstance(queries, list) or not queries or not set(map(str, queries)) <= set(QUERIES):
-        raise ConfigurationError(f"{path}: queries: expected a list of {', '.join(QUERIES)}, found {queries!r}")
+    for key, known_values in (("routes", ROUTES), ("deliveries", DELIVERIES), ("queries", tuple(QUERIES))):
+        _check_choices(path, key, found.get(key, [known_values[0]]), known_values)
     late = found.get("late_settings", {})
     if not isinstance(late, dict) or not all(type(each) is int for each in late.values()):
         raise ConfigurationError(f"{path}: late_settings: expected a table of whole numbers, found {str(late)[:60]!r}")
@@ -245,6 +260,12 @@ def _without_defaults(path: Path, settings: object) -> dict[str, None]:
             f"{str(settings)[:60]!r}"
         )
     return dict.fromkeys(settings)
+
+
+def _check_choices(path: Path, key: str, given: object, known: Sequence[str]) -> None:
+    """Refuse anything under `key` but a list of some of those that are `known`."""
+    if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):
+        raise ConfigurationError(f"{path}: {key}: expected a list of {' and '.join(known)}, found {given!r}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The verifier: compares every cell that an engine produced with the ground truth."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from engines.contract.aggregate import Cell
 from harness.evaluation.ground_truth import TrialTruth, certain_counts
-from harness.results.correctness import CellExample, Correctness, DeadLetters, Examples, Verdict
+from harness.results.correctness import CellExample, Committed, Correctness, DeadLetters, Examples, Verdict
 from harness.trial.outcome import Trial
 from workloads.truth import ExpectedCounts
 
@@ -73,15 +73,25 @@ def compare_dead_letters(expected_lines: Iterable[bytes], observed_lines: Iterab
     )
 
 
-def judge(correctness: Correctness | None, troubles: list[str]) -> tuple[Verdict, list[str]]:
+def judge(
+    correctness: Correctness | None, troubles: list[str], committed: Committed | None = None
+) -> tuple[Verdict, list[str]]:
     """The verdict on an engine, and the reasons if it is not `pass`.
 
     A wrong count is a `fail` whatever else happened. Without one, `troubles` (the engine died, say) make it `unknown`:
-    right counts from an engine that did not live to the end prove nothing about the rest.
+    right counts from an engine that did not live to the end prove nothing about the rest. Of delivery exactly once,
+    what was `committed` must not have come twice: that is wrong whatever the counts are in the end.
     """
-    if correctness is None:
+    twice = list(_committed_twice(committed)) if committed else []
+    if correctness is None and not twice:
         return Verdict.UNKNOWN, troubles or ["the counts could not be verified"]
-    return verdict_on(_differences(correctness), troubles)
+    return verdict_on([*(_differences(correctness) if correctness else []), *twice], troubles)
+
+
+def _committed_twice(found: Committed) -> Iterator[str]:
+    if found.repeated or found.lowered:
+        what = told({"repeat a count": found.repeated, "lower a count": found.lowered})
+        yield f"of {found.messages:,} committed messages, {' and '.join(what)}: " + "; ".join(found.examples[:3])
 
 
 def verdict_on(wrong: list[str], troubles: list[str]) -> tuple[Verdict, list[str]]:

@@ -12,6 +12,7 @@ from harness.results.correctness import (
     AnswerExamples,
     Answers,
     Approximation,
+    Committed,
     Correctness,
     DeadLetters,
     Examples,
@@ -36,6 +37,7 @@ def pool(name: str, version: str | None, config: dict[str, Any], trials: list[Tr
         drain_s=_all(trials, lambda trial: trial.drain_s, max),
         correctness=_all(trials, lambda trial: trial.correctness, total_correctness),
         answers=_all(trials, lambda trial: trial.answers, _answers),
+        committed=_all(trials, lambda trial: trial.committed, _committed),
         emission=_all(trials, lambda trial: trial.emission, _emission),
         latency_ms=_all(trials, lambda trial: trial.latency_ms, _latency),
         throughput_records_per_s=_all(trials, lambda trial: trial.throughput_records_per_s, _throughput),
@@ -88,6 +90,11 @@ def total_correctness(parts: Sequence[Correctness]) -> Correctness:
         examples=Examples(**_examples(parts)),
         dead_letters=DeadLetters(**_totals([part.dead_letters for part in parts])),
     )
+
+
+def _committed(parts: Sequence[Committed]) -> Committed:
+    examples = [example for part in parts for example in part.examples][:MAX_EXAMPLES]
+    return Committed(**_totals(parts, {"examples"}), examples=examples)
 
 
 def _answers(parts: Sequence[Answers]) -> Answers:

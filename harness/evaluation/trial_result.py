@@ -48,7 +48,10 @@ def trial_result(
     """
     correctness, answers = correctness_of(trial, truth, expected), _answers(trial, truth, scenario, expected)
     troubles = [*trial.engine_troubles, *_lowered_counts(trial), *_counted_ahead(trial)]
-    verdict, reasons = judge_answers(answers, troubles) if expected.answers else judge(correctness, troubles)
+    if expected.answers:
+        verdict, reasons = judge_answers(answers, troubles)
+    else:
+        verdict, reasons = judge(correctness, troubles, trial.committed)
     if trial.service_faults:
         # Counts that are missing may be those that the service lost.
         verdict, reasons = Verdict.UNKNOWN, [*trial.service_faults, *troubles]
@@ -65,6 +68,7 @@ def trial_result(
         warmth=_warmth(trial, scenario, workload),
         correctness=correctness,
         answers=answers,
+        committed=trial.committed,
         emission=_emission(trial, scenario, expected),
         latency_ms=_latency(trial, workload, expected),
         # Of another query than counts, nobody knows which records an answer tells of.

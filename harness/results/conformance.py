@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from engines.contract.job import AT_LEAST_ONCE
 from harness.results.part import Missing, ResultPart, save_whole
 from harness.results.result import Environment
 
@@ -50,6 +51,7 @@ class Conformance(ResultPart):
         engine, directory: the engine's name, and the folder that it stands in.
         version, config: what it said of itself; null and empty if it never did.
         quick: whether less was sent, and less patience had.
+        delivery: what the engine's jobs had to keep to.
         checks: in the order of the list.
         missing: what was not done, and why; None if nothing is missing.
     """
@@ -65,6 +67,7 @@ class Conformance(ResultPart):
     version: str | None
     config: dict[str, Any]
     quick: bool
+    delivery: str = AT_LEAST_ONCE
     checks: list[CheckResult]
     missing: Missing | None = None
 

@@ -62,6 +62,15 @@ class Correctness(ResultPart):
     dead_letters: DeadLetters
 
 
+class Committed(ResultPart):
+    """The aggregates topic, as a consumer sees it that reads what is committed."""
+
+    messages: int
+    repeated: int = Field(description="messages whose count had been told before, as the last one of its cell")
+    lowered: int = Field(description="messages whose count is below the last one of its cell")
+    examples: list[str] = Field([], description="the first ten of both, with partition and offset")
+
+
 class AnswerExample(ResultPart):
     """One answer that is not the expected one; a value is null where there is none."""
 

@@ -17,7 +17,7 @@ class ListedEngine(ResultPart):
         queries: what it can be asked.
         tunings: its own settings by the name of what they are best for.
         settings: its own settings with their defaults, None for one that is not told.
-        delivery: how often a record counts, and an upsert is sent, across restarts; None if it does not say so.
+        deliveries: how often what it writes can be there.
         licence: of the program that it runs, by its SPDX name; None if it does not say so.
         python: the Python versions it runs on, as a PEP 440 specifier; None for the harness's own.
         java: whether it needs a Java runtime.
@@ -33,7 +33,7 @@ class ListedEngine(ResultPart):
     queries: list[str]
     tunings: dict[str, dict[str, Any]]
     settings: dict[str, Any]
-    delivery: str | None
+    deliveries: list[str]
     licence: str | None
     python: str | None
     java: bool

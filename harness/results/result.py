@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.results.correctness import Answers, Correctness, Verdict
+from harness.results.correctness import Answers, Committed, Correctness, Verdict
 from harness.results.host import Host
 from harness.results.live_map import Dashboard
 from harness.results.part import ResultPart, read_whole, save_whole
@@ -44,6 +44,7 @@ class _Outcome(ResultPart):
     drain_s: float | None = Field(description="from the last intended send to the last visible update; the longest")
     correctness: Correctness | None = Field(description="of several trials, summed up")
     answers: Answers | None = Field(None, description="in place of `correctness`, of a query other than counts")
+    committed: Committed | None = Field(None, description="of several trials, summed up; null but of exactly-once")
     emission: Emission | None = Field(None, description="in place of `latency_ms`, of a query other than counts")
     latency_ms: Latency | None = Field(description="of several trials, from their merged histograms")
     throughput_records_per_s: Throughput | None = Field(description="of several trials, the mean")

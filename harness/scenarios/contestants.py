@@ -40,6 +40,7 @@ class Contestant(Section):
     tuning: str | None = Field(None, description="settings that the engine publishes")
     settings: dict[str, Any] = Field({}, description="the engine's own")
     route: Literal["kafka", "direct"] | None = None
+    delivery: Literal["at-least-once", "exactly-once"] | None = None
     parallelism: PositiveInt | None = Field(None, le=1000)
     engine_cpus: int | None = Field(None, ge=0, le=1024)
     checkpoint_interval_ms: PositiveInt | None = None

@@ -7,6 +7,7 @@ docs/scenarios.md shows it.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from engines.contract.job import AT_LEAST_ONCE
 from engines.contract.queries import COUNTS
 from engines.contract.record import CALIFORNIA
 from harness.errors import UsageError
@@ -83,6 +84,7 @@ CONTESTANTS = _has(
     lambda scenario: not all(each.is_plain for each in scenario.engines),
     "name engines alone under `engines`, or use `ringbench run`",
 )
+DELIVERY = _is("delivery", AT_LEAST_ONCE, f"set `delivery` to {AT_LEAST_ONCE}")
 LOCATIONS = _is("locations", CALIFORNIA, f"set `locations` to {CALIFORNIA}")
 SURGES = _has("`surges`", lambda scenario: scenario.surges, "leave `surges` out")
 PROFILE = _has("`profile`", lambda scenario: scenario.profile, "leave `profile` out")
@@ -109,6 +111,8 @@ REFUSALS = (
     Refusal(QUERY, (INPUT.name,), "{what} is replayed for counts only"),
     Refusal(QUERY, (FAULTS.name,), "faults are injected for counts only"),
     Refusal(QUERY, (DIRECT.name,), "{what} is for counts only"),
+    Refusal(DELIVERY, (DIRECT.name,), "Redis takes no part in transactions of Kafka's"),
+    Refusal(DELIVERY, (QUERY.name,), "it is proven of counts only"),
     Refusal(LOCATIONS, (VIEW, LOADTEST), "{what} shows California's counties"),
     Refusal(CLUSTER, (SWEEP, SCALE, SOAK, LOADTEST), "{what} starts no clusters"),
     Refusal(CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "{what} knows engines by their own names"),

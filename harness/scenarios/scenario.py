@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from engines.contract.job import DIRECT
+from engines.contract.job import DIRECT, EXACTLY_ONCE
 from engines.contract.queries import COUNTS, QUERIES
 from engines.contract.record import CALIFORNIA
 from harness.faults.plan import DueFault
@@ -153,6 +153,9 @@ class Scenario(Section):
     query: str = Field(COUNTS, description="what engines are asked of the records")
     query_parameters: dict[str, int] = Field({}, description="the query's own, in place of its defaults")
     route: Literal["kafka", "direct"] = Field("kafka", description="of the counts, from the engines to Redis")
+    delivery: Literal["at-least-once", "exactly-once"] = Field(
+        "at-least-once", description="of what engines write, as one sees it who reads what is committed"
+    )
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
     cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
@@ -290,6 +293,11 @@ class Scenario(Section):
         return self.route == DIRECT
 
     @property
+    def is_exactly_once(self) -> bool:
+        """Whether engines write in transactions, and nothing committed comes again."""
+        return self.delivery == EXACTLY_ONCE
+
+    @property
     def parameters(self) -> dict[str, int]:
         """All parameters of the query."""
         return QUERIES[self.query].parameters | self.query_parameters
@@ -362,5 +370,5 @@ OPTIONS_OF_KEYS = {
     "warmup_s": "--warmup",
     "duration_s": "--duration",
     "engines": "--engine or --contestant",
-    **{key: f"--{key}" for key in ("seed", "tuning", "route", "query", "cluster")},
+    **{key: f"--{key}" for key in ("seed", "tuning", "route", "delivery", "query", "cluster")},
 }

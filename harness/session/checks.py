@@ -1,6 +1,6 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
-from harness.engines.catalogue import check_query, check_route
+from harness.engines.catalogue import check_delivery, check_query, check_route
 from harness.engines.contestants import check_late_records, check_settings, find_contestants
 from harness.engines.placement import check_clusters
 from harness.engines.version_locks import ensure_locks
@@ -31,7 +31,7 @@ def check_scenario(
 
     Raises:
         UsageError: two things do not go together.
-        ConfigurationError: there are too few cores, no such engine, or one that does not have the route or the query.
+        ConfigurationError: there are too few cores, no such engine, or one that lacks the route, delivery or query.
         ServiceError: a cluster or service of the user's own does not serve, or this machine will not do.
     """
     by_name = find_contestants(scenario, options.engine_paths)
@@ -40,6 +40,7 @@ def check_scenario(
         ensure_locks(engine, tell)
     for each in scenario.engines:
         check_route([by_name[each.name]], each.route or scenario.route)
+        check_delivery([by_name[each.name]], each.delivery or scenario.delivery, options.engine_paths)
     check_query(engines, scenario.query, options.engine_paths)
     check_settings(by_name, scenario)
     check_late_records(by_name, scenario)

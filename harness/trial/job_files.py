@@ -27,6 +27,7 @@ def engine_job(setting: Setting, settings: dict[str, Any], proxy_ports: Mapping[
         route=scenario.route,
         output_topic=setting.topics.aggregates,
         redis=_redis_target(setting) if scenario.is_direct else None,
+        delivery=scenario.delivery,
         dead_letter_topic=setting.topics.dead_letter,
         query=scenario.query,
         query_parameters=scenario.parameters,
@@ -101,6 +102,7 @@ def writer_job(setting: Setting, proxy_ports: Mapping[str, int]) -> RedisWriterJ
         expire_s=setting.expire_s,
         journal=setting.file(JOURNAL) if setting.options.journal else "",
         query=setting.scenario.query,
+        transactional=setting.scenario.is_exactly_once,
     )
 
 

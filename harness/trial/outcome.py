@@ -15,6 +15,7 @@ from harness.measurement.host import HostWatch
 from harness.measurement.recording import SUFFIX
 from harness.measurement.warmth import CompilerWatch
 from harness.processes.supervisor import Restart
+from harness.results.correctness import Committed
 from harness.results.performance import Pauses, QuantileBounds, TopicBytes, Waterfall
 from harness.workers.accounts import GeneratorAccount, ProbeAccount
 
@@ -79,6 +80,7 @@ class Trial:
     readings: dict[str, Readings] = field(default_factory=dict)  # by process group; 0 s: measuring begins
     delays: dict[str, Delays] = field(default_factory=dict)  # by worker of the path behind the engine; as `readings`
     observed: dict[Cell, int] | None = None
+    committed: Committed | None = None  # of delivery exactly once
     answers: dict[bytes, int] | None = None  # of a query other than counts, in place of `observed`
     dead_letters: list[bytes] = field(default_factory=list)
     waterfall: Waterfall | None = None

@@ -2,7 +2,7 @@
 
 import time
 
-from harness.clients.kafka_topics import end_offset
+from harness.clients.kafka_topics import end_offset, read_topic
 from harness.trial.part import Part
 from harness.trial.setting import TICK_S
 from harness.workers.accounts import GeneratorAccount
@@ -55,10 +55,15 @@ class Phases(Part):
             if updates != (now := probe.latest("updates", 0)):
                 updates, changed_s = now, time.monotonic()
             quiet_s = time.monotonic() - changed_s
-            if quiet_s > limits.quiet_s:
+            if quiet_s > limits.quiet_s + self._longest_commit_s():
                 return True
             if quiet_s > limits.settle_s and self._all_visible() and self._has_dead_letters():
                 return True
+
+    def _longest_commit_s(self) -> float:
+        """How long what is written may wait for a commit: for two, if it goes through a topic of the engine's."""
+        scenario = self._setting.scenario
+        return 2 * scenario.checkpoint_interval_ms / 1000 if scenario.is_exactly_once else 0.0
 
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
@@ -94,5 +99,10 @@ class Phases(Part):
         return bool(probe.latest("visible_records", 0) >= expected)
 
     def _has_dead_letters(self) -> bool:
-        letters = end_offset(self._setting.backing.kafka_client, self._setting.topics.dead_letter)
+        client, topic = self._setting.backing.kafka_client, self._setting.topics.dead_letter
+        if self._setting.scenario.is_exactly_once:
+            # The markers of transactions take up offsets, too.
+            letters = sum(1 for _ in read_topic(client, topic))
+        else:
+            letters = end_offset(client, topic)
         return letters >= self._timeline.malformed_records

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from engines.contract.events import Event
-from harness.clients.kafka_topics import end_offset
+from harness.clients.kafka_topics import committed_ends, end_offset
 from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines.prepare import ENGINE_STOP_S
 from harness.errors import ServiceError
@@ -185,7 +185,10 @@ class Processes:
         writer = self.children.get("redis_writer")
         if not writer:
             return
-        wanted = end_offset(self._setting.backing.kafka_client, self._setting.topics.aggregates)
+        client, topic = self._setting.backing.kafka_client, self._setting.topics.aggregates
+        # The markers of transactions take up offsets, and no consumer is shown them.
+        is_plain = not self._setting.scenario.is_exactly_once
+        wanted = end_offset(client, topic) if is_plain else sum(committed_ends(client, topic).values())
         deadline = time.monotonic() + WRITER_DEADLINE_S
         while (taken := writer.latest("upserts", 0)) < wanted:
             if not writer.is_running or time.monotonic() > deadline:

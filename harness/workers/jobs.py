@@ -69,7 +69,7 @@ class RedisWriterJob:
     """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
 
     Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS
-    KEY=COUNT...``; empty for none.
+    KEY=COUNT...``; empty for none. `transactional` says that the upserts are written in transactions.
     """
 
     bootstrap_servers: str
@@ -80,6 +80,7 @@ class RedisWriterJob:
     expire_s: int
     journal: str = ""
     query: str = COUNTS
+    transactional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

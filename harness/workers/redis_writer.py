@@ -56,7 +56,8 @@ class RedisWriter:
         self._check_key = QUERIES[job.query].key_check()
         self._known: set[bytes] = set()  # keys that keep the contract
         self._refused = self._transactions = self._rebuilds = self._changes = 0
-        self._delay_ms = 0.0  # from the broker's append to Redis's answer: the greatest since the last time it was told
+        self._delay_ms = 0.0  # until Redis's answer, the greatest since the last time it was told
+        self._behind_since_ms = 0.0  # of transactions: when the first full batch was taken; 0 if the last was not full
 
     def run(self, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
         """Write until `stop` is set and nothing more has arrived. Returns totals."""
@@ -110,7 +111,22 @@ class RedisWriter:
         self._positions = dict.fromkeys(self._positions, 0) | found
         consumer.assign([TopicPartition(self._job.topic, *each) for each in self._positions.items()])
 
+    def _waiting_since_ms(self, messages: list[Message]) -> float:
+        """Since when the first of `messages` has waited: since the broker's append.
+
+        Of transactions, since it could be had, because what is appended waits for its commit, which is the engine's
+        affair. That is now, or while batches are full, when the first of these was taken.
+        """
+        if not self._job.transactional:
+            # The first to be read has waited longest, or hardly less than the first of another partition.
+            return float(messages[0].timestamp()[1])
+        is_behind = len(messages) == MAX_UPSERTS_PER_TRANSACTION
+        since_ms = self._behind_since_ms or time.time_ns() / 1e6
+        self._behind_since_ms = since_ms if is_behind else 0.0
+        return since_ms
+
     def _write(self, consumer: Consumer, messages: list[Message]) -> None:
+        since_ms = self._waiting_since_ms(messages)
         latest = self._upserts(messages)
         # Those of a partition come in order: what stays is its last.
         for partition, message in {message.partition(): message for message in messages}.items():
@@ -123,8 +139,7 @@ class RedisWriter:
         found = self._transact_until_done(latest, positions)
         self._written = positions
         self._changes += len(latest)
-        # The first to be read has waited longest, or hardly less than the first of another partition.
-        self._delay_ms = max(self._delay_ms, time.time_ns() / 1e6 - messages[0].timestamp()[1])
+        self._delay_ms = max(self._delay_ms, time.time_ns() / 1e6 - since_ms)
         # Its own positions: the transaction was done before, and only the answer was lost.
         if found not in (before, positions):
             self._rebuilds += 1

@@ -47,7 +47,7 @@ def _facts(engine: ListedEngine) -> Mapping[str, str]:
         "also tested": ", ".join(engine.tested_versions[1:]) or "none",
         "routes": ", ".join(engine.routes),
         "queries": ", ".join(engine.queries),
-        "delivery": engine.delivery or NOT_TOLD,
+        "deliveries": ", ".join(engine.deliveries),
         "cluster": f"by the setting {engine.cluster}" if engine.cluster else "none",
         "needs": ", ".join([f"Python {engine.python or 'of the harness'}", *(["Java"] if engine.java else [])]),
         "licence": engine.licence or NOT_TOLD,

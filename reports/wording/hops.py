@@ -19,4 +19,6 @@ DIRECT_HOPS = {"send": HOPS["send"], "append": HOPS["append"], "engine": "broker
 
 def hops_of(result: Result, engine: EngineResult) -> dict[str, str]:
     """The hops of an engine's records, and what each is."""
-    return DIRECT_HOPS if route_of_engine(result, engine) == DIRECT else HOPS
+    # Exactly once, too, an engine's hop ends in Redis: when a transaction was committed is told nowhere.
+    is_whole = route_of_engine(result, engine) == DIRECT or engine.committed is not None
+    return DIRECT_HOPS if is_whole else HOPS

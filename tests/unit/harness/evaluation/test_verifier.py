@@ -2,7 +2,7 @@
 
 from engines.contract.aggregate import Cell
 from harness.evaluation.counts import MAX_EXAMPLES, compare, judge
-from harness.results.correctness import Verdict
+from harness.results.correctness import Committed, Verdict
 
 EXPECTED = {Cell(100 + at, "06037", "AT&T", "call"): 10 for at in range(20)}
 
@@ -60,3 +60,16 @@ def test_trouble_never_passes() -> None:
     assert judge(None, ["the engine died"]) == (Verdict.UNKNOWN, ["the engine died"])
     assert judge(None, []) == (Verdict.UNKNOWN, ["the counts could not be verified"])
     assert judge(_compare({}), ["the engine died"])[0] is Verdict.FAIL
+
+
+def test_what_was_committed_twice_is_wrong_whatever_the_counts_are_in_the_end() -> None:
+    twice = Committed(messages=1000, repeated=2, lowered=1, examples=["offset 7 of partition 0: A is 2, again"])
+    verdict, reasons = judge(_compare(dict(EXPECTED)), [], twice)
+    assert verdict is Verdict.FAIL
+    assert reasons == [
+        "of 1,000 committed messages, 2 repeat a count and 1 lower a count: offset 7 of partition 0: A is 2, again"
+    ]
+    assert judge(None, ["the engine died"], twice)[0] is Verdict.FAIL
+    once = Committed(messages=1000, repeated=0, lowered=0)
+    assert judge(_compare(dict(EXPECTED)), [], once) == (Verdict.PASS, [])
+    assert judge(None, [], once)[0] is Verdict.UNKNOWN

@@ -26,6 +26,7 @@ DOCUMENT = Path(__file__).parents[4] / "docs" / "scenarios.md"
 FAULTS = {"faults": [{"kind": "redis-lost", "at_s": 9}]}
 QUERY = {"query": "pairs"}
 CONTESTANTS = {"engines": ["flink", {"name": "fast", "engine": "flink"}]}
+EXACTLY_ONCE = {"delivery": "exactly-once"}
 RAMP = {"kind": "ramp", "from_factor": 1, "to_factor": 3}
 
 
@@ -40,6 +41,8 @@ CASES = [
     (QUERY | {"input": {"path": "calls.csv"}}, (RUN,), "`input` is replayed for counts only"),
     (QUERY | FAULTS, (RUN,), "faults are injected for counts only"),
     (QUERY | {"route": "direct"}, (RUN,), "`route: direct` is for counts only"),
+    (EXACTLY_ONCE | {"route": "direct"}, (RUN, SWEEP), "`delivery` is exactly-once, and Redis takes no part"),
+    (EXACTLY_ONCE | QUERY, (RUN,), "proven of counts only"),
     ({"locations": "us"}, (VIEW, LOADTEST), "`locations` is us, and .* shows California's counties"),
     ({"cluster": True}, (SWEEP, SCALE, SOAK, LOADTEST), "starts no clusters"),
     (CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "knows engines by their own names"),
@@ -91,6 +94,8 @@ def test_every_row_is_tried() -> None:
         (FAULTS, (RUN, VIEW)),
         (QUERY, (RUN, OWN_REDIS)),
         (CONTESTANTS, (RUN, VIEW)),
+        (EXACTLY_ONCE, (RUN, SWEEP, CHAOS, SOAK, LOADTEST, VIEW)),
+        (EXACTLY_ONCE | FAULTS, (RUN,)),
         ({"route": "direct"}, (RUN, SWEEP, SCALE, GENERATE)),
         ({"route": "direct", "faults": [{"kind": "engine-kill", "at_s": 9}]}, (RUN,)),
         ({"cluster": True}, (RUN, CHAOS)),

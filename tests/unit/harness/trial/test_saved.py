@@ -13,6 +13,7 @@ from harness.measurement.hops import CountedAhead
 from harness.measurement.host import HostReading, HostWatch, Program
 from harness.measurement.warmth import CompilerMeter, CompilerWatch
 from harness.processes.supervisor import Restart
+from harness.results.correctness import Committed
 from harness.results.performance import Pauses, QuantileBounds, TopicBytes
 from harness.trial.outcome import Injected, Trial
 from harness.trial.saved import as_data, from_data
@@ -79,6 +80,7 @@ FOUND: dict[str, Any] = {
     "invalid_reasons": ["the clock moved"],
     "service_faults": ["Redis evicted 3 keys"],
     "cluster": ["worker 1"],
+    "committed": Committed(messages=9, repeated=1, lowered=0, examples=["offset 3 of partition 0: A is 2, again"]),
     "engine_cpus": [0, 1],
     "cost_unknown": "it runs elsewhere",
     "flame_graphs": [RUN / "flink-2.flame.html"],

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 import redis
 
+from harness.workers import redis_writer
 from harness.workers.jobs import RedisWriterJob
 from harness.workers.redis_writer import RedisWriter
 
@@ -203,3 +204,20 @@ def test_a_server_that_may_not_be_asked_for_its_version_is_written_to_all_the_sa
     assert writer._version() == "8.0.1"
     writer._redis = Mock(info=Mock(side_effect=redis.exceptions.NoPermissionError))
     assert writer._version() is None
+
+
+def test_of_transactions_the_wait_for_their_commit_is_no_delay_of_the_writers_and_a_backlog_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_ms = [50_000.0]
+    monkeypatch.setattr(redis_writer.time, "time_ns", lambda: int(now_ms[0] * 1e6))
+    monkeypatch.setattr(redis_writer, "MAX_UPSERTS_PER_TRANSACTION", 3)
+    writer = RedisWriter(replace(JOB, transactional=True))
+    full: Any = [Message(offset) for offset in range(3)]
+    since_ms = []
+    for messages in (full[:1], full, full, full[:2], full[:1]):
+        since_ms.append(writer._waiting_since_ms(messages))
+        now_ms[0] += 10
+    assert since_ms == [50_000, 50_010, 50_010, 50_010, 50_040]
+    plain: Any = [Message(7)]
+    assert RedisWriter(JOB)._waiting_since_ms(plain) == Message(7).timestamp()[1]

@@ -5,15 +5,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * A cell's count, together with the records that it is made of, in bytes: the count, and for each partition of the input
- * up to which offset, exclusive, its records are in.
+ * A cell's count, together with the records that it is made of, in bytes: the count, the count that was published last,
+ * and for each partition of the input up to which offset, exclusive, its records are in.
  *
  * <p>With processing at least once, a record may come again after a restart, while the count already has it: what goes to
  * the changelog is not tied to what is committed. Records of one partition and cell come in the order of their offsets,
- * so that one that comes again is known by its offset. To process exactly once, Kafka Streams would need transactions:
- * counts would leave with each commit only, and the contract forbids them, since their markers take up offsets.
+ * so that one that comes again is known by its offset. With processing exactly once, none comes again.
  */
 final class Count {
+  private static final int PUBLISHED = Long.BYTES;
+
   private Count() {}
 
   /** Where a record comes from. */
@@ -36,6 +37,18 @@ final class Count {
     return next;
   }
 
+  /** The same, but for the count that was published last: it is this one now. */
+  static byte[] published(byte[] count) {
+    byte[] next = count.clone();
+    ByteBuffer.wrap(next).putLong(PUBLISHED, number(count));
+    return next;
+  }
+
+  /** Whether this count was published. */
+  static boolean isPublished(byte[] count) {
+    return ByteBuffer.wrap(count).getLong(PUBLISHED) == number(count);
+  }
+
   /** The count as an aggregates message's value. */
   static byte[] decimal(byte[] count) {
     return Long.toString(number(count)).getBytes(StandardCharsets.US_ASCII);
@@ -46,7 +59,7 @@ final class Count {
   }
 
   private static int place(byte[] origin) {
-    return Long.BYTES * (1 + ByteBuffer.wrap(origin).getInt(0));
+    return Long.BYTES * (2 + ByteBuffer.wrap(origin).getInt(0));
   }
 
   private static long offset(byte[] origin) {

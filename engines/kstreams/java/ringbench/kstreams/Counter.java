@@ -14,7 +14,8 @@ import org.apache.kafka.streams.state.KeyValueStore;
 /**
  * Counts the records of cells, and publishes now and then the counts that have changed.
  *
- * <p>After a restart, all counts are published again: which of them had not left before is not known.
+ * <p>After a restart, all counts are published again: which of them had not left before is not known. Exactly once, it
+ * is, since what was published is kept with each count, and committed in one transaction with what was published.
  */
 final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> {
   static final String STORE = "counts";
@@ -22,6 +23,7 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
   private final Duration flushInterval;
   private final Duration timeToLive;
   private final Totals totals;
+  private final boolean isExactlyOnce;
   private final Set<Bytes> changed = new HashSet<>();
   /** Cells that were counted in since the last cells were forgotten, and those that were in the time before that. */
   private Set<Bytes> young = new HashSet<>();
@@ -30,7 +32,8 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
   /** Records of this process that were counted since counts were published. */
   private int counted;
 
-  Counter(Duration flushInterval, Duration timeToLive, Totals totals) {
+  Counter(Duration flushInterval, Duration timeToLive, Totals totals, boolean isExactlyOnce) {
+    this.isExactlyOnce = isExactlyOnce;
     this.flushInterval = flushInterval;
     this.timeToLive = timeToLive;
     this.totals = totals;
@@ -41,7 +44,13 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
     super.init(context);
     counts = context.getStateStore(STORE);
     try (KeyValueIterator<Bytes, byte[]> restored = counts.all()) {
-      restored.forEachRemaining(each -> touch(each.key));
+      restored.forEachRemaining(
+          each -> {
+            young.add(each.key);
+            if (!isExactlyOnce || !Count.isPublished(each.value)) {
+              changed.add(each.key);
+            }
+          });
     }
     context.schedule(flushInterval, PunctuationType.WALL_CLOCK_TIME, this::publish);
     context.schedule(timeToLive, PunctuationType.WALL_CLOCK_TIME, nowMs -> forget());
@@ -59,17 +68,17 @@ final class Counter extends ContextualProcessor<byte[], byte[], byte[], byte[]> 
       return;
     }
     counts.put(cell, Count.plusOne(before, record.value()));
-    touch(cell);
-  }
-
-  private void touch(Bytes cell) {
     changed.add(cell);
     young.add(cell);
   }
 
   private void publish(long nowMs) {
     for (Bytes cell : changed) {
-      context().forward(new Record<>(cell.get(), Count.decimal(counts.get(cell)), nowMs));
+      byte[] count = counts.get(cell);
+      context().forward(new Record<>(cell.get(), Count.decimal(count), nowMs));
+      if (isExactlyOnce) {
+        counts.put(cell, Count.published(count));
+      }
     }
     changed.clear();
     totals.published.add(counted);

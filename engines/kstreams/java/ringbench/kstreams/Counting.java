@@ -73,7 +73,7 @@ final class Counting {
     @Override
     public Processor<byte[], byte[], byte[], byte[]> get() {
       Duration timeToLive = ms("state_ttl_ms").plusMillis(job.get("allowed_lateness_ms").asLong());
-      return new Counter(ms("flush_interval_ms"), timeToLive, totals);
+      return new Counter(ms("flush_interval_ms"), timeToLive, totals, Settings.isExactlyOnce(job));
     }
 
     private Duration ms(String setting) {

@@ -144,7 +144,7 @@ public final class Main {
     JsonNode settings = job.get("settings");
     long keptMs = job.get("allowed_lateness_ms").asLong() + settings.get("state_ttl_ms").asLong();
     return Map.of(
-        "delivery", "records exactly once, upserts at least once",
+        "delivery", "records exactly once, upserts " + job.get("delivery").asText().replace("-", " "),
         "checkpoints", "every " + job.get("checkpoint_interval_ms").asLong() + " ms, to topics of its own",
         "state_kept", keptMs + " ms by the clock",
         "upserts_joined", settings.get("flush_interval_ms").asLong() + " ms",
