@@ -8,6 +8,7 @@ import typer
 from harness.commands.common import (
     METRICS_HOST,
     Cluster,
+    Contestants,
     Delivery,
     EnginePath,
     Json,
@@ -34,6 +35,7 @@ EPILOG = (
 def chaos(
     scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "chaos",
     engine: Annotated[list[str] | None, typer.Option(help="Harm only this engine; can be repeated.")] = None,
+    contestant: Contestants = None,
     fault: Annotated[list[str] | None, typer.Option(help="Inject this fault; can be repeated.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Inject every fault.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the plan: which fault when, and for how long.")] = 1,
@@ -57,12 +59,14 @@ def chaos(
     from harness.experiments.chaos import chaos as inject
     from harness.faults.catalogue import FAULTS
     from harness.faults.plan import possible
+    from harness.scenarios.contestants import given_contestants
 
     if every and fault:
         raise UsageError("--all and --fault exclude each other", fix="give one of them")
     names = [each.name for each in FAULTS] if every else list(dict.fromkeys(fault or USUAL))
     check_names(names)
-    overrides = given(rate_records_per_s=number(rate), engines=engine, delivery=delivery, cluster=cluster or None)
+    engines = given_contestants(engine, contestant)
+    overrides = given(rate_records_per_s=number(rate), engines=engines, delivery=delivery, cluster=cluster or None)
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)
     chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial, recover_within)

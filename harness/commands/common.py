@@ -32,6 +32,15 @@ VIEW_TOKEN_VARIABLE = "RINGBENCH_VIEW_TOKEN"  # noqa: S105 - a name
 METRICS_TOKEN_VARIABLE = "RINGBENCH_METRICS_TOKEN"  # noqa: S105 - a name
 #: Where metrics are served, unless told otherwise.
 METRICS_HOST = "127.0.0.1"
+Contestants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--contestant",
+        metavar="NAME=ENGINE:KEY=VALUE,...",
+        help="An engine under a name, with a tuning, settings or keys of its own, beside those of --engine; can be "
+        "repeated.",
+    ),
+]
 Tuning = Annotated[
     str | None,
     typer.Option(

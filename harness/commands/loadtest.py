@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     #: Opens what tells how it goes.
     Watch = Callable[[], AbstractContextManager[ConsoleWatcher]]
 
+#: What works unless told otherwise.
+USUAL_ENGINE = "flink"
 EPILOG = (
     "Examples: `ringbench loadtest --headless --users 500 --duration 60` | "
     "`ringbench run --view`, and beside it `ringbench loadtest --url http://127.0.0.1:PORT/` | "
@@ -69,7 +71,15 @@ def loadtest(
     ] = 100.0,
     max_users: Annotated[int, typer.Option(min=1, max=20_000, help="The search tries no more.")] = 5000,
     ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Locust's web UI; 0 for a free one.")] = 8089,
-    engine: Annotated[str, typer.Option(help="Without --url: the engine that works meanwhile.")] = "flink",
+    engine: Annotated[
+        str | None, typer.Option(help="Without --url: the engine that works meanwhile; flink by default.")
+    ] = None,
+    contestant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=ENGINE:KEY=VALUE,...", help="The same, under a name, with settings or keys of its own."
+        ),
+    ] = None,
     rate: Annotated[str | None, typer.Option(help="Without --url: records per second.")] = None,
     warmup: Annotated[
         int | None, typer.Option(help="Without --url: warm-up in seconds; users come in it. Long enough by default.")
@@ -93,6 +103,7 @@ def loadtest(
     """Load-test the live map with users in Locust: as a person in its web UI, or --headless in a script."""
     from harness.live_map.load_process import SETTLE_S, LoadOptions
     from harness.live_map.user_experience import ExperienceBounds
+    from harness.scenarios.contestants import given_contestants
 
     if shape not in ("constant", "ramp", "step", "spike", "search"):
         raise UsageError(f"--shape: {shape!r} is no shape", fix="give constant, ramp, step, spike or search")
@@ -113,9 +124,13 @@ def loadtest(
         raise UsageError("--join is for --url: without it, what is found has a result of its own", fix="give --url")
     # By the end of the warm-up, all users have come, and the load of their coming is over.
     settled_s = warmup or round(users / spawn_rate) + SETTLE_S
-    chosen = given(rate_records_per_s=number(rate), warmup_s=settled_s, duration_s=load.duration_s, engines=[engine])
+    works = given_contestants([engine] if engine else None, [contestant] if contestant else None) or [USUAL_ENGINE]
+    if len(works) > 1:
+        raise UsageError("--engine and --contestant exclude each other here", fix="give the one that is to work")
+    chosen = given(rate_records_per_s=number(rate), warmup_s=settled_s, duration_s=load.duration_s, engines=works)
     plan = tuned_scenario(scenario, chosen, options.engine_paths)
-    raise typer.Exit(_load_test_own(plan, engine, trials, load, options, port, watch, search=search, as_json=json))
+    [name] = plan.contestants
+    raise typer.Exit(_load_test_own(plan, name, trials, load, options, port, watch, search=search, as_json=json))
 
 
 def _load_test_url(

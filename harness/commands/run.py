@@ -8,6 +8,7 @@ import typer
 from harness.commands.common import (
     METRICS_HOST,
     Cluster,
+    Contestants,
     Delivery,
     EngineCpus,
     EnginePath,
@@ -65,14 +66,7 @@ def run(
         ),
     ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
-    contestant: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=ENGINE:KEY=VALUE,...",
-            help="Run an engine under a name, with a tuning, settings or keys of its own, beside those of --engine; "
-            "can be repeated.",
-        ),
-    ] = None,
+    contestant: Contestants = None,
     input: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
@@ -157,7 +151,7 @@ def run(
     from harness.experiments.run import exit_code
     from harness.experiments.run import resume as resume_run
     from harness.experiments.run import run as run_scenario
-    from harness.scenarios.contestants import parse_contestant
+    from harness.scenarios.contestants import given_contestants
     from harness.scenarios.loading import DEFAULT_SCENARIO, INPUT_SCENARIO, InputOptions
     from harness.services.backing import External
 
@@ -166,7 +160,7 @@ def run(
         rate_records_per_s=number(rate),
         duration_s=duration,
         warmup_s=warmup,
-        engines=[*(engine or []), *map(parse_contestant, contestant or [])] or None,
+        engines=given_contestants(engine, contestant),
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,

@@ -7,6 +7,7 @@ import typer
 
 from harness.commands.common import (
     METRICS_HOST,
+    Contestants,
     EnginePath,
     Json,
     KeepLogs,
@@ -34,6 +35,7 @@ EPILOG = (
 def scale(
     scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file: the base point.")] = "scale",
     engine: Annotated[list[str] | None, typer.Option(help="Measure only this engine; can be repeated.")] = None,
+    contestant: Contestants = None,
     rates: Annotated[str | None, typer.Option(help="Records per second; 1000,2000,4000,8000,16000 by default.")] = None,
     partitions: Annotated[str | None, typer.Option(help="Of the input topic; 1,2,4,8 by default.")] = None,
     keys: Annotated[
@@ -60,9 +62,11 @@ def scale(
     from engines.contract.record import LOCATIONS
     from harness.experiments.scale.run import ScaleOptions, exit_code
     from harness.experiments.scale.run import scale as run_scale
+    from harness.scenarios.contestants import given_contestants
     from reports.documents.scale import scale_table, write_scale
 
-    chosen = given(duration_s=duration, warmup_s=warmup, seed=seed, engines=engine, tuning=tuning)
+    engines = given_contestants(engine, contestant)
+    chosen = given(duration_s=duration, warmup_s=warmup, seed=seed, engines=engines, tuning=tuning)
     levels: dict[str, Any] = {
         "rates": _numbers("--rates", rates, 10_000_000),
         "partitions": _numbers("--partitions", partitions, 1000),

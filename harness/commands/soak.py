@@ -7,6 +7,7 @@ import typer
 
 from harness.commands.common import (
     METRICS_HOST,
+    Contestants,
     EnginePath,
     Json,
     KeepLogs,
@@ -36,6 +37,7 @@ def soak(
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, max=1440, help="The same in minutes.")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Soak only this engine; can be repeated.")] = None,
+    contestant: Contestants = None,
     faults_per_hour: Annotated[
         float, typer.Option(min=0, max=60, help="Random faults in an hour, drawn by the seed.")
     ] = 12.0,
@@ -55,9 +57,11 @@ def soak(
     """Run engines for hours under random faults, watch all processes for leaks, and verify every count meanwhile."""
     from harness.experiments.soak.run import SoakOptions, exit_code
     from harness.experiments.soak.run import soak as run_soak
+    from harness.scenarios.contestants import given_contestants
 
     duration_s = _soak_duration_s(hours, minutes)
-    overrides = given(duration_s=duration_s, seed=seed, rate_records_per_s=number(rate), engines=engine)
+    engines = given_contestants(engine, contestant)
+    overrides = given(duration_s=duration_s, seed=seed, rate_records_per_s=number(rate), engines=engines)
     chosen = SoakOptions(faults_per_hour=faults_per_hour if faults else 0.0, percent_per_hour=max_growth)
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)

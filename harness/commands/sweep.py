@@ -7,6 +7,7 @@ import typer
 
 from harness.commands.common import (
     METRICS_HOST,
+    Contestants,
     Delivery,
     EngineCpus,
     EnginePath,
@@ -35,6 +36,7 @@ EPILOG = (
 def sweep(
     scenario: Annotated[str, typer.Argument(help="A built-in scenario or a YAML file.")] = "sweep",
     engine: Annotated[list[str] | None, typer.Option(help="Search only this engine; can be repeated.")] = None,
+    contestant: Contestants = None,
     start_rate: Annotated[int | None, typer.Option(min=1, help="The first rate to try, records per second.")] = None,
     lowest_rate: Annotated[int, typer.Option(min=1, help="Give up below this rate.")] = 1000,
     highest_rate: Annotated[int, typer.Option(min=1, help="Try no higher rate.")] = 2_000_000,
@@ -63,13 +65,14 @@ def sweep(
     """
     from harness.experiments.sweep import SweepOptions
     from harness.experiments.sweep import sweep as run_sweep
+    from harness.scenarios.contestants import given_contestants
     from reports.documents.sweep import sweep_table, write_sweep
 
     chosen = given(
         rate_records_per_s=start_rate,
         duration_s=duration,
         warmup_s=warmup,
-        engines=engine,
+        engines=given_contestants(engine, contestant),
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,

@@ -53,7 +53,7 @@ NO_BAND = "what is normal is not known: nothing became visible in time without a
 
 @dataclass(frozen=True)
 class Done:
-    """A trial that took place, with what was sent: its number in the plan, 0 for a control."""
+    """A contestant's trial that took place, with what was sent: its number in the plan, 0 for a control."""
 
     engine: str
     number: int
@@ -68,29 +68,29 @@ def faults_passed(result: Result) -> bool:
     return not result.resilience or all(each.verdict in passed for each in result.resilience.faults)
 
 
-def planned_faults(trials: Iterable[Sequence[DueFault]], engines: Sequence[Engine]) -> list[PlannedFault]:
-    """The plan for `engines`, as it stands in the result, from that of each trial."""
+def planned_faults(trials: Iterable[Sequence[DueFault]], engines: Mapping[str, Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, by contestants' names, as it stands in the result, from that of each trial."""
     return [
         PlannedFault(
             trial=number,
             fault=each.fault,
             at_s=each.at_s,
             duration_s=each.duration_s,
-            not_for=[engine.name for engine in engines if why_not(BY_NAME[each.fault], engine)],
+            not_for=[name for name, engine in engines.items() if why_not(BY_NAME[each.fault], engine)],
         )
         for number, planned in enumerate(trials, start=1)
         for each in planned
     ]
 
 
-def not_applicable(plan: Iterable[PlannedFault], engine: Engine, label: Callable[[int], str]) -> list[FaultOutcome]:
-    """The faults of `plan` that are not for `engine`; `label` names a trial by its number in the plan."""
+def not_applicable(
+    plan: Iterable[PlannedFault], name: str, engine: Engine, label: Callable[[int], str]
+) -> list[FaultOutcome]:
+    """The faults of `plan` that are not for the contestant `name`; `label` names a trial by its number in the plan."""
     return [
-        _not_measured(
-            engine.name, label(each.trial), each.fault, "not applicable", why_not(BY_NAME[each.fault], engine)
-        )
+        _not_measured(name, label(each.trial), each.fault, "not applicable", why_not(BY_NAME[each.fault], engine))
         for each in plan
-        if engine.name in each.not_for
+        if name in each.not_for
     ]
 
 
@@ -165,11 +165,13 @@ def resilience_of(
 ) -> Resilience:
     """The account of trials that all had the faults of `plan`, each beside its own time before the first of them.
 
+    `engines` are what contestants run, by their names.
+
     Dead letters that a restarted engine has written again are taken out of the trials, and counted.
     """
     harmed = [each for each in done if each.trial.injected]
     repeated = {each.trial.label: forgive_repeats(each) for each in harmed if went_back(each.trial)}
-    planned = planned_faults([plan], list(engines.values()))
+    planned = planned_faults([plan], engines)
     bands = [own_band(each) for each in harmed]
     return Resilience(
         seed=seed,
@@ -178,14 +180,14 @@ def resilience_of(
         controls=[band for band in bands if band],
         faults=[
             *(found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))),
-            *(found for each in done for found in _left_out(planned, engines[each.engine], each.trial.label)),
+            *(found for each in done for found in _left_out(planned, each, engines[each.engine])),
         ],
         repeated_dead_letters=repeated,
     )
 
 
-def _left_out(planned: Iterable[PlannedFault], engine: Engine, label: str) -> list[FaultOutcome]:
-    return not_applicable(planned, engine, lambda _number: label)
+def _left_out(planned: Iterable[PlannedFault], done: Done, engine: Engine) -> list[FaultOutcome]:
+    return not_applicable(planned, done.engine, engine, lambda _number: done.trial.label)
 
 
 def outcomes(

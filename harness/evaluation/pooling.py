@@ -20,14 +20,22 @@ from harness.results.correctness import (
 )
 from harness.results.performance import Cost, Emission, GeneratorFigures, Latency, Spread, Throughput
 from harness.results.result import EngineResult, TrialResult
+from harness.scenarios.contestants import Contestant
 
 P = TypeVar("P")
 
 
-def pool(name: str, version: str | None, config: dict[str, Any], trials: list[TrialResult]) -> EngineResult:
-    """The result of the engine `name` from its `trials`, at least one. A part that any trial lacks is null."""
+def pool(
+    name: str, version: str | None, config: dict[str, Any], trials: list[TrialResult], of: Contestant | None = None
+) -> EngineResult:
+    """The result of what is called `name` from its `trials`, at least one. A part that any trial lacks is null.
+
+    `of` is the contestant whose trials these are; None for an engine by its own name.
+    """
     return EngineResult(
         name=name,
+        engine=of.engine if of else name,
+        own=of.own if of else {},
         version=version,
         config=config,
         trials=trials,

@@ -44,7 +44,7 @@ class Attempted:
 
 
 def attempt(session: Session, scenario: Scenario, engine: str, number: int, p99_bound_ms: float) -> Attempted:
-    """Make one trial of `engine`, the `number`-th of its own; one that cannot have its p99 in bound is broken off.
+    """Make one trial of the contestant `engine`, its `number`-th; one that cannot have its p99 in bound is broken off.
 
     Raises:
         ServiceError: something could not be started.
@@ -54,10 +54,10 @@ def attempt(session: Session, scenario: Scenario, engine: str, number: int, p99_
     overload = Overload(workload, p99_bound_ms / 1000, scenario.malformed_per_million / 1e6)
     options = TrialOptions(label=f"{engine}-{number}", archive=False, meddle=overload)
     trial = session.trial(scenario, engine, len(expected.malformed_lines), options)
-    truth = truth_from_seed(expected)
-    result = trial_result(trial, number, 1, truth, scenario, expected)
+    truth, own = truth_from_seed(expected), scenario.for_contestant(engine)
+    result = trial_result(trial, number, 1, truth, own, expected)
     # That it is not complete says nothing, if it was broken off.
-    invalid = disturbances(trial, scenario) if trial.broken_off else invalid_reasons(trial, truth, scenario, expected)
+    invalid = disturbances(trial, own) if trial.broken_off else invalid_reasons(trial, truth, own, expected)
     return Attempted(trial, result, invalid, overload, expected)
 
 

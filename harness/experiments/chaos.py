@@ -1,6 +1,6 @@
-"""Fault injection: each engine once without faults, as the control, and then with the plan's, all verified."""
+"""Fault injection: each contestant once without faults, as the control, and then with the plan's, all verified."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,18 +79,18 @@ def check_names(names: Iterable[str]) -> None:
         raise UsageError(f"--fault: unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
 
 
-def plan_of(chosen: ChaosOptions, engines: Sequence[Engine]) -> list[PlannedFault]:
-    """The plan for `engines`, as it stands in the result."""
+def plan_of(chosen: ChaosOptions, engines: Mapping[str, Engine]) -> list[PlannedFault]:
+    """The plan for `engines`, by contestants' names, as it stands in the result."""
     return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial), engines)
 
 
-def engines_of(scenario: Scenario, options: SessionOptions) -> list[Engine]:
-    """The engines that are to be harmed.
+def engines_of(scenario: Scenario, options: SessionOptions) -> dict[str, Engine]:
+    """The engines that are to be harmed, by the contestants' names.
 
     Raises:
         ConfigurationError: there is no such engine, or its descriptor is wrong.
     """
-    return list(find_contestants(scenario, options.engine_paths).values())
+    return find_contestants(scenario, options.engine_paths)
 
 
 def chaos(
@@ -111,7 +111,7 @@ def chaos(
     run_id = new_run_id(PREFIX)
     detour = needs_detour(each for planned in plan for each in planned)
     with open_session(
-        run_id, scenario.contestants, options, watcher, kafka_detour=detour, cluster=scenario.cluster
+        run_id, scenario.engine_names, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
         done: list[Done] = []
         with Ending(watcher.note, kept=lambda: done) as ending:
@@ -141,7 +141,7 @@ def _trials(
     everything = [each for planned in plan for each in planned]
     total, place = len(scenario.contestants) * (1 + len(plan)), 0
     for engine in scenario.contestants:
-        descriptor = session.engines[engine].engine
+        descriptor = session.prepared(scenario, engine).engine
         for number, planned in enumerate([[], *plan]):
             place += 1
             session.watcher.progress(place, total)
@@ -157,7 +157,7 @@ def _trials(
             pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived)
             made = trial_options(_label(engine, number), everything, fit, archive=archived, pace=pace)
             trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
-            sent = _lasting(scenario, trial.duration_s)
+            sent = _lasting(scenario.for_contestant(engine), trial.duration_s)
             yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
 
 
@@ -191,7 +191,7 @@ def _assemble(
     done: list[Done],
     missing: Missing | None,
 ) -> Result:
-    plan = plan_of(chosen, [session.engines[name].engine for name in scenario.contestants])
+    plan = plan_of(chosen, {name: session.prepared(scenario, name).engine for name in scenario.contestants})
     repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
     reasons = [
         reason
@@ -215,10 +215,11 @@ def _assemble(
         for each in own[1:]:
             against = _against(session, each.trial, control.trial)
             faults += outcomes(each, found, wrong_in(each), against, chosen.recover_within_s)
-        faults += not_applicable(plan, session.engines[engine].engine, partial(_label, engine))
+        harmed = session.prepared(scenario, engine).engine
+        faults += not_applicable(plan, engine, harmed, partial(_label, engine))
     return session.result(
         scenario,
-        _engines(scenario.contestants, done),
+        _engines(scenario, done),
         reasons,
         interrupted=is_interrupted(missing),
         resilience=Resilience(
@@ -254,14 +255,15 @@ def _archives_differ(session: Session, trial: Trial, control: Trial) -> bool:
     return fingerprint_archive(bucket, trial.archive_prefix) != fingerprint_archive(bucket, control.archive_prefix)
 
 
-def _engines(names: list[str], done: list[Done]) -> list[EngineResult]:
+def _engines(scenario: Scenario, done: list[Done]) -> list[EngineResult]:
     engines = []
-    for name in names:
+    for contestant in scenario.engines:
+        name = contestant.name
         own = [each for each in done if each.engine == name]
         for title, part in ((name, own[:1]), (f"{name}-{FAULTY}", own[1:])):
             results = [_trial_result(each, done.index(each) + 1) for each in part]
             if results:
-                engines.append(pool(title, part[0].trial.version, part[0].trial.config, results))
+                engines.append(pool(title, part[0].trial.version, part[0].trial.config, results, contestant))
     return engines
 
 

@@ -109,7 +109,7 @@ def resume(run_id: str, options: SessionOptions, watcher: ConsoleWatcher) -> tup
 
 def _engines_of(scenario: Scenario) -> list[str]:
     """The engines that contestants run, each once, and the one that computes the truth."""
-    return list(dict.fromkeys([*scenario.engine_of.values(), TRUTH_ENGINE]))
+    return list(dict.fromkeys([*scenario.engine_names, TRUTH_ENGINE]))
 
 
 def _carry_out(scenario: Scenario, order: _Order) -> tuple[Result, Path]:
@@ -244,7 +244,7 @@ def _resilience(
         for each in done
         for name in [each.planned.engine]
     ]
-    engines = {name: session.engines[engine].engine for name, engine in scenario.engine_of.items()}
+    engines = {name: session.prepared(scenario, name).engine for name in scenario.contestants}
     return resilience_of(scenario.seed, scenario.fault_plan(), engines, trials, wrong_in)
 
 
@@ -272,9 +272,9 @@ def _engines(
         ]
         if own:
             first = own[0].trial
-            pooled = pool(name, first.version, first.config, results)
-            facts = version_facts(session.engines[contestant.runs].engine)
-            engines.append(pooled.model_copy(update={"engine": contestant.engine, "own": contestant.own} | facts))
+            pooled = pool(name, first.version, first.config, results, contestant)
+            facts = version_facts(session.prepared(scenario, name).engine)
+            engines.append(pooled.model_copy(update=facts))
     return engines
 
 

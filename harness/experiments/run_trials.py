@@ -122,7 +122,7 @@ def _take(session: Session, scenario: Scenario, each: PlannedTrial, expected: Ex
 
 def _options(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts) -> TrialOptions:
     faults = scenario.fault_plan()
-    fit = suited(faults, session.engines[scenario.engine_of[each.engine]].engine)
+    fit = suited(faults, session.prepared(scenario, each.engine).engine)
     chosen = trial_options(each.label, faults, fit, record=scenario.asks_for_counts)
     return replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
 

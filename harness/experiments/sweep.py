@@ -1,4 +1,4 @@
-"""Finds each engine's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer.
+"""Finds each contestant's highest sustainable rate: doubling, bisection, and a longer run that confirms the answer.
 
 A rate that failed is tried again, and the answer is the bracket of the rate that held and the rate that failed.
 """
@@ -81,7 +81,7 @@ def sweep(
     unfinished = None if search.fresh else find_unfinished(options.runs_dir, f"{PREFIX}*/sweep.json", key, load_sweep)
     sweep_id = unfinished.sweep_id if unfinished else new_run_id(PREFIX)
     directory = options.runs_dir / sweep_id
-    with open_session(sweep_id, scenario.contestants, options, watcher) as session:
+    with open_session(sweep_id, scenario.engine_names, options, watcher) as session:
         found = unfinished or _new(session, key, scenario, search)
         if unfinished:
             attempts = sum(len(engine.attempts) for engine in found.engines)
@@ -134,7 +134,10 @@ def _new(session: Session, key: str, scenario: Scenario, search: SweepOptions) -
         resolution=search.resolution,
         confirm_duration_s=search.confirm_duration_s,
         environment=session.fingerprint(),
-        engines=[SweepEngine(name=name, version=None, attempts=[], answer=None) for name in scenario.contestants],
+        engines=[
+            SweepEngine(name=each.name, engine=each.engine, own=each.own, version=None, attempts=[], answer=None)
+            for each in scenario.engines
+        ],
     )
 
 

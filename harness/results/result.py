@@ -74,6 +74,11 @@ class TrialResult(_Outcome):
     series: list[Sample] = Field([])
 
 
+def runs_the_engine_of_its_name(found: Any) -> Any:
+    """What was `found` of a contestant, with its name for its engine where none is said: of older results."""
+    return {"engine": found["name"]} | found if isinstance(found, dict) and "name" in found else found
+
+
 class EngineResult(_Outcome):
     """One contestant: its trials, and what they come to together."""
 
@@ -92,10 +97,7 @@ class EngineResult(_Outcome):
     config: dict[str, Any] = Field(description="the configuration in effect, read back from the engine")
     trials: list[TrialResult]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _runs_the_engine_of_its_name(cls, found: Any) -> Any:
-        return {"engine": found["name"]} | found if isinstance(found, dict) and "name" in found else found
+    _runs = model_validator(mode="before")(runs_the_engine_of_its_name)
 
 
 class Confidence(ResultPart):

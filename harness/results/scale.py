@@ -6,12 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from harness.results.correctness import Verdict
 from harness.results.part import Missing, ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency, Throughput
-from harness.results.result import Environment
+from harness.results.result import Environment, runs_the_engine_of_its_name
 
 SCHEMA_VERSION = 1
 
@@ -125,10 +125,14 @@ class ScaleControl(ResultPart):
 
 
 class ScaleEngine(ResultPart):
-    """One engine."""
+    """One contestant."""
 
     name: str
+    engine: str = Field("", description="what it runs; as `name` in older scalings, which do not say it")
+    own: dict[str, Any] = Field({}, description="what was set for this contestant alone, as in a run's result")
     version: str | None
+
+    _runs = model_validator(mode="before")(runs_the_engine_of_its_name)
 
 
 class Scale(ResultPart):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.numerics.search import Kind
 from harness.results.correctness import Verdict
 from harness.results.host import Host
 from harness.results.part import Missing, ResultPart, read_whole, save_whole
 from harness.results.performance import Cost, GeneratorFigures, Latency
-from harness.results.result import Environment
+from harness.results.result import Environment, runs_the_engine_of_its_name
 
 #: 2: a rate is tried up to three times, answers and ratios are brackets. Sweeps of version 1 are read.
 SCHEMA_VERSION = 2
@@ -82,9 +82,11 @@ class RateRatio(ResultPart):
 
 
 class SweepEngine(ResultPart):
-    """One engine's search."""
+    """One contestant's search."""
 
     name: str
+    engine: str = Field("", description="what it runs; as `name` in older sweeps, which do not say it")
+    own: dict[str, Any] = Field({}, description="what was set for this contestant alone, as in a run's result")
     version: str | None
     attempts: list[SweepAttempt]
     answer: SweepAnswer | None = Field(description="null until the search has ended")
@@ -93,6 +95,8 @@ class SweepEngine(ResultPart):
         description="its limit over the baseline's, once the sweep has ended; null if it may be anything (in version "
         "1: a bare number, which is not read)",
     )
+
+    _runs = model_validator(mode="before")(runs_the_engine_of_its_name)
 
     @field_validator("rate_to_baseline", mode="before")
     @classmethod

@@ -27,8 +27,10 @@ _FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2' o
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 #: Versions stand in names of files and in requirements.
 _VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,40}$"
-#: What else trials are called.
-_TAKEN = ("rehearsal",)
+#: What other trials are called, and what else lies in a session's folder beside the trials' own ones.
+_TAKEN = ("rehearsal", "search", "contract", "logs", "tmp")
+#: What `ringbench chaos` and `ringbench loadtest` append to names: those trials are told under names of their own.
+_ENDINGS = ("-faults", "-loaded")
 
 
 class Contestant(Section):
@@ -56,10 +58,13 @@ class Contestant(Section):
     @model_validator(mode="after")
     def _name_can_stand_in_others(self) -> Contestant:
         # An engine's own name was checked where the engine is described.
-        if self.name != self.engine and (not _NAME.fullmatch(self.name) or self.name.lower() in _TAKEN):
+        lower = self.name.lower()
+        taken = lower in _TAKEN or lower.endswith(_ENDINGS)
+        if self.name != self.engine and (not _NAME.fullmatch(self.name) or taken):
             raise ValueError(
                 f"the name {self.name[:60]!r} cannot be had: give up to 41 letters, digits, dots, dashes and "
-                f"underscores, with a letter or a digit first, and not {' or '.join(_TAKEN)}"
+                f"underscores, with a letter or a digit first, not {', '.join(_TAKEN[:-1])} or {_TAKEN[-1]}, and "
+                f"without {' or '.join(_ENDINGS)} at its end"
             )
         return self
 
@@ -120,6 +125,33 @@ def check_names(contestants: Sequence[Contestant]) -> None:
             what = f"the name {each.name!r} is there twice" if seen[key] == each.name else f"there are {alike}"
             raise ValueError(f"{what}; give each contestant a name of its own")
         seen[key] = each.name
+
+
+def given_contestants(engines: Sequence[str] | None, options: Sequence[str] | None) -> list[Any] | None:
+    """What the command line has in place of `engines`: names by `--engine`, then sections by `--contestant`; or None.
+
+    Raises:
+        UsageError: a `--contestant` is none.
+    """
+    return [*(engines or []), *map(parse_contestant, options or [])] or None
+
+
+def in_place_of(found: object, given: Sequence[str | Mapping[str, Any]]) -> list[Any]:
+    """What is `given` on the command line, where `found` stands under a scenario's `engines`.
+
+    A name is that of one of the scenario's sections, if there is one of that name, and an engine's own otherwise.
+
+    Raises:
+        UsageError: the scenario has sections, and all that is given are others: nobody would see that they are gone.
+    """
+    entries = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    sections = {each["name"]: each for each in entries if isinstance(each.get("name"), str)}
+    if sections and not any(isinstance(each, str) for each in given):
+        raise UsageError(
+            f"{OPTION} stands in place of the scenario's `engines`, which have contestants: {', '.join(sections)}",
+            fix="name those that are to stand beside it by --engine, or put all of them into the scenario",
+        )
+    return [sections.get(each, each) if isinstance(each, str) else each for each in given]
 
 
 def parse_contestant(text: str) -> dict[str, Any]:

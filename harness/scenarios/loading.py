@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import ConfigurationError, UsageError
-from harness.scenarios.contestants import Contestant
+from harness.scenarios.contestants import Contestant, in_place_of
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
@@ -52,10 +52,12 @@ def load_scenario(
 
     Raises:
         ConfigurationError: there is no such scenario, or it is not one; the message names the key and what it wants.
-        UsageError: `input_options` are for an input, and there is none.
+        UsageError: `input_options` are for an input, and there is none; or contestants are given, see `in_place_of`.
     """
     path = _find(name_or_path)
     found = _read_mapping(path, "scenario ")
+    if "engines" in overrides:
+        overrides = overrides | {"engines": in_place_of(found.get("engines"), overrides["engines"])}
     found |= _with_input(found, overrides, input_options)
     try:
         return Scenario.model_validate(found)
@@ -151,7 +153,9 @@ _SECTIONS: dict[str, type[Section]] = {
 
 
 def _shown(found: object, problem: str) -> str:
-    """What was found, for a message; a whole section is not repeated, but where there should be none, it is named."""
+    """What was found, for a message; whole sections are not repeated, but where there should be none, it is named."""
+    if isinstance(found, list) and any(isinstance(each, Mapping) for each in found):
+        return ""
     if not isinstance(found, Mapping):
         return f"found {found!r}; "
     return "found keys and values; " if problem.endswith("_type") else ""

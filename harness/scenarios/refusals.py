@@ -79,10 +79,10 @@ QUERY = _is("query", COUNTS, f"set `query` to {COUNTS}: other queries are for a 
 CLUSTER = _has(
     "`cluster`", lambda scenario: scenario.cluster, "leave `cluster` out, or use `ringbench run` or `ringbench chaos`"
 )
-CONTESTANTS = _has(
-    "contestants in `engines` for which something is set alone",
-    lambda scenario: not all(each.is_plain for each in scenario.engines),
-    "name engines alone under `engines`, or use `ringbench run`",
+OWN_PARALLELISM = _has(
+    "a contestant with a `parallelism` of its own",
+    lambda scenario: any(each.parallelism is not None for each in scenario.engines),
+    "leave the contestant's `parallelism` out",
 )
 DELIVERY = _is("delivery", AT_LEAST_ONCE, f"set `delivery` to {AT_LEAST_ONCE}")
 LOCATIONS = _is("locations", CALIFORNIA, f"set `locations` to {CALIFORNIA}")
@@ -115,7 +115,7 @@ REFUSALS = (
     Refusal(DELIVERY, (QUERY.name,), "it is proven of counts only"),
     Refusal(LOCATIONS, (VIEW, LOADTEST), "{what} shows California's counties"),
     Refusal(CLUSTER, (SWEEP, SCALE, SOAK, LOADTEST), "{what} starts no clusters"),
-    Refusal(CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "{what} knows engines by their own names"),
+    Refusal(OWN_PARALLELISM, (SCALE,), "{what} gives all contestants the same, one after the other"),
     Refusal(SURGES, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(PROFILE, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(OPEN_RAMP, (CHAOS,), "when {what} ends its load is not known beforehand"),

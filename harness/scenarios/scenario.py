@@ -275,13 +275,26 @@ class Scenario(Section):
         """What each contestant runs, by its name: an engine, as ``NAME@VERSION`` if a version is set for it."""
         return {each.name: each.runs for each in self.engines}
 
+    @property
+    def engine_names(self) -> list[str]:
+        """The engines that contestants run, each once."""
+        return list(dict.fromkeys(self.engine_of.values()))
+
+    def contestant(self, name: str) -> Contestant:
+        """The contestant called `name`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {each.name: each for each in self.engines}[name]
+
     def for_contestant(self, name: str) -> Scenario:
         """The scenario as it is for the contestant called `name`: with what is set for that one alone.
 
         Raises:
             KeyError: there is no such contestant.
         """
-        found = {each.name: each for each in self.engines}[name]
+        found = self.contestant(name)
         if found.is_plain:
             return self
         settings = self.engine_settings | {found.engine: found.settings}

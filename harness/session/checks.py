@@ -1,12 +1,17 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from harness.engines.catalogue import check_delivery, check_query, check_route
 from harness.engines.contestants import check_late_records, check_settings, find_contestants
 from harness.engines.placement import check_clusters
 from harness.engines.version_locks import ensure_locks
+from harness.errors import UsageError
 from harness.faults.plan import check_place
 from harness.processes.cores import cores_for
 from harness.provision.cache import Progress
+from harness.scenarios.contestants import Contestant
 from harness.scenarios.refusals import check_together
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.secrets import check_secrets
@@ -14,6 +19,17 @@ from harness.services.rights import try_services
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import need_of
+
+
+@contextmanager
+def _told_of(contestant: Contestant) -> Iterator[None]:
+    """Have an error say whose it is, if anything is set for the contestant alone."""
+    try:
+        yield
+    except UsageError as error:
+        if contestant.overrides:
+            raise type(error)(f"the contestant {contestant.name!r}: {error.message}", fix=error.fix) from error
+        raise
 
 
 def check_scenario(
@@ -39,8 +55,9 @@ def check_scenario(
     for engine in engines:
         ensure_locks(engine, tell)
     for each in scenario.engines:
-        check_route([by_name[each.name]], each.route or scenario.route)
-        check_delivery([by_name[each.name]], each.delivery or scenario.delivery, options.engine_paths)
+        with _told_of(each):
+            check_route([by_name[each.name]], each.route or scenario.route)
+            check_delivery([by_name[each.name]], each.delivery or scenario.delivery, options.engine_paths)
     check_query(engines, scenario.query, options.engine_paths)
     check_settings(by_name, scenario)
     check_late_records(by_name, scenario)
@@ -48,10 +65,12 @@ def check_scenario(
     alike = {name: scenario.for_contestant(name) for name in by_name}
     faults = scenario.fault_plan()
     check_place([each.fault for each in faults], cluster=scenario.cluster)
-    for own in alike.values():
-        cores_for(own.engine_cpus)
-    for own in alike.values():
-        check_together(own, command, *options.asked)
+    for name, own in alike.items():
+        with _told_of(scenario.contestant(name)):
+            cores_for(own.engine_cpus)
+    for name, own in alike.items():
+        with _told_of(scenario.contestant(name)):
+            check_together(own, command, *options.asked)
     check_secrets(scenario)
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     for name, engine in by_name.items():

@@ -54,6 +54,10 @@ class Session:
     viewer: Child | None = None
     profiler: Path | None = None
 
+    def prepared(self, scenario: Scenario, contestant: str) -> PreparedEngine:
+        """What the contestant of `scenario` called so runs."""
+        return self.engines[scenario.engine_of[contestant]]
+
     def trial(
         self,
         scenario: Scenario,
@@ -75,7 +79,7 @@ class Session:
         setting = Setting(
             run_id=self.run_id,
             scenario=scenario.for_contestant(engine),
-            prepared=self.engines[scenario.engine_of[engine]],
+            prepared=self.prepared(scenario, engine),
             backing=self.backing,
             directory=self.work / options.label,
             environment=self.environment,

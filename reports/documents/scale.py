@@ -20,6 +20,7 @@ from harness.results.part import write_whole
 from harness.results.scale import Dimension, FitQuality, Scale, ScaledFigure, ScaleFit, ScaleTrial, figure_of, level_of
 from reports.documents.run import escape_markdown
 from reports.pictures.style import STYLE, Picture, colours_of, new_figure, save_png, sentence, short_count, short_ms
+from reports.wording.contestants import differences
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
 
 #: What stands on the axis of a dimension.
@@ -81,7 +82,7 @@ OMITTED_NOTE = "{omitted} of {trials} trials are not counted in fits: see why in
 
 def scale_table(scale: Scale) -> Group:
     """Exponents of each engine, a column for each dimension; fits 80 columns."""
-    parts: list[Text | Table] = []
+    parts: list[Text | Table] = [Text(line) for line in differences(scale)]
     for engine in scale.engines:
         table = Table(show_edge=False, pad_edge=False)
         table.add_column(Text(engine.name, style="bold"))
@@ -146,6 +147,7 @@ def scale_markdown(scale: Scale, picture: Picture) -> str:
     design = "Every combination of levels" if scale.full else "One dimension at a time is varied"
     lines = [f"# Ringbench: {escape_markdown(scale.scale_id)}", ""]
     lines += [f"{design}, around the base point: {scale.base.text()}.", ""]
+    lines += [f"{escape_markdown(line)}\n" for line in differences(scale)]
     lines += [f"![{escape_markdown(picture.alt)}]({picture.name}.png)", "", picture.caption, ""]
     if scale.fits:
         lines += ["## Exponents", "", FIT_NOTE.format(percent=100 * scale.fits[0].confidence), ""]

@@ -28,6 +28,7 @@ from reports.pictures.style import (
     short_count,
 )
 from reports.wording.baseline import HOW_TO_HAVE_A_BASELINE
+from reports.wording.contestants import differences
 from reports.wording.numbers import NOT_MEASURED, decimal, milliseconds
 
 NO_RATIO = "no ratio to the baseline: that takes a rate that one of them held, and one at which the other failed"
@@ -47,7 +48,7 @@ DELAYS_NOTE = (
 
 def sweep_table(sweep: Sweep) -> Group:
     """Each engine's answer and its attempts; fits 80 columns."""
-    parts: list[Text | Table] = []
+    parts: list[Text | Table] = [Text(line) for line in differences(sweep)]
     for engine in sweep.engines:
         style = "bold green" if engine.answer and engine.answer.rate_records_per_s else "bold red"
         parts.append(Text.assemble("\n", (engine.name, "bold"), ": ", (answer_text(engine.answer), style)))
@@ -94,14 +95,15 @@ def baseline_notes(sweep: Sweep) -> list[str]:
 
 def per_core_notes(sweep: Sweep) -> list[str]:
     """The rate that held by core of the engine's own, which others publish; nothing where all cores were shared."""
-    cores = sweep.scenario.get("engine_cpus", 0)
-    if not cores:
-        return []
-    held = [(each.name, each.answer.rate_records_per_s) for each in sweep.engines if each.answer]
+    held = [
+        (each.name, each.answer.rate_records_per_s, each.own.get("engine_cpus", sweep.scenario.get("engine_cpus", 0)))
+        for each in sweep.engines
+        if each.answer
+    ]
     return [
         f"{name}: {rate / cores:,.0f} records/s and core held, on {cores} core{'s' * (cores > 1)} of its own."
-        for name, rate in held
-        if rate
+        for name, rate, cores in held
+        if rate and cores
     ]
 
 
@@ -152,7 +154,9 @@ def write_sweep(sweep: Sweep, directory: Path) -> list[Path]:
 
 def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
     """The Markdown page."""
-    lines = [f"# Ringbench: {escape_markdown(sweep.sweep_id)}", "", BOUND_NOTE.format(bound=sweep.p99_bound_ms), ""]
+    lines = [f"# Ringbench: {escape_markdown(sweep.sweep_id)}", ""]
+    lines += [f"{escape_markdown(line)}\n" for line in differences(sweep)]
+    lines += [BOUND_NOTE.format(bound=sweep.p99_bound_ms), ""]
     lines += [f"- {escape_markdown(each.name)}: **{answer_text(each.answer)}**" for each in sweep.engines]
     lines += [
         "",

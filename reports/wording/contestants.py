@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-from harness.results.result import EngineResult, Result
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 #: What is said of a setting that was set for another contestant only, and that the engine does not tell.
 DEFAULT = "the engine's default"
 
 
-def differences(result: Result) -> list[str]:
+class Told(Protocol):
+    """What a result tells of a contestant: see `harness.results.result.EngineResult`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def engine(self) -> str:
+        """What it runs."""
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What was set for it alone."""
+
+
+class Compared(Protocol):
+    """A result of any command that runs contestants: of a run, a sweep or a scaling."""
+
+    @property
+    def scenario(self) -> dict[str, Any]:
+        """As the scenario was in effect."""
+
+    @property
+    def engines(self) -> Sequence[Told]:
+        """Contestants, each once or under several names: with faults, or with users of the live map."""
+
+
+def differences(result: Compared) -> list[str]:
     """A sentence for each engine that has several contestants: what was set differently for them, and nothing else."""
-    engines: dict[str, list[EngineResult]] = {}
+    names = [each["name"] if isinstance(each, Mapping) else each for each in result.scenario.get("engines") or []]
+    engines: dict[str, list[Told]] = {}
     for each in result.engines:
-        engines.setdefault(each.engine, []).append(each)
+        if each.name in names:
+            engines.setdefault(each.engine, []).append(each)
     return [_sentence(engine, same, result) for engine, same in engines.items() if len(same) > 1]
 
 
-def _sentence(engine: str, same: Sequence[EngineResult], result: Result) -> str:
+def _sentence(engine: str, same: Sequence[Told], result: Compared) -> str:
     names = [each.name for each in same]
     who = f"{', '.join(names[:-1])} and {names[-1]} run {engine}"
     return f"{who}, and differ in {'; '.join(_differing(same, result)) or 'nothing that was set'}."
 
 
-def _differing(same: Sequence[EngineResult], result: Result) -> Iterator[str]:
-    if len({each.version for each in same}) > 1:
-        yield "version: " + ", ".join(f"{each.version or 'not known'} in {each.name}" for each in same)
+def _differing(same: Sequence[Told], result: Compared) -> Iterator[str]:
+    versions = [getattr(each, "version", None) for each in same]
+    if len(set(versions)) > 1:
+        yield "version: " + ", ".join(
+            f"{version or 'not known'} in {each.name}" for each, version in zip(same, versions, strict=True)
+        )
     set_for = [_set(each, result) for each in same]
     for key in dict.fromkeys(key for found in set_for for key in found):
         values = [_value(key, each, found, result) for each, found in zip(same, set_for, strict=True)]
@@ -35,7 +66,7 @@ def _differing(same: Sequence[EngineResult], result: Result) -> Iterator[str]:
             yield f"{key}: " + ", ".join(f"{value} in {each.name}" for each, value in zip(same, values, strict=True))
 
 
-def _set(engine: EngineResult, result: Result) -> dict[str, Any]:
+def _set(engine: Told, result: Compared) -> dict[str, Any]:
     """What was set for a contestant, by key; an engine by its own name has the settings of the scenario.
 
     The tuning is not told: its settings are.
@@ -46,9 +77,9 @@ def _set(engine: EngineResult, result: Result) -> dict[str, Any]:
     return keys | found.get("settings", {})
 
 
-def _value(key: str, engine: EngineResult, found: dict[str, Any], result: Result) -> Any:
-    """What was in effect: what was set, or what the scenario says for all, or what the engine told."""
-    for known in (found, result.scenario, engine.config):
+def _value(key: str, engine: Told, found: dict[str, Any], result: Compared) -> Any:
+    """What was in effect: what was set, or what the scenario says for all, or what the engine told, if it is kept."""
+    for known in (found, result.scenario, getattr(engine, "config", {})):
         if key in known:
             return known[key]
     return DEFAULT

@@ -73,11 +73,13 @@ def load_test_result(
 def _engine(setting: LoadTestSetting, name: str, done: list[LoadedTrial]) -> EngineResult:
     truth = truth_from_seed(setting.expected)
     own = [each for each in done if each.planned.engine == name]
+    scenario = setting.scenario.for_contestant(setting.engine)
     results = [
-        trial_result(each.trial, each.planned.number, each.planned.block, truth, setting.scenario, setting.expected)
+        trial_result(each.trial, each.planned.number, each.planned.block, truth, scenario, setting.expected)
         for each in own
     ]
-    return pool(name, own[0].trial.version, own[0].trial.config, results)
+    of = setting.scenario.contestant(setting.engine)
+    return pool(name, own[0].trial.version, own[0].trial.config, results, of)
 
 
 def _outcome(

@@ -62,7 +62,7 @@ def load_test(
     """
     check_scenario(scenario, LOADTEST, options, watcher.note, users=load.users)
     run_id = new_run_id(PREFIX)
-    with open_session(run_id, [engine], options, watcher) as session:
+    with open_session(run_id, scenario.engine_names, options, watcher) as session:
         python = provide(watcher.note)
         expected = expected_counts(Workload(scenario.workload()))
         setting = LoadTestSetting(session, scenario, engine, load, python, expected)
@@ -98,7 +98,7 @@ def by_hand(
     """
     check_scenario(scenario, LOADTEST, options, watcher.note, users=load.users)
     run_id = new_run_id(PREFIX)
-    with open_session(run_id, [engine], options, watcher) as session:
+    with open_session(run_id, scenario.engine_names, options, watcher) as session:
         expected = expected_counts(Workload(scenario.workload()))
         setting = LoadTestSetting(session, scenario, engine, load, provide(watcher.note), expected)
         [planned] = plan([engine], 1)

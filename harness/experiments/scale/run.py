@@ -90,7 +90,7 @@ def scale(
     )
     scale_id = unfinished.scale_id if unfinished else new_run_id(PREFIX)
     directory = session_options.runs_dir / scale_id
-    with open_session(scale_id, scenario.contestants, session_options, watcher) as session:
+    with open_session(scale_id, scenario.engine_names, session_options, watcher) as session:
         found = unfinished or _new(session, key, scenario, options)
         if unfinished:
             watcher.note(f"going on with {scale_id}, {len(found.trials)} trials of which are done")
@@ -152,7 +152,9 @@ def _new(session: Session, key: str, scenario: Scenario, options: ScaleOptions) 
         base=base,
         p99_bound_ms=options.p99_bound_ms,
         environment=session.fingerprint(),
-        engines=[ScaleEngine(name=name, version=None) for name in scenario.contestants],
+        engines=[
+            ScaleEngine(name=each.name, engine=each.engine, own=each.own, version=None) for each in scenario.engines
+        ],
         planned_trials=len(plan(levels, base, scenario.contestants, scenario.seed, full=options.full)),
         trials=[],
         fits=[],

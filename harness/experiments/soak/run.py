@@ -108,7 +108,7 @@ def soak(
     planned = soak_plan(scenario, chosen)
     run_id = new_run_id(PREFIX)
     detour = needs_detour(planned)
-    with open_session(run_id, scenario.contestants, options, watcher, kafka_detour=detour) as session:
+    with open_session(run_id, scenario.engine_names, options, watcher, kafka_detour=detour) as session:
         watcher.phase("looking for malformed lines in what will be sent")
         malformed = expected_malformed(Workload(scenario.workload()))
         watched: list[_Watched] = []
@@ -145,7 +145,7 @@ def _trial(
     watched: list[_Watched],
 ) -> None:
     """Run one trial, and add what was seen of it to `watched`, also if it comes to no good end."""
-    fit = suited(planned, session.engines[engine].engine)
+    fit = suited(planned, session.prepared(scenario, engine).engine)
     verifier = Verifier(Workload(scenario.workload()), session.backing, fit)
     resources = Resources(session.backing, session.work, session.work / engine, interval_s(scenario.duration_s))
     teller = _Teller(session.watcher, scenario.duration_s, resources, verifier)
@@ -214,7 +214,7 @@ def _assemble(
     rests = {each.engine: _rest(each, scenario, malformed) for each in watched}
     done = [Done(each.engine, 1, each.trial, scenario, malformed) for each in watched]
     wrong = {each.trial.label: _wrong(each, rests[each.engine]) for each in watched}
-    engines = {name: session.engines[name].engine for name in scenario.contestants}
+    engines = {name: session.prepared(scenario, name).engine for name in scenario.contestants}
     resilience = resilience_of(scenario.seed, planned, engines, done, lambda each: wrong[each.trial.label])
     reasons = [
         reason
@@ -265,8 +265,9 @@ def _wrong(watched: _Watched, rest: ExpectedCounts) -> list[WrongCell] | None:
 def _engines(watched: list[_Watched], rests: dict[str, ExpectedCounts], scenario: Scenario) -> Iterable[EngineResult]:
     for place, each in enumerate(watched, start=1):
         rest = rests[each.engine]
-        result = trial_result(each.trial, place, 1, truth_from_seed(rest), scenario, rest)
-        yield pool(each.engine, each.trial.version, each.trial.config, [_with_verified(result, each)])
+        result = trial_result(each.trial, place, 1, truth_from_seed(rest), scenario.for_contestant(each.engine), rest)
+        found, of = _with_verified(result, each), scenario.contestant(each.engine)
+        yield pool(each.engine, each.trial.version, each.trial.config, [found], of)
 
 
 def _with_verified(result: TrialResult, watched: _Watched) -> TrialResult:
@@ -296,7 +297,7 @@ def _soak_trial(session: Session, watched: _Watched, scenario: Scenario, chosen:
         warmup_s=scenario.warmup_s,
         lateness_s=scenario.allowed_lateness_ms / 1000,
         kept_s=watched.verifier.kept_s,
-        java=session.engines[watched.engine].engine.java,
+        java=session.prepared(scenario, watched.engine).engine.java,
         disturbed=disturbed([each.planned for each in trial.injected], watched.lasted_s),
         confidence=CONFIDENCE,
     )

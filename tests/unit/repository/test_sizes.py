@@ -20,6 +20,7 @@ LONG_FUNCTIONS = {
     "harness/commands/generate.py:generate": _OPTIONS,
     "harness/commands/loadtest.py:loadtest": _OPTIONS,
     "harness/commands/run.py:run": _OPTIONS,
+    "harness/commands/scale.py:scale": _OPTIONS,
     "harness/commands/sweep.py:sweep": _OPTIONS,
     "harness/input/prepare.py:_prepare": "a table of contents; a third of it is the account's thirteen fields",
 }

@@ -1,54 +1,27 @@
 """Contestants: one engine in several ways in one run, compared as engines are."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from harness.conclusions.comparable import check_comparable
-from harness.console.progress import ConsoleWatcher
-from harness.experiments.run import run
-from harness.results.result import Result, load_result
-from harness.scenarios.scenario import Scenario
-from harness.trial.outcome import Trial
-from harness.trial.setting import Setting
+from harness.engines.catalogue import find_engines
+from harness.evaluation.fault_outcomes import not_applicable, planned_faults
+from harness.faults.plan import DueFault
+from harness.live_map import replay_choice
+from harness.measurement.recording import SUFFIX
+from harness.results.result import load_result
 from reports.documents.run import escape_markdown, markdown_text
 from reports.wording.cautions import cautions
 from reports.wording.contestants import differences
-from tests.builders.runs import SCENARIO, Runs
-
-FAST = {"name": "fast", "engine": "baseline", "settings": {"batch_wait_ms": 1}, "checkpoint_interval_ms": 700}
-
-
-class Contests(Runs):
-    """Runs of `engines`; `jobs` are the job files of the trials' engines, by label, and `tells` their versions."""
-
-    engines: Sequence[str | dict[str, Any]] = ("baseline", FAST)
-    jobs: dict[str, dict[str, Any]]
-    tells: dict[str, str]
-
-    def _trial(self, setting: Setting) -> Trial:
-        trial = super()._trial(setting)
-        self.jobs[setting.options.label] = json.loads(setting.engine_job.read_text())
-        trial.version = self.tells.get(setting.options.label, trial.version)
-        return trial
-
-    def run(self, trials: int = 2) -> tuple[Result, Path]:
-        """A run, by the command's own function."""
-        with ConsoleWatcher(Console(file=self._output, width=1000)) as watcher:
-            return run(
-                Scenario.model_validate(SCENARIO | {"engines": list(self.engines)}), trials, self.options(), watcher
-            )
+from tests.builders.contests import FAST, Contests
 
 
 @pytest.fixture
 def contests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contests:
-    found = Contests(tmp_path, monkeypatch)
-    found.jobs, found.tells = {}, {}
-    return found
+    return Contests(tmp_path, monkeypatch)
 
 
 def test_two_contestants_of_one_engine_are_in_one_run_in_turn_and_compared(contests: Contests) -> None:
@@ -121,3 +94,37 @@ def test_a_plain_name_is_a_contestant_of_that_name_of_the_engine_of_that_name(co
         del each["engine"], each["own"]  # as older results have it
     (directory / "result.json").write_text(json.dumps(found))
     assert load_result(directory) == result
+
+
+def test_contestants_by_both_routes_are_in_one_run(contests: Contests) -> None:
+    contests.engines = ("baseline", {"name": "near", "engine": "baseline", "route": "direct"})
+    result, directory = contests.run(1)
+    assert {label: each.topics.aggregates != "" for label, each in contests.settings.items()} == {
+        "baseline": True,
+        "near": False,
+    }
+    assert [contests.jobs[each]["route"] for each in ("baseline", "near")] == ["kafka", "direct"]
+    assert [each.verdict for each in result.engines] == ["pass", "pass"]
+    assert differences(result) == [
+        "baseline and near run baseline, and differ in route: kafka in baseline, direct in near."
+    ]
+    assert load_result(directory) == result
+
+
+def test_the_map_shows_contestants_by_their_names(contests: Contests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_choice, "read_recording", lambda _path: SimpleNamespace(notes=[]))
+    contests.engines = ({"name": "slow", "engine": "baseline", "parallelism": 1}, FAST)
+    result, directory = contests.run(1)
+    for asked in ([], ["slow", "fast"]):
+        shown = replay_choice.choose(result, directory, asked, 1, 1.0).recordings
+        assert {name: path.name for name, path in shown.items()} == {
+            each: f"{each}{SUFFIX}" for each in ("slow", "fast")
+        }
+
+
+def test_faults_are_told_of_by_contestants_names() -> None:
+    engines = {"a": find_engines(["baseline"])[0], "b": find_engines(["flink"])[0], "c": find_engines(["baseline"])[0]}
+    (planned,) = planned_faults([[DueFault("engine-jvm-kill", at_s=5, duration_s=4)]], engines)
+    assert planned.not_for == ["a", "c"]
+    assert [each.engine for each in not_applicable([planned], "c", engines["c"], str)] == ["c"]
+    assert not_applicable([planned], "b", engines["b"], str) == []

@@ -44,7 +44,7 @@ def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:
 
 def test_the_plan_says_which_engines_a_fault_is_not_for() -> None:
     chosen = ChaosOptions(["engine-jvm-kill", "engine-kill", "task-kill"], seed=1, per_trial=4, recover_within_s=120)
-    plan = plan_of(chosen, find_engines(["flink", "spark", "baseline"]))
+    plan = plan_of(chosen, {each.name: each for each in find_engines(["flink", "spark", "baseline"])})
     assert {each.fault: each.not_for for each in plan} == {
         "engine-jvm-kill": ["baseline"],
         "engine-kill": [],

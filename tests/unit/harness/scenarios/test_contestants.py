@@ -115,3 +115,13 @@ def test_a_scenario_with_contestants_is_read_back_as_it_was_written() -> None:
 def test_a_secret_among_a_contestants_settings_is_refused() -> None:
     with pytest.raises(UsageError, match="fast: the option password looks like a secret"):
         check_secrets(scenario({"name": "fast", "engine": "flink", "settings": {"conf": {"password": "x"}}}))
+
+
+def test_a_name_on_the_command_line_is_that_of_the_scenarios_contestant(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nengines: [spark, {name: fast, engine: flink, parallelism: 3}]\n", encoding="utf-8")
+    found = load_scenario(str(path), {"engines": ["baseline", "fast", {"name": "b", "engine": "flink"}]})
+    assert found.engine_of == {"baseline": "baseline", "fast": "flink", "b": "flink"}
+    assert found.for_contestant("fast").parallelism == 3
+    with pytest.raises(UsageError, match="which have contestants: fast"):
+        load_scenario(str(path), {"engines": [{"name": "b", "engine": "flink"}]})

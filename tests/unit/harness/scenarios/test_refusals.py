@@ -27,6 +27,7 @@ FAULTS = {"faults": [{"kind": "redis-lost", "at_s": 9}]}
 QUERY = {"query": "pairs"}
 CONTESTANTS = {"engines": ["flink", {"name": "fast", "engine": "flink"}]}
 EXACTLY_ONCE = {"delivery": "exactly-once"}
+WIDE = {"engines": ["flink", {"name": "wide", "engine": "flink", "parallelism": 4}]}
 RAMP = {"kind": "ramp", "from_factor": 1, "to_factor": 3}
 
 
@@ -45,7 +46,7 @@ CASES = [
     (EXACTLY_ONCE | QUERY, (RUN,), "proven of counts only"),
     ({"locations": "us"}, (VIEW, LOADTEST), "`locations` is us, and .* shows California's counties"),
     ({"cluster": True}, (SWEEP, SCALE, SOAK, LOADTEST), "starts no clusters"),
-    (CONTESTANTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "knows engines by their own names"),
+    (WIDE, (SCALE,), "gives all contestants the same"),
     ({"surges": [{"county": "Kern", "at_s": 1, "duration_s": 2, "factor": 3}]}, (SWEEP, SCALE), "`surges`.*constant"),
     ({"profile": [RAMP]}, (SWEEP, SCALE), "`profile`.*constant"),
     ({"profile": [RAMP]}, (CHAOS,), "a ramp up to the end"),
@@ -93,7 +94,8 @@ def test_every_row_is_tried() -> None:
         ({}, (RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE, VIEW, OWN_REDIS)),
         (FAULTS, (RUN, VIEW)),
         (QUERY, (RUN, OWN_REDIS)),
-        (CONTESTANTS, (RUN, VIEW)),
+        (CONTESTANTS, (RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, VIEW)),
+        (WIDE, (RUN, SWEEP, CHAOS, SOAK, LOADTEST)),
         (EXACTLY_ONCE, (RUN, SWEEP, CHAOS, SOAK, LOADTEST, VIEW)),
         (EXACTLY_ONCE | FAULTS, (RUN,)),
         ({"route": "direct"}, (RUN, SWEEP, SCALE, GENERATE)),
