@@ -61,7 +61,8 @@ def need_of(scenario: Scenario, command: str, runs_dir: Path, engines: Sequence[
     records = 0 if scenario.input else scenario.rate_records_per_s * scenario.duration_s
     # All others archive nothing, and end sooner than the scenario says, or forget what is old.
     whole = command in (RUN, CHAOS)
-    missing = [engine for engine in engines if environment_of(engine) is None]
+    # Those that share a lock share an environment.
+    missing = {requirements_lock(engine) for engine in engines if environment_of(engine) is None}
     return Need(
         runs_dir=runs_dir,
         work_bytes=_BASE_BYTES + (records * (_IN_KAFKA_BYTES + _KEPT_BYTES * len(engines)) if whole else 0),

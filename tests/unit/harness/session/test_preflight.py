@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.engines.catalogue import find_engines
+from harness.engines.catalogue import Engine, find_engines
 from harness.errors import RingbenchError, ServiceError
 from harness.experiments import run as run_experiment
 from harness.provision import cache
@@ -331,6 +331,16 @@ def test_a_run_needs_room_by_its_records_and_what_forgets_or_ends_sooner_does_no
     wide = SCENARIO.model_copy(update={"partitions": 1000})
     assert need_of(wide, RUN, tmp_path, find_engines(wide.contestants)).open_files > 10_000
     assert need_of(SCENARIO, LOADTEST, tmp_path, [], users=5000).open_files > 5000
+
+
+def test_contestants_of_one_engine_need_its_environment_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGBENCH_CACHE_DIR", str(tmp_path / "empty"))
+    flink, spark = find_engines(["flink", "spark"])
+
+    def needed(*engines: Engine) -> int:
+        return need_of(SCENARIO, RUN, tmp_path, engines).cache_bytes
+
+    assert needed(flink, flink) == needed(flink) < needed(flink, spark)
 
 
 def test_doctor_shows_the_same_list(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
