@@ -114,9 +114,13 @@ def engine_colours(engines: Sequence[EngineResult]) -> dict[str, str]:
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """One colour per engine's name; the three that come with Ringbench have theirs in every report."""
+    """One colour per contestant's name; the three engines that come with Ringbench have theirs in every report.
+
+    Those of engines that are not among `names` go to others, if there are more of these than further colours.
+    """
     others = sorted(set(names) - ENGINE_COLOURS.keys())
-    spare = {name: OTHER_ENGINE_COLOURS[index % len(OTHER_ENGINE_COLOURS)] for index, name in enumerate(others)}
+    palette = [*OTHER_ENGINE_COLOURS, *(colour for name, colour in ENGINE_COLOURS.items() if name not in names)]
+    spare = {name: palette[index % len(palette)] for index, name in enumerate(others)}
     return ENGINE_COLOURS | spare
 
 

@@ -16,7 +16,7 @@ from reports.pictures.all import draw_all
 from reports.pictures.comparison import draw_comparison
 from reports.pictures.run import draw_latency_over_time
 from reports.pictures.series import cdf_points, rates, spread, volume_table, with_gaps
-from reports.pictures.style import engine_colours, save_png, svg_text
+from reports.pictures.style import colours_of, engine_colours, save_png, svg_text
 from reports.pictures.waterfall import draw_waterfall
 from reports.wording import numbers
 from reports.wording.hops import HOPS
@@ -170,3 +170,10 @@ def test_hops_of_all_bands_add_up_in_the_picture_too() -> None:
             assert sum(bars[place * len(HOPS) : (place + 1) * len(HOPS)]) == pytest.approx(band.latency_ms)
             assert f"{numbers.milliseconds(band.latency_ms)} ms" in [text.get_text() for text in axes.texts]
     assert numbers.NOT_MEASURED in [text.get_text() for text in picture.figure.axes[-1].texts]
+
+
+def test_contestants_have_colours_of_their_own_beside_the_engines() -> None:
+    names = ["flink", *"abcdef"]
+    found = colours_of(names)
+    assert len({found[name] for name in names}) == len(names)
+    assert found["flink"] == colours_of(["flink"])["flink"]
