@@ -1,7 +1,7 @@
 """The command `ringbench compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,17 +9,26 @@ from rich.console import Console
 from harness.commands.common import load_run
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.results.result import Result
+
 EPILOG = (
     "Examples: `ringbench compare runs/OLD runs/NEW` | "
     "`ringbench compare runs/OLD runs/NEW --max-regression 10 --format md --junit gate.xml` | "
     "`ringbench compare runs/OLD runs/NEW --gate latency_ms_p99 --gate cpu_s_per_million_records --strict` | "
-    "`ringbench compare runs/OLD runs/NEW --gate all`"
+    "`ringbench compare runs/OLD runs/NEW --gate all` | "
+    "`ringbench compare runs/RUN_ID --baseline a --candidate b`"
 )
 
 
 def compare(
     old: Annotated[Path, typer.Argument(help="The directory of the run to compare with.")],
-    new: Annotated[Path, typer.Argument(help="The directory of the run to judge.")],
+    new: Annotated[
+        Path | None,
+        typer.Argument(help="The directory of the run to judge; with --baseline and --candidate, OLD if not given."),
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="The contestant of OLD to compare with, and no other.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="The contestant of NEW to judge by that one.")] = None,
     max_regression: Annotated[float, typer.Option(min=0, help="Allowed change for the worse, in per cent.")] = 5.0,
     confidence: Annotated[
         float,
@@ -63,7 +72,7 @@ def compare(
 
     if format not in ("text", "md", "json"):
         raise UsageError(f"--format: {format!r} is no format", fix="give text, md or json")
-    before, after = load_run(old), load_run(new)
+    before, after = _compared(old, new, baseline, candidate)
     notes = check_comparable(
         before,
         after,
@@ -89,6 +98,23 @@ def compare(
     else:
         print(report.gate_markdown(found) if format == "md" else found.model_dump_json(indent=2))
     raise typer.Exit(0 if found.passed else 1)
+
+
+def _compared(old: Path, new: Path | None, baseline: str | None, candidate: str | None) -> "tuple[Result, Result]":
+    """The two runs; of two contestants, as runs of these alone, under one name."""
+    from harness.conclusions.comparable import one_contestant
+
+    if (baseline is None) is not (candidate is None):
+        raise UsageError("--baseline and --candidate belong together", fix="give both, or neither")
+    if baseline is None or candidate is None:
+        if new is None:
+            raise UsageError("there is nothing to judge", fix="give NEW, or --baseline and --candidate of one run")
+        return load_run(old), load_run(new)
+    called = f"{candidate} against {baseline}"
+    return (
+        one_contestant(load_run(old), baseline, "--baseline", called),
+        one_contestant(load_run(new or old), candidate, "--candidate", called),
+    )
 
 
 def _write(option: str, path: Path, text: str) -> None:

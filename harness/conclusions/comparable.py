@@ -168,6 +168,20 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def one_contestant(run: Result, name: str, option: str, called: str) -> Result:
+    """`run` as if it had had the contestant `name` alone, under the name `called`, with all that was set for it.
+
+    Raises:
+        UsageError: there is none of that name; the message names the `option` that asked for it.
+    """
+    found = next((each for each in run.engines if each.name == name), None)
+    if found is None:
+        there = ", ".join(each.name for each in run.engines) or "none"
+        raise UsageError(f"{option} {name}: {run.run_id} has no such contestant", fix=f"give one of: {there}")
+    own = found.own | {"settings": dict(settings_of(run, found))}
+    return run.model_copy(update={"engines": [found.model_copy(update={"name": called, "own": own})]})
+
+
 def engines_in_both(old: Result, new: Result) -> list[tuple[EngineResult, EngineResult]]:
     after = {engine.name: engine for engine in new.engines}
     return [(engine, after[engine.name]) for engine in old.engines if engine.name in after]
