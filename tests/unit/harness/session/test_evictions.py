@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_trial_during_which_redis_evicts_keys_must_not_count(
         "code",
         tmp_path,
         cast(Java, None),
-        {"x": cast(Any, None)},
+        {"x": cast(Any, SimpleNamespace(engine=SimpleNamespace(version="", name="x")))},
         fake_backing(tmp_path),
         cast(Any, notes),
         {},
