@@ -49,9 +49,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "state_backend": "hashmap",
     # The JVM's heap: job manager and task manager together. With a cluster, it submits the job, and no more.
     "heap": "1536m",
-    # That JVM's compilers: "both", "quick" for the quick one alone, "auto" for that on fewer than 4 cores. With a
-    # cluster, always both.
-    "compilers": "auto",
+    # That JVM's compilers: "both", or "quick" for the quick one alone. With a cluster, always both.
+    "compilers": "both",
     # The REST address, HOST:PORT, of a session cluster; empty: a mini cluster of its own.
     "jobmanager": "",
     # On a cluster of several machines: a folder that all of them reach, such as hdfs://HOST/ringbench.

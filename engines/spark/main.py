@@ -51,9 +51,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "fetch_wait_ms": 10,
     # The JVM's heap.
     "driver_memory": "2g",
-    # The JVM's compilers: "both", "quick" for the quick one alone, "auto" for that on fewer than 4 cores. On a cluster,
-    # always both.
-    "compilers": "auto",
+    # The JVM's compilers: "both", or "quick" for the quick one alone. On a cluster, always both.
+    "compilers": "both",
     # Further options of the JVM.
     "jvm_options": "",
     # Spark's master URL, such as spark://HOST:PORT, yarn or k8s://https://HOST:PORT; empty: local mode.

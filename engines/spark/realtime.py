@@ -35,8 +35,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
     "fetch_wait_ms": 500,
     # The JVM's heap.
     "driver_memory": "2g",
-    # The JVM's compilers: "both", "quick" for the quick one alone, "auto" for that on fewer than 4 cores.
-    "compilers": "auto",
+    # The JVM's compilers: "both", or "quick" for the quick one alone.
+    "compilers": "both",
     # Further options of the JVM.
     "jvm_options": "",
     # Further options of Spark, which go before all others.

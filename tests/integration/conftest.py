@@ -36,8 +36,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """With empty caches, engines take minutes to obtain: before the tests, and not within one test's deadline."""
     wanted = any(item.get_closest_marker("integration") for item in session.items)
     if wanted and not session.config.option.collectonly:
+        # A mode of another engine's has an environment of its own, which proofs alone want.
         for engine in all_engines([]):
-            prepare(engine, _tell)
+            if engine.program == engine.directory:
+                prepare(engine, _tell)
 
 
 def _tell(text: str) -> None:
