@@ -10,7 +10,7 @@ aggregates topic itself. A restart in the midst of a transaction finds neither w
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -198,12 +198,13 @@ class ExactlyOnce:
         self.producer.begin_transaction()
         self._committed = offsets.copy()
 
-    def _insist(self, step: Any) -> None:
+    def _insist(self, step: Callable[[], object]) -> None:
         """Do one `step` of a commit, again while the broker is away for less than a transaction lasts."""
         deadline_s = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         while True:
             try:
-                return step()
+                step()
+                return
             except KafkaException as failure:
                 error = failure.args[0]
                 if error.txn_requires_abort():
