@@ -94,7 +94,7 @@ def test_json_is_a_line_of_totals(tmp_path: Path) -> None:
     assert done.exit_code == 0 and path.stat().st_size
     (line,) = done.stdout.splitlines()
     said = json.loads(line)
-    assert (said["scenario"], said["records"]) == ("smoke", 24_000)
+    assert (said["scenario"], said["records"]) == ("smoke", 36_000)
 
 
 @pytest.mark.parametrize("output", ["picture.svg", "nowhere/picture.png"])
@@ -114,6 +114,6 @@ def test_lines_are_shown_as_they_are_sent(records: int) -> None:
 
 def test_no_more_lines_are_shown_than_there_are() -> None:
     whole, more = (
-        CliRunner().invoke(app, ["workload", "show", "smoke", "--records", records]) for records in ("24000", "999999")
+        CliRunner().invoke(app, ["workload", "show", "smoke", "--records", records]) for records in ("36000", "999999")
     )
     assert more.exit_code == 0 and more.stdout_bytes == whole.stdout_bytes
