@@ -131,8 +131,8 @@ def find_engines(names: list[str], extra: list[Path] | None = None) -> list[Engi
     return [replace(known[name], version=version) if version else known[name] for name, version in asked]
 
 
-def check_route(engines: Iterable[Engine], route: str) -> None:
-    """Make sure that all `engines` can send counts to Redis by `route`.
+def check_route(engines: Iterable[Engine], route: str, whose: str = "") -> None:
+    """Make sure that all `engines` can send counts to Redis by `route`; errors begin with `whose`.
 
     Raises:
         ConfigurationError: one of them cannot; the message names it.
@@ -140,14 +140,14 @@ def check_route(engines: Iterable[Engine], route: str) -> None:
     for engine in engines:
         if route not in engine.routes:
             raise ConfigurationError(
-                f"the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
+                f"{whose}the engine {engine.name} does not have the route {route!r}, only {', '.join(engine.routes)} "
                 f"(`routes` in {engine.directory / DESCRIPTOR})",
                 fix=f"leave {engine.name} out by naming others with --engine, or take --route {engine.routes[0]}",
             )
 
 
-def check_delivery(engines: Iterable[Engine], delivery: str, extra: list[Path]) -> None:
-    """Make sure that all `engines` have `delivery`.
+def check_delivery(engines: Iterable[Engine], delivery: str, extra: list[Path], whose: str = "") -> None:
+    """Make sure that all `engines` have `delivery`; errors begin with `whose`.
 
     Args:
         extra: folders in which there may be other engines that have: see `all_engines`.
@@ -159,7 +159,7 @@ def check_delivery(engines: Iterable[Engine], delivery: str, extra: list[Path]) 
         if delivery not in engine.deliveries:
             able = [each.name for each in all_engines(extra) if delivery in each.deliveries]
             raise ConfigurationError(
-                f"the engine {engine.name} does not have the delivery {delivery!r}, only "
+                f"{whose}the engine {engine.name} does not have the delivery {delivery!r}, only "
                 f"{', '.join(engine.deliveries)} (`deliveries` in {engine.directory / DESCRIPTOR})",
                 fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
             )

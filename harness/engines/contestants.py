@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.engines.catalogue import DESCRIPTOR, Engine, all_engines, find_engines
+from harness.engines.catalogue import (
+    DESCRIPTOR,
+    Engine,
+    all_engines,
+    check_delivery,
+    check_query,
+    check_route,
+    find_engines,
+)
 from harness.errors import ConfigurationError
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.sections import did_you_mean
@@ -32,18 +40,38 @@ def find_contestants(scenario: Scenario, extra: list[Path]) -> dict[str, Engine]
     return {name: found[engine] for name, engine in scenario.engine_of.items()}
 
 
-def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
-    """Make sure that each contestant's engine has the settings that are given for it.
+def check_contestants(engines: Mapping[str, Engine], scenario: Scenario, extra: list[Path]) -> None:
+    """Make sure that each contestant's engine has what is asked of it.
 
-    An engine whose descriptor does not name its settings refuses others itself, when it starts.
+    Args:
+        engines: by the contestants' names.
+        scenario: of the run.
+        extra: further folders of engines, to name those that can.
+
+    Raises:
+        ConfigurationError: an engine lacks the query, the route, the delivery or a setting; the message names it.
+    """
+    check_query(engines.values(), scenario.query, extra)
+    for each in scenario.engines:
+        check_route([engines[each.name]], each.route or scenario.route, each.whose)
+        check_delivery([engines[each.name]], each.delivery or scenario.delivery, extra, each.whose)
+    check_settings(engines, scenario)
+
+
+def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
+    """Make sure that each contestant's engine has the settings that are given for it, and drops late records in time.
+
+    An engine whose descriptor does not name its settings refuses others itself, when it starts. Whether it drops late
+    records in time matters if the scenario has any.
 
     Args:
         engines: by the contestants' names.
         scenario: of the run.
 
     Raises:
-        ConfigurationError: an engine lacks one; the message names it, and where it was given.
+        ConfigurationError: an engine lacks one, or a setting keeps late records; the message names it, and where.
     """
+    late = next((key for key in ("disorder", "duplicates_per_million") if getattr(scenario, key)), "")
     for name, engine in engines.items():
         given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
         unknown = next((each for each in given if each not in engine.settings), None) if engine.settings else None
@@ -54,29 +82,16 @@ def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
                 f"{where}: the engine {engine.name} has no setting {unknown!r}{close}",
                 fix=f"give some of: {', '.join(engine.settings)} (`settings` in {engine.directory / DESCRIPTOR})",
             )
+        kept = [each for each, greatest in engine.late_settings.items() if not _is_at_most(given.get(each), greatest)]
+        if late and kept:
+            found = "is not set" if kept[0] not in given else f"is {given[kept[0]]}"
+            raise ConfigurationError(
+                f"the scenario has `{late}`, and the contestant {name!r} would count records that are too late: "
+                f"its watermark moves by {kept[0]}, which {found}",
+                fix=f"set {kept[0]} to {engine.late_settings[kept[0]]} under `engine_settings` for {engine.name}, or "
+                f"leave {name} out",
+            )
 
 
-def check_late_records(engines: Mapping[str, Engine], scenario: Scenario) -> None:
-    """Make sure that each contestant's engine drops late records in time, if the scenario has any.
-
-    Args:
-        engines: by the contestants' names.
-        scenario: of the run.
-
-    Raises:
-        ConfigurationError: an engine would not; the message names it, and what setting of it is to be what.
-    """
-    late = [key for key in ("disorder", "duplicates_per_million") if getattr(scenario, key)]
-    if not late:
-        return
-    for name, engine in engines.items():
-        given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
-        for setting, greatest in engine.late_settings.items():
-            value = given.get(setting)
-            if not isinstance(value, int) or value > greatest:
-                found = "is not set" if value is None else f"is {value}"
-                raise ConfigurationError(
-                    f"the scenario has `{late[0]}`, and the contestant {name!r} would count records that are too late: "
-                    f"its watermark moves by {setting}, which {found}",
-                    fix=f"set {setting} to {greatest} under `engine_settings` for {engine.name}, or leave {name} out",
-                )
+def _is_at_most(value: object, greatest: int) -> bool:
+    return isinstance(value, int) and value <= greatest

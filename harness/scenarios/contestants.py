@@ -84,6 +84,11 @@ class Contestant(Section):
         return self.model_dump(exclude={"name", "engine"}, exclude_defaults=True)
 
     @property
+    def whose(self) -> str:
+        """What an error begins with that is of what is set for it alone; empty if nothing is."""
+        return f"the contestant {self.name!r}: " if self.overrides else ""
+
+    @property
     def overrides(self) -> dict[str, Any]:
         """Of `own`, the scenario's keys."""
         return {key: value for key, value in self.own.items() if key not in ("settings", "version")}

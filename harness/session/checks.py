@@ -1,17 +1,12 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from harness.engines.catalogue import check_delivery, check_query, check_route
-from harness.engines.contestants import check_late_records, check_settings, find_contestants
+from harness.engines.contestants import check_contestants, find_contestants
 from harness.engines.placement import check_clusters
 from harness.engines.version_locks import ensure_locks
 from harness.errors import UsageError
 from harness.faults.plan import check_place
 from harness.processes.cores import cores_for
 from harness.provision.cache import Progress
-from harness.scenarios.contestants import Contestant
 from harness.scenarios.refusals import check_together
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.secrets import check_secrets
@@ -19,17 +14,6 @@ from harness.services.rights import try_services
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import need_of
-
-
-@contextmanager
-def _told_of(contestant: Contestant) -> Iterator[None]:
-    """Have an error say whose it is, if anything is set for the contestant alone."""
-    try:
-        yield
-    except UsageError as error:
-        if contestant.overrides:
-            raise type(error)(f"the contestant {contestant.name!r}: {error.message}", fix=error.fix) from error
-        raise
 
 
 def check_scenario(
@@ -54,25 +38,19 @@ def check_scenario(
     engines = list(by_name.values())
     for engine in engines:
         ensure_locks(engine, tell)
-    for each in scenario.engines:
-        with _told_of(each):
-            check_route([by_name[each.name]], each.route or scenario.route)
-            check_delivery([by_name[each.name]], each.delivery or scenario.delivery, options.engine_paths)
-    check_query(engines, scenario.query, options.engine_paths)
-    check_settings(by_name, scenario)
-    check_late_records(by_name, scenario)
-    # As it is for each contestant.
-    alike = {name: scenario.for_contestant(name) for name in by_name}
+    check_contestants(by_name, scenario, options.engine_paths)
+    # As it is for each contestant, with what an error begins with that is of what is set for it alone.
+    alike = {each.name: (scenario.for_contestant(each.name), each.whose) for each in scenario.engines}
     faults = scenario.fault_plan()
     check_place([each.fault for each in faults], cluster=scenario.cluster)
-    for name, own in alike.items():
-        with _told_of(scenario.contestant(name)):
+    for own, whose in alike.values():
+        try:
             cores_for(own.engine_cpus)
-    for name, own in alike.items():
-        with _told_of(scenario.contestant(name)):
             check_together(own, command, *options.asked)
+        except UsageError as error:
+            raise type(error)(f"{whose}{error.message}", fix=error.fix) from error
     check_secrets(scenario)
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     for name, engine in by_name.items():
-        check_clusters([engine], alike[name], options.external)
+        check_clusters([engine], alike[name][0], options.external)
     try_services(options.external, tell)

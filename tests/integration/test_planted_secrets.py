@@ -119,6 +119,7 @@ COMMANDS: dict[str, list[str]] = {
     "conformance": ["no-such-engine"],
     "compare": ["nowhere nowhere"],
     "report": ["nowhere"],
+    "history": ["nowhere"],
     "merge-shards": ["nowhere"],
     "clean": [
         "20260101T000000-abc123",

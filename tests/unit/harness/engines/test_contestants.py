@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.engines.catalogue import ENGINES, load_engine
-from harness.engines.contestants import check_late_records, check_settings, find_contestants
+from harness.engines.contestants import check_settings, find_contestants
 from harness.engines.placement import Placement, placed
 from harness.engines.tuning import tuned
 from harness.errors import ConfigurationError
@@ -104,14 +104,14 @@ def test_an_engine_that_would_keep_late_records_is_refused_where_there_are_any(
     with pytest.raises(
         ConfigurationError, match=f"`{key}`.*'spark-rtm' would count .*trigger_ms, which {words}"
     ) as caught:
-        check_late_records(find_contestants(slow, []), slow)
+        check_settings(find_contestants(slow, []), slow)
     assert "set trigger_ms to 5000 under `engine_settings` for spark-rtm" in caught.value.fix
 
 
 def test_late_records_are_for_an_engine_that_is_set_to_drop_them_in_time_and_nothing_is_asked_without_any() -> None:
     quick = {"name": "quick", "engine": "spark-rtm", "settings": {"trigger_ms": 5000}}
     for found in (scenario("flink", quick, **LATE["disorder"]), scenario("spark-rtm")):
-        check_late_records(find_contestants(found, []), found)
+        check_settings(find_contestants(found, []), found)
 
 
 @pytest.mark.parametrize(
