@@ -1,6 +1,7 @@
 """What conformance decides, from what was sent and seen; and the list of checks is the documents'."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -170,6 +171,20 @@ def test_wrong_dead_letters_are_explained(ledger: Ledger, letters: list[bytes], 
     output.dead_letters.update(letters)
     problem = judge_counts.dead_letters(ledger, output, exactly=True, did="", tombstones=False)
     assert problem and words in problem.likely
+
+
+def test_what_is_committed_twice_is_found_out(ledger: Ledger) -> None:
+    once = Output()
+    for key, value in ((b"a", b"1"), (b"b", b"1"), (b"a", b"3")):
+        once.add_upsert(key, value, 0)
+    assert judge_messages.once(ledger, once) is None
+    once.add_upsert(b"a", b"3", 0)
+    once.add_upsert(b"b", b"1", 0)
+    found = judge_messages.once(ledger, once)
+    assert found and found.seen.startswith("2 upserts: b'a' is b'3' after b'3', in partition 0")
+    letters = Output(dead_letters=Counter({b"never sent": 2}))
+    found = judge_messages.once(ledger, letters)
+    assert found and found.seen == "2 dead letters too many: b'never sent'"
 
 
 def test_after_a_restart_dead_letters_may_be_repeated_but_not_lost(ledger: Ledger) -> None:
