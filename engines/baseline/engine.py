@@ -5,12 +5,13 @@ What is kept, and what a restart goes on from, depends on the delivery that is a
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import confluent_kafka
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from keeping import AbortedError, AtLeastOnce, ExactlyOnce
+from keeping import TRANSIENT_ERRORS, AbortedError, AtLeastOnce, ExactlyOnce
 from numpy.typing import NDArray
 from query import Query
 from sink import RedisSink
@@ -34,9 +35,6 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 PROGRESS_INTERVAL_S = 1.0
 METADATA_TIMEOUT_S = 15.0
 
-#: The client goes on by itself once the broker is back.
-TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
-
 
 def run(
     job: JobSpecification, settings: dict[str, Any], events: EventWriter, stop: threading.Event, query: Query
@@ -48,8 +46,8 @@ def run(
         redis.RedisError: in the direct route, Redis is away, or refuses what is written.
         OSError: a snapshot could not be written.
     """
-    loop = _Loop(job, settings, query)
-    next_progress_s = 0.0
+    progress = _Progress(events, query)
+    loop = _Loop(job, settings, query, progress.tell)
     ready = False
     while not stop.is_set():
         try:
@@ -58,24 +56,36 @@ def run(
             print(f"a transaction was aborted, and what it held is read again: {error}", flush=True)
             loop.close()
             query.forget()
-            loop = _Loop(job, settings, query)
-        now_s = time.monotonic()
+            loop = _Loop(job, settings, query, progress.tell)
         if not ready and loop.reads_every_partition():
             ready = True
             events.send("ready", version=confluent_kafka.__version__, config=loop.configuration())
-        if now_s >= next_progress_s:
-            next_progress_s = now_s + PROGRESS_INTERVAL_S
-            events.send("progress", **query.totals())
+        progress.tell()
     loop.finish()
     return dict(query.totals())
+
+
+class _Progress:
+    """Tells the query's totals now and then."""
+
+    def __init__(self, events: EventWriter, query: Query) -> None:
+        self._events, self._query = events, query
+        self._due_s = 0.0
+
+    def tell(self) -> None:
+        """Tell them, if it is time."""
+        now_s = time.monotonic()
+        if now_s >= self._due_s:
+            self._due_s = now_s + PROGRESS_INTERVAL_S
+            self._events.send("progress", **self._query.totals())
 
 
 class _Loop:
     """One consumer, one producer and the query between them."""
 
-    def __init__(self, job: JobSpecification, settings: dict[str, Any], query: Query) -> None:
+    def __init__(self, job: JobSpecification, settings: dict[str, Any], query: Query, tell: Callable[[], None]) -> None:
         self._job, self._settings, self._query = job, settings, query
-        self._keeping = (ExactlyOnce if job.is_exactly_once else AtLeastOnce)(job, settings)
+        self._keeping = (ExactlyOnce if job.is_exactly_once else AtLeastOnce)(job, settings, tell)
         self._producer = self._keeping.producer
         self._consumer = Consumer(
             job.librdkafka_properties()

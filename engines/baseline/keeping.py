@@ -11,8 +11,9 @@ aggregates topic itself. A restart in the midst of a transaction finds neither w
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -25,8 +26,13 @@ from engines.contract.aggregate import decode_key
 from engines.contract.job import JobSpecification
 
 Offsets = NDArray[np.int64]
+T = TypeVar("T")
 
 TIMEOUT_S = 15.0
+#: One request of a commit is awaited for so long at once, so that progress can be told in between.
+STEP_S = 1.0
+#: The client goes on by itself once the broker is back.
+TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 FLUSH_TIMEOUT_S = 5.0
 #: For so long, a snapshot waits for a moment when all that was published has arrived by itself.
 LONGEST_WAIT_S = 1.0
@@ -57,7 +63,7 @@ class AtLeastOnce:
 
     promise = "records exactly once, upserts at least once"
 
-    def __init__(self, job: JobSpecification, settings: dict[str, Any]) -> None:
+    def __init__(self, job: JobSpecification, settings: dict[str, Any], _tell: Callable[[], None]) -> None:
         self._snapshots = _snapshots(job)
         self.resumed = self._snapshots.exists()
         reports = {"on_delivery": _raise_failure, "delivery.report.only.error": True}
@@ -110,7 +116,9 @@ class ExactlyOnce:
 
     promise = "records exactly once, upserts exactly once"
 
-    def __init__(self, job: JobSpecification, settings: dict[str, Any]) -> None:
+    def __init__(self, job: JobSpecification, settings: dict[str, Any], tell: Callable[[], None]) -> None:
+        """Begin. `tell` is called while a commit is awaited, which may take seconds where the broker is busy."""
+        self._tell = tell
         self._job, self._interval_s = job, job.checkpoint_interval_ms / 1000
         self._snapshots = _snapshots(job)
         self.resumed = False
@@ -191,35 +199,34 @@ class ExactlyOnce:
             for each, offset in enumerate(offsets.tolist())
             if offset >= 0
         ]
-        self._insist(
-            lambda: self.producer.send_offsets_to_transaction(read, consumer.consumer_group_metadata(), TIMEOUT_S)
-        )
-        self._insist(lambda: self.producer.commit_transaction(TIMEOUT_S))
+        group = consumer.consumer_group_metadata()
+        self._insist(lambda: self.producer.send_offsets_to_transaction(read, group, STEP_S))
+        self._insist(lambda: self.producer.commit_transaction(STEP_S))
         self.producer.begin_transaction()
         self._committed = offsets.copy()
 
-    def _insist(self, step: Callable[[], object]) -> None:
+    def _insist(self, step: Callable[[], T]) -> T:
         """Do one `step` of a commit, again while the broker is away for less than a transaction lasts."""
         deadline_s = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         while True:
             try:
-                step()
-                return
+                return step()
             except KafkaException as failure:
                 error = failure.args[0]
                 if error.txn_requires_abort():
                     self.producer.abort_transaction(TIMEOUT_S)
                     raise AbortedError(str(error)) from failure
-                if not error.retriable() or time.monotonic() > deadline_s:
+                is_transient = error.retriable() or error.code() in TRANSIENT_ERRORS
+                if not is_transient or time.monotonic() > deadline_s:
                     raise
+            self._tell()
 
     def _ends(self, consumer: Consumer) -> Offsets:
         """The end of each partition of the aggregates topic, shape (partitions,)."""
         topic = self._job.output_topic
-        partitions = sorted(consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
-        ends = [
-            consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=TIMEOUT_S)[1] for each in partitions
-        ]
+        partitions = sorted(self._insist(lambda: consumer.list_topics(topic, timeout=STEP_S)).topics[topic].partitions)
+        places = [TopicPartition(topic, each) for each in partitions]
+        ends = [self._insist(partial(consumer.get_watermark_offsets, each, timeout=STEP_S))[1] for each in places]
         return np.array(ends, dtype=np.int64)
 
     def finish(self, consumer: Consumer, query: Query, offsets: Offsets) -> None:

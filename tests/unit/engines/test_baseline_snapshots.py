@@ -112,7 +112,7 @@ class _Baseline:
             checkpoint_interval_ms=0,
         )
         self.query = query_module.Query(job.allowed_lateness_ms)
-        self.loop = engine._Loop(job, engine.DEFAULT_SETTINGS, self.query)
+        self.loop = engine._Loop(job, engine.DEFAULT_SETTINGS, self.query, lambda: None)
 
     def step(self, steps: int) -> None:
         for _ in range(steps):
