@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Patience:
 
 #: For engines that start in a second.
 QUICK = Patience(ready_s=20.0, first_s=4.0, quiet_s=2.0, step_s=12.0, checkpoint_interval_ms=400)
+#: The same, where nothing is there before it is committed: for that, a busy broker takes seconds.
+QUICK_ONCE = replace(Patience(), checkpoint_interval_ms=QUICK.checkpoint_interval_ms)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from engines.contract.job import AT_LEAST_ONCE, DIRECT, EXACTLY_ONCE
 from harness.conformance import judge_life, judge_messages
 from harness.conformance.findings import NOT_REACHED, Findings, Problem
 from harness.conformance.jobs import read_waiting, refuse_settings, write_redis
-from harness.conformance.rig import QUICK, Bench, Patience, Rig, files_below
+from harness.conformance.rig import QUICK, QUICK_ONCE, Bench, Patience, Rig, files_below
 from harness.conformance.stream import Stream
 from harness.conformance.wording import named
 from harness.console.progress import ConsoleWatcher
@@ -87,7 +87,7 @@ def conform(
                 redis_url=servers.redis_url,
                 work=work,
                 environment=engine_environment(java, work),
-                patience=QUICK if quick else Patience(),
+                patience=_patience(delivery) if quick else Patience(),
                 delivery=delivery,
             )
             with ending:
@@ -111,6 +111,11 @@ def conform(
     )
     save_somewhere(save_conformance, found, directory)
     return found, directory
+
+
+def _patience(delivery: str) -> Patience:
+    """That of ``--quick``."""
+    return QUICK_ONCE if delivery == EXACTLY_ONCE else QUICK
 
 
 def _incomplete(engine: Engine) -> Problem | None:
