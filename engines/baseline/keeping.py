@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from lines import number_of
 from numpy.typing import NDArray
 from query import Query
-from snapshots import Snapshots
+from snapshots import Arrays, Snapshots
 
 from engines.contract.aggregate import decode_key
 from engines.contract.job import JobSpecification
@@ -185,14 +185,18 @@ class ExactlyOnce:
         if time.monotonic() < self._due_s:
             return
         self._due_s = time.monotonic() + self._interval_s
-        if self._committed is not None and np.array_equal(offsets, self._committed):
+        if not self._has_read_more(offsets):
             return
-        self._commit(consumer, query, offsets)
-        if self._snapshots.overdue_s() is not None:
-            self._snapshots.save({"offsets": offsets.copy(), "published": self._ends(consumer), **query.save()})
-
-    def _commit(self, consumer: Consumer, query: Query, offsets: Offsets) -> None:
         state = query.save()
+        self._commit(consumer, state, offsets)
+        if self._snapshots.overdue_s() is not None:
+            self._snapshots.save({"offsets": offsets.copy(), "published": self._ends(consumer), **state})
+
+    def _has_read_more(self, offsets: Offsets) -> bool:
+        """Whether anything was read since the last commit."""
+        return self._committed is None or not np.array_equal(offsets, self._committed)
+
+    def _commit(self, consumer: Consumer, state: Arrays, offsets: Offsets) -> None:
         watermark_ms, greatest_ms = int(state["watermark_ms"]), state["greatest_ms"].tolist()
         read = [
             TopicPartition(self._job.input_topic, each, offset, metadata=f"{watermark_ms} {greatest_ms[each]}")
@@ -232,8 +236,8 @@ class ExactlyOnce:
     def finish(self, consumer: Consumer, query: Query, offsets: Offsets) -> None:
         """Commit what is left."""
         self._snapshots.finish()
-        if self._committed is None or not np.array_equal(offsets, self._committed):
-            self._commit(consumer, query, offsets)
+        if self._has_read_more(offsets):
+            self._commit(consumer, query.save(), offsets)
         self.producer.abort_transaction(TIMEOUT_S)
 
 

@@ -155,14 +155,7 @@ def check_delivery(engines: Iterable[Engine], delivery: str, extra: list[Path], 
     Raises:
         ConfigurationError: one of them has not; the message names it.
     """
-    for engine in engines:
-        if delivery not in engine.deliveries:
-            able = [each.name for each in all_engines(extra) if delivery in each.deliveries]
-            raise ConfigurationError(
-                f"{whose}the engine {engine.name} does not have the delivery {delivery!r}, only "
-                f"{', '.join(engine.deliveries)} (`deliveries` in {engine.directory / DESCRIPTOR})",
-                fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
-            )
+    _check_has(engines, "delivery", "deliveries", delivery, extra, whose)
 
 
 def check_query(engines: Iterable[Engine], query: str, extra: list[Path]) -> None:
@@ -174,12 +167,17 @@ def check_query(engines: Iterable[Engine], query: str, extra: list[Path]) -> Non
     Raises:
         ConfigurationError: one of them cannot; the message names it.
     """
+    _check_has(engines, "query", "queries", query, extra)
+
+
+def _check_has(engines: Iterable[Engine], what: str, key: str, wanted: str, extra: list[Path], whose: str = "") -> None:
+    """Refuse an engine that does not have what is `wanted` under `key` of its descriptor, and name those that do."""
     for engine in engines:
-        if query not in engine.queries:
-            able = [each.name for each in all_engines(extra) if query in each.queries]
+        if wanted not in getattr(engine, key):
+            able = [each.name for each in all_engines(extra) if wanted in getattr(each, key)]
             raise ConfigurationError(
-                f"the engine {engine.name} does not have the query {query!r}, only {', '.join(engine.queries)} "
-                f"(`queries` in {engine.directory / DESCRIPTOR})",
+                f"{whose}the engine {engine.name} does not have the {what} {wanted!r}, only "
+                f"{', '.join(getattr(engine, key))} (`{key}` in {engine.directory / DESCRIPTOR})",
                 fix=f"name those that have it: {' '.join(f'--engine {name}' for name in able) or 'there are none'}",
             )
 
