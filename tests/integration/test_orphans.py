@@ -1,6 +1,7 @@
 """Whenever and however the command line is ended, nothing that it started is left."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from harness.processes.process import wait_until
 from harness.services.redis import start_redis
 from tests.deadlines import DEADLINE_S
-from tests.integration.ringbench import FIXTURE_ENGINES, Ringbench, is_alive, outcome, write_scenario
+from tests.integration.ringbench import FIXTURE_ENGINES, Ringbench, Services, is_alive, outcome, write_scenario
 
 pytestmark = pytest.mark.integration
 
@@ -98,15 +99,16 @@ def test_interrupted_run_tidies_up(numbers: list[signal.Signals], code: int, pha
         assert "Traceback" not in run.stderr
 
 
-def test_a_signal_in_a_drain_and_a_redis_that_is_gone_in_the_clean_up_lose_no_finished_trial(tmp_path: Path) -> None:
+def test_a_signal_in_a_drain_and_a_redis_that_is_gone_in_the_clean_up_lose_no_finished_trial(
+    tmp_path: Path, services: Services
+) -> None:
     redis = start_redis(tmp_path / "redis", progress=print)
     try:
         # It loses records, so that the drain waits for them.
         load = {"engines": ["lossy"], "rate_records_per_s": 8000, "warmup_s": 1, "duration_s": 2}
+        others = replace(services, redis=redis.url)
         arguments = ("run", write_scenario(tmp_path, **load), "--trials", "2", "--engine-path", str(FIXTURE_ENGINES))
-        with Ringbench(
-            tmp_path / "run", *arguments, "--redis", redis.address, "--json", env=redis.environment()
-        ) as run:
+        with Ringbench(tmp_path / "run", *arguments, "--json", *others.arguments(), env=others.environment()) as run:
             run.wait_for_text("lossy-2: drain")
             run.send(signal.SIGTERM)
             run.wait_for_text("computing the ground truth")

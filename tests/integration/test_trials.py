@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.ringbench import FIXTURE_ENGINES, Outcome, Ringbench, Services, outcome, write_scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.calm]
 
 CPU = "cpu_s_per_million_records"
 #: As few blocks as have intervals, and so short trials that only a large difference shows.

@@ -1,6 +1,7 @@
 """The wheel, built and installed as a user would, and run where no checkout is."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.provision.environments import find_uv, run_uv
-from tests.deadlines import DEADLINE_S
-from tests.integration.ringbench import Ringbench, outcome, write_scenario
+from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
+from tests.integration.tutorial import COMPARISON, results_in, tutorial
 
 pytestmark = pytest.mark.integration
 
@@ -48,6 +49,23 @@ class Installed:
             check=True,
         ).stdout
 
+    def shell(self, directory: Path, script: str) -> "subprocess.CompletedProcess[str]":
+        """Run `script`, of commands of a checkout, in `directory`, where `./bootstrap` is that of the wheel."""
+        bootstrap = directory / "bootstrap"
+        bootstrap.write_text('#!/bin/sh\nexec "$@"\n', encoding="utf-8")
+        bootstrap.chmod(0o700)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RINGBENCH_R")}
+        path = f"{self.home / 'bin'}{os.pathsep}{os.defpath}"
+        return subprocess.run(
+            ["bash", "-eu", "-c", script],
+            cwd=directory,
+            env=inherited | self.environment | {"PATH": path, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN_DEADLINE_S,
+        )
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
@@ -78,17 +96,19 @@ def test_it_says_its_version_and_that_all_is_there(installed: Installed, tmp_pat
     installed.answer(tmp_path, "doctor")
 
 
-def test_it_runs_from_any_directory_one_with_names_like_its_own_too(installed: Installed, tmp_path: Path) -> None:
+def test_the_tutorial_runs_from_any_directory_one_with_names_like_its_own_too(
+    installed: Installed, tmp_path: Path
+) -> None:
     for package in PACKAGES:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("raise ImportError('of the user')\n", encoding="utf-8")
-    arguments = ("run", write_scenario(tmp_path), "--duration", "5", "--json")
-    with Ringbench(tmp_path, *arguments, env=installed.environment, executable=installed.executable) as run:
-        found = outcome(run)
-    assert found.code == 0, found.stderr
-    assert found.result["valid"] and found.engine("baseline")["verdict"] == "pass"
-    assert found.result["truth"]["agrees_with_seed"]
-    environment = found.result["environment"]
-    assert environment["commit"] is None, "there is no checkout"
-    assert environment["packages"]["confluent-kafka"].startswith("2.16.")
-    assert (found.directory / "report.html").exists()
+    done = installed.shell(tmp_path, tutorial(without=COMPARISON))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = results_in(tmp_path)
+    (engine,) = found["engines"]
+    assert found["valid"] and found["truth"]["agrees_with_seed"]
+    assert found["environment"]["commit"] is None, "there is no checkout"
+    assert found["environment"]["packages"]["confluent-kafka"].startswith("2.16.")
+    assert re.findall(r"^baseline pass [\d.]+ ms$", done.stdout, re.MULTILINE)
+    assert len(re.findall(r"^\+1\d+,", done.stdout, re.MULTILINE)) == 3, "records that were shown"
+    assert engine["verdict"] == "pass" and len(list(tmp_path.glob("runs/*/report.html"))) == 1
