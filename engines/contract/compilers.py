@@ -1,5 +1,7 @@
 """Which just-in-time compilers the JVM of an engine has: both of HotSpot's, or the quick one alone."""
 
+from typing import Any
+
 BOTH, QUICK = "both", "quick"
 _QUICK_ALONE = "-XX:TieredStopAtLevel=1"
 #: Java gives both compilers this much room for their code, and the quick one alone a fifth, in which it compiles code
@@ -18,6 +20,11 @@ def compiler_options(setting: str) -> list[str]:
     return [_QUICK_ALONE, _ROOM_FOR_CODE] if setting == QUICK else []
 
 
-def compilers_in_use(jvm_arguments: list[str]) -> str:
-    """Which compilers a JVM has that was started with these arguments."""
-    return QUICK if _QUICK_ALONE in jvm_arguments else BOTH
+def jvm_in_use(jvm: Any) -> dict[str, str]:
+    """What an engine reports of its JVM, in Py4J's view: its version, and which compilers it was started with."""
+    java = jvm.java.lang
+    arguments = list(java.management.ManagementFactory.getRuntimeMXBean().getInputArguments())
+    return {
+        "java.version": java.System.getProperty("java.version"),
+        "compilers": QUICK if _QUICK_ALONE in arguments else BOTH,
+    }

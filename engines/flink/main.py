@@ -19,7 +19,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
 from rest import ENDED, LEASE_S, Rest
 
-from engines.contract.compilers import compiler_options, compilers_in_use
+from engines.contract.compilers import compiler_options, jvm_in_use
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.kafka import OAUTH_URL
@@ -328,16 +328,13 @@ def kill_task() -> None:
 def effective_configuration(environment: TableEnvironment, rest: Rest) -> dict[str, Any]:
     """What is in effect, as the table environment, the running job and the JVM tell it."""
     config = environment.get_config()
-    java = get_gateway().jvm.java.lang
-    arguments = java.management.ManagementFactory.getRuntimeMXBean().getInputArguments()
     checkpointing = rest.checkpointing()
     return {name: config.get(name, "") for name in REPORTED_CONFIGURATION} | {
         "parallelism": rest.parallelism(),
         "checkpoint_mode": checkpointing["mode"],
         "checkpoint_interval_ms": checkpointing["interval"],
         "state_backend": checkpointing["state_backend"],
-        "java.version": java.System.getProperty("java.version"),
-        "compilers": compilers_in_use(list(arguments)),
+        **jvm_in_use(get_gateway().jvm),
         "resumed_from": config.get("execution.state-recovery.path", "") or None,
     }
 

@@ -24,7 +24,7 @@ from session import LOCAL_FILES, kafka_options, producer_options, raise_if_dead,
 from sink import RedisSink
 from tasks import TaskKiller
 
-from engines.contract.compilers import compilers_in_use
+from engines.contract.compilers import jvm_in_use
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
 from engines.contract.process import run_engine
@@ -194,17 +194,13 @@ def wait_until_ready(query: StreamingQuery, stop: threading.Event) -> None:
 
 def effective_configuration(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
     """What is in effect, as the session and the JVM tell it."""
-    context = spark.sparkContext
-    java = context._jvm.java.lang
-    arguments = java.management.ManagementFactory.getRuntimeMXBean().getInputArguments()
     return {name: spark.conf.get(name) for name in REPORTED_CONFIGURATION} | {
-        "parallelism": context.defaultParallelism,
+        "parallelism": spark.sparkContext.defaultParallelism,
         "trigger_ms": settings["trigger_ms"],
         "max_records_per_batch": settings["max_records_per_batch"],
         "checkpoints": "every micro-batch",
         "allowed_lateness_ms": job.allowed_lateness_ms,
-        "java.version": java.System.getProperty("java.version"),
-        "compilers": compilers_in_use(list(arguments)),
+        **jvm_in_use(spark.sparkContext._jvm),
         **promises(job, settings).as_config(),
     }
 

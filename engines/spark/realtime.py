@@ -16,7 +16,7 @@ from pyspark.sql.streaming import StreamingQuery
 from query import call, counts, functions_catalog, letters, upserts
 from session import LOCAL_FILES, kafka_options, producer_options, raise_if_dead, start_session
 
-from engines.contract.compilers import compilers_in_use
+from engines.contract.compilers import jvm_in_use
 from engines.contract.events import EventWriter
 from engines.contract.job import JobSpecification
 from engines.contract.process import run_engine
@@ -185,15 +185,12 @@ def wait_until_ready(spark: SparkSession, queries: list[StreamingQuery], stop: t
 
 def effective_configuration(spark: SparkSession, job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any]:
     """What is in effect, as the session and the JVM tell it."""
-    java = spark.sparkContext._jvm.java.lang
-    arguments = java.management.ManagementFactory.getRuntimeMXBean().getInputArguments()
     return {name: spark.conf.get(name) for name in REPORTED_CONFIGURATION} | {
         "trigger_ms": settings["trigger_ms"],
         "linger_ms": settings["linger_ms"],
         "fetch_wait_ms": settings["fetch_wait_ms"],
         "allowed_lateness_ms": job.allowed_lateness_ms,
-        "java.version": java.System.getProperty("java.version"),
-        "compilers": compilers_in_use(list(arguments)),
+        **jvm_in_use(spark.sparkContext._jvm),
         **promises(job, settings).as_config(),
     }
 
