@@ -2,7 +2,7 @@
 # Benchmarks the checkout in this folder and, on the same machine, the commit to compare it with; docs/ci.md has the how.
 #
 #   BENCH_PROGRAM   the `bootstrap` to run; a relative path is one in each of the two checkouts
-#   BENCH_OUT       where runs, comparison.md and comparison.xml are put
+#   BENCH_OUT       where runs, and comparison.md, .html and .xml are put
 #   BENCH_BASE      the commit to compare with; empty for none
 #   BENCH_RUN       arguments of `ringbench run`, one a line
 #   BENCH_COMPARE   arguments of `ringbench compare`, one a line
@@ -63,8 +63,8 @@ if [ -n "$base" ]; then
   old=$(run_of base)
   new=$(run_of head)
   compared=0
-  "$program" ringbench compare "$old" "$new" --format md --junit "$out/comparison.xml" "${compare_arguments[@]}" \
-    >"$out/comparison.md" || compared=$?
+  "$program" ringbench compare "$old" "$new" --format md --html "$out/comparison.html" --junit "$out/comparison.xml" \
+    "${compare_arguments[@]}" >"$out/comparison.md" || compared=$?
   cat "$out/comparison.md"
   [ "$code" -ne 0 ] || code=$compared
 fi

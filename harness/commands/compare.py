@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from harness.commands.common import load_run
+from harness.commands.common import load_run, this_command
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def compare(
     format: Annotated[  # noqa: A002 - the option's name
         str, typer.Option(help="What to print on standard output: text, md (for a pull request) or json.")
     ] = "text",
+    html: Annotated[
+        Path | None, typer.Option(help="Write the comparison with its picture as a page, in one HTML file.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML file, for a CI server.")] = None,
     benchmark_json: Annotated[
         Path | None, typer.Option(help="Write the JSON array that github-action-benchmark reads (smaller is better).")
@@ -89,6 +92,8 @@ def compare(
         strict=strict,
         notes=notes,
     )
+    if html:
+        _write("--html", html, report.gate_html(found, before, after, this_command()))
     if junit:
         _write("--junit", junit, report.junit_xml(found))
     if benchmark_json:
@@ -96,7 +101,7 @@ def compare(
     if format == "text":
         Console().print(report.gate_table(found))
     else:
-        print(report.gate_markdown(found) if format == "md" else found.model_dump_json(indent=2))
+        print(report.gate_markdown(found, before, after) if format == "md" else found.model_dump_json(indent=2))
     raise typer.Exit(0 if found.passed else 1)
 
 

@@ -31,7 +31,7 @@ OPTIONS = {
     ),
     "Results": (
         *("--runs-dir", "--resume", "--fresh", "--profile", "--keep-logs", "--out", "--site", "--join"),
-        *("--format", "--md", "--junit", "--benchmark-json", "--json"),
+        *("--format", "--md", "--html", "--junit", "--benchmark-json", "--json"),
     ),
 }
 #: By heading; as docs/commands.md has them.

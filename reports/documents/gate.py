@@ -1,4 +1,4 @@
-"""What people and tools are told of two runs compared: terminal, Markdown, JUnit XML, and JSON for a benchmark chart.
+"""What people and tools are told of two runs compared: terminal, page, Markdown, JUnit XML, and JSON for a chart.
 
 Nothing is decided here: `harness.conclusions.gate` says what fails.
 """
@@ -9,6 +9,7 @@ import json
 import re
 from xml.etree import ElementTree
 
+from markupsafe import Markup
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -17,9 +18,13 @@ from harness.conclusions.gate import NO_INTERVALS, Gate, VerdictChange
 from harness.conclusions.gate_figures import FigureChange, Status
 from harness.conclusions.headline_figures import HeadlineFigure, headline
 from harness.conclusions.hop_price import HopPrice
-from harness.results.result import Confidence
-from reports.documents.run import escape_markdown
+from harness.results.result import Confidence, Result
+from reports.documents.page import Document, escape_markdown, markdown_page
+from reports.pictures.gate import draw_gate
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
+from reports.wording.tables import Section
+from reports.wording.tables import Table as PageTable
+from reports.wording.two_runs import cautions_of, head_of_gate, lacks_intervals, marks_of, percent_change
 from reports.wording.winner import confidence_text, percent_text
 
 STYLES = {
@@ -52,7 +57,7 @@ def gate_table(gate: Gate) -> Group:
     parts: list[Text | Table] = [Text(_title(gate), style="bold green" if gate.passed else "bold red")]
     parts += [Text(f"  {reason}", style="red") for reason in gate.reasons]
     parts += [Text(f"  {better}", style="green") for better in gate.improvements]
-    parts += [Text(NO_INTERVALS, style="bold yellow")] if _lacks_intervals(gate) else []
+    parts += [Text(NO_INTERVALS, style="bold yellow")] if lacks_intervals(gate) else []
     parts += [_table(gate), Text(_legend(gate), style="dim")] if gate.changes else []
     if gate.hop_prices:
         parts += [Text(HOP_TITLE, style="bold"), _hop_table(gate.hop_prices), Text(HOP_NOTE, style="dim")]
@@ -60,15 +65,54 @@ def gate_table(gate: Gate) -> Group:
     return Group(*parts)
 
 
-def gate_markdown(gate: Gate) -> str:
-    """The same for a comment on a pull request, in GitHub's Markdown; the notes are folded away."""
-    lines = [f"## Ringbench: {escape_markdown(_title(gate))}", ""]
-    lines += [f"- {escape_markdown(sentence)}" for sentence in (*gate.reasons, *gate.improvements)]
-    lines += ["", f"**{escape_markdown(NO_INTERVALS)}**"] if _lacks_intervals(gate) else []
+def gate_html(gate: Gate, old: Result, new: Result, command: list[str]) -> str:
+    """The same as a page that needs no other file, with the picture of the changes; `command` is what made it."""
+    return Document(
+        title=f"Ringbench: {gate.new_run_id} against {gate.old_run_id}",
+        what="comparison",
+        times=f"Runs of {old.started_at} and {new.started_at}",
+        head=head_of_gate(gate, old, new),
+        answer=draw_gate(gate),
+        sections=_sections(gate),
+        command=command,
+        numbers="The numbers are those of ringbench compare --format json.",
+    ).html()
+
+
+def _sections(gate: Gate) -> tuple[Section, ...]:
+    found = []
     if gate.changes:
-        lines += ["", _markdown_row(("engine", *COLUMNS)), "|---|---|--:|--:|--:|--:|--:|---|"]
-        lines += [_markdown_row((change.engine, *_cells(change), change.status.value)) for change in gate.changes]
+        rows = tuple((change.engine, *_cells(change), change.status.value) for change in gate.changes)
+        columns = ("engine", *COLUMNS)
+        table = PageTable("Every figure, gated or not", columns, rows, words=frozenset({0, 1, len(columns) - 1}))
+        found.append(Section("All figures", "results", (table,), notes=(_legend(gate),)))
+    if gate.hop_prices:
+        prices = tuple((each.engine, *_hop_cells(each)) for each in gate.hop_prices)
+        hops = PageTable("Figures by both routes", ("engine", *HOP_COLUMNS), prices, words=frozenset({0, 1}))
+        found.append(Section(HOP_TITLE, "hop", (hops,), notes=(HOP_NOTE,)))
+    if gate.notes:
+        found.append(Section("What else differs", "notes", (), notes=tuple(gate.notes)))
+    return tuple(found)
+
+
+def gate_markdown(gate: Gate, old: Result, new: Result) -> str:
+    """The same for a comment on a pull request, in GitHub's Markdown; the notes are folded away."""
+    lines = _markdown_lines(gate, old, new)
+    head = head_of_gate(gate, old, new)
+    return markdown_page("gate.md.j2", {"head": head, "lines": [Markup(line) for line in lines]})  # noqa: S704 - escaped
+
+
+def _markdown_lines(gate: Gate, old: Result, new: Result) -> list[str]:
+    """What comes after the head, line by line, in Markdown."""
+    lines: list[str] = []
+    known = cautions_of(old, new)
+    if gate.changes:
+        lines += [_markdown_row(("engine", *COLUMNS)), "|---|---|--:|--:|--:|--:|--:|---|"]
+        for change in gate.changes:
+            status = ", ⚠ ".join((change.status.value, *(mark for mark, _ in marks_of(change, known))))
+            lines.append(_markdown_row((change.engine, *_cells(change), status)))
         lines += ["", escape_markdown(_legend(gate))]
+        lines += ["", *(f"- ⚠ {escape_markdown(each.text)}" for each in known)] if known else []
     if gate.hop_prices:
         lines += ["", f"### {HOP_TITLE}", "", _markdown_row(("engine", *HOP_COLUMNS)), "|---|---|--:|--:|--:|"]
         lines += [_markdown_row((each.engine, *_hop_cells(each))) for each in gate.hop_prices]
@@ -76,7 +120,7 @@ def gate_markdown(gate: Gate) -> str:
     if gate.notes:
         lines += ["", "<details>", f"<summary>Notes ({len(gate.notes)})</summary>", ""]
         lines += [*(f"- {escape_markdown(note)}" for note in gate.notes), "", "</details>"]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def junit_xml(gate: Gate) -> str:
@@ -115,10 +159,6 @@ def benchmark_json(gate: Gate) -> str:
 
 def _title(gate: Gate) -> str:
     return f"{'pass' if gate.passed else 'FAIL'}: {gate.new_run_id} against {gate.old_run_id}"
-
-
-def _lacks_intervals(gate: Gate) -> bool:
-    return bool(gate.changes) and not gate.has_intervals
 
 
 def _legend(gate: Gate) -> str:
@@ -182,15 +222,15 @@ def _cells(change: FigureChange) -> tuple[str, str, str, str, str, str]:
         f"{of.label}, {_unit(of)}",
         _value(of, change.old),
         _value(of, change.new),
-        ABSENT if change.change_percent is None else _percent(change.change_percent),
-        f"{_percent(ends[0])} .. {_percent(ends[1])}" if ends else ABSENT,
+        ABSENT if change.change_percent is None else percent_change(change.change_percent),
+        f"{percent_change(ends[0])} .. {percent_change(ends[1])}" if ends else ABSENT,
         _detectable(change) or ABSENT,
     )
 
 
 def _detectable(change: FigureChange) -> str:
     """Empty if it could not be worked out."""
-    return "" if change.minimum_detectable_percent is None else _percent(change.minimum_detectable_percent)
+    return "" if change.minimum_detectable_percent is None else percent_change(change.minimum_detectable_percent)
 
 
 def _unit(of: HeadlineFigure) -> str:
@@ -204,10 +244,6 @@ def _value(of: HeadlineFigure, value: float | None) -> str:
     if of.unit == "bytes":
         return mebibytes(round(value))
     return milliseconds(value) if of.unit == "ms" else decimal(value)
-
-
-def _percent(percent: float) -> str:
-    return f"{round(percent, 1) + 0.0:+,.1f}"  # with 0 added, -0.0 is 0.0
 
 
 def _markdown_row(cells: tuple[str, ...]) -> str:

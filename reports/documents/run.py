@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from harness.results.part import write_whole
 from harness.results.performance import ProcessCost
 from harness.results.result import EngineResult, Result, Truth
-from reports.documents.live_picture import live_picture, policy_of
+from reports.documents.live_picture import live_picture
+from reports.documents.page import html_page, markdown_page
 from reports.pictures.all import draw_all
 from reports.pictures.quantiles import NAME as ANSWER
-from reports.pictures.style import Picture, engine_colours, save_png, svg_text
+from reports.pictures.style import Picture, save_png
 from reports.sections.comparison import comparison_section
 from reports.sections.dashboard import dashboard_section
 from reports.sections.flame_graphs import flame_graphs_section
@@ -29,8 +25,6 @@ from reports.sections.soak import soak_section
 from reports.sections.trials import trials_section
 from reports.sections.waterfall import waterfall_section
 from reports.wording.baseline import baseline_notes
-from reports.wording.cautions import cautions
-from reports.wording.contestants import differences
 from reports.wording.notes import (
     GC_NOTE,
     RATIO_NOTE,
@@ -44,15 +38,10 @@ from reports.wording.notes import (
     wrong_cells,
 )
 from reports.wording.numbers import NOT_MEASURED, integer, mebibytes
-from reports.wording.opening import opening_of
-from reports.wording.quoted import quoted_figures
-from reports.wording.setting import floor_text, floor_warning, machine_text, quiet_text, workload_text
+from reports.wording.opening import head_of
 from reports.wording.summary import engine_title, flatten, groups
 
 FIGURES = "figures"
-INVALID = "INVALID RUN. These numbers must not be used."
-#: Of colours that a dark page would hide, what the page has in their place.
-ON_PAGE = {"#000000": "var(--ink)"}
 SECTIONS = (
     input_section,
     soak_section,
@@ -85,56 +74,31 @@ def write_reports(result: Result, directory: Path) -> list[Path]:
 
 def html_text(result: Result, pictures: list[Picture]) -> str:
     """The HTML page. It needs no other file and no network."""
-    environment = _environment(autoescape=True)
-    environment.filters["data_uri"] = _data_uri
     live = live_picture(result) if any(picture.name == ANSWER for picture in pictures) else None
-    facts = _facts(result, pictures) | {"live": live, "policy": policy_of(live.scripts if live else ())}
-    return environment.get_template("report.html.j2").render(facts)
+    return html_page("report.html.j2", _facts(result, pictures) | {"live": live})
 
 
 def markdown_text(result: Result, pictures: list[Picture]) -> str:
     """The Markdown page, which shows the pictures of the ``figures`` folder beside it."""
-    # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
-    environment = _environment(autoescape=False, finalize=escape_markdown)
-    return environment.get_template("report.md.j2").render(_facts(result, pictures))
-
-
-def _environment(**options: Any) -> Environment:
-    environment = Environment(  # noqa: S701 - each caller says how values are escaped
-        loader=PackageLoader("reports"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
-    )
-    environment.filters |= {
-        "integer": integer,
-        "utc": _utc,
-        "pairs": flatten,
-        "fenced": _fenced,
-    }
-    return environment
+    return markdown_page("report.md.j2", _facts(result, pictures))
 
 
 def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
     """What both templates are given."""
     return {
         "result": result,
-        "headline": opening_of(result),
-        "differences": differences(result),
+        "head": head_of(result),
+        "title": f"Ringbench run {result.run_id}",
+        "what": "run",
+        "times": f"{result.started_at} to {result.finished_at}",
+        "numbers": f"The numbers are those of result.json, schema version {result.schema_version}.",
+        "answer": next((each for each in pictures if each.name == ANSWER), None),
+        "pictures": [each for each in pictures if each.name != ANSWER],
+        "figures": f"{FIGURES}/",
         "groups": groups(result),
-        "pictures": pictures,
-        "figures": FIGURES,
-        "answer": ANSWER,
-        "invalid": "" if result.valid else INVALID,
-        "colours": engine_colours(result.engines),
-        "page_colours": {name: ON_PAGE.get(colour, colour) for name, colour in engine_colours(result.engines).items()},
-        "workload": workload_text(result),
-        "machine": machine_text(result),
-        "quiet": quiet_text(result),
-        "floor": floor_text(result),
-        "floor_warning": floor_warning(result),
-        "quoted": quoted_figures(result),
         "command": shlex.join(result.command),
         "trials": trials_text(result),
         "route": f"{query_text(result)} {route_text(result)}".strip(),
-        "cautions": cautions(result),
         "notes": [
             *cost_notes(result),
             *baseline_notes(result),
@@ -149,7 +113,8 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "process_names": _process_names(result.engines),
         "process_cost": _process_cost,
         "wrong_cells": wrong_cells,
-        "title": engine_title,
+        "title_of": engine_title,
+        "utc": _utc,
     }
 
 
@@ -203,23 +168,3 @@ def _process_cost(engine: EngineResult, name: str) -> str:
 
 def _utc(epoch_s: int) -> str:
     return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _data_uri(picture: Picture) -> str:
-    # As an image, a drawing can neither run anything nor share an identifier with another drawing of the page.
-    return "data:image/svg+xml;base64," + base64.b64encode(svg_text(picture).encode()).decode()
-
-
-def escape_markdown(value: object) -> str:
-    """`value` as it is to be read: no markup, no HTML, no new line, no table cell of its own."""
-    if isinstance(value, Markup):
-        return str(value)
-    one_line = " ".join(str(value).split())
-    entities = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#~$])", r"\\\1", entities)
-
-
-def _fenced(text: str) -> Markup:
-    """A Markdown code block of `text`, whose fence is longer than any run of backticks in it."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return Markup(f"{fence}\n{text}\n{fence}")  # noqa: S704 - Markdown shows a code block as it is

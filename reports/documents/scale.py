@@ -18,7 +18,7 @@ from rich.text import Text
 
 from harness.results.part import write_whole
 from harness.results.scale import Dimension, FitQuality, Scale, ScaledFigure, ScaleFit, ScaleTrial, figure_of, level_of
-from reports.documents.run import escape_markdown
+from reports.documents.page import escape_markdown
 from reports.pictures.style import STYLE, Picture, colours_of, new_figure, save_png, sentence, short_count, short_ms
 from reports.wording.contestants import differences
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds

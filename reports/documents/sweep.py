@@ -16,7 +16,7 @@ from rich.text import Text
 from harness.conclusions.headline_figures import BASELINE
 from harness.results.part import write_whole
 from harness.results.sweep import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine
-from reports.documents.run import escape_markdown
+from reports.documents.page import escape_markdown
 from reports.pictures.style import (
     MUTED,
     STYLE,

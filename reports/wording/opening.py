@@ -1,18 +1,25 @@
-"""The first sentence of a report: whether the run is valid, and who won."""
+"""What a run's report begins with: whether the run is valid, who won, what was compared, and the figures to quote."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from harness.results.correctness import Verdict
-from harness.results.result import Result
-from reports.wording.cautions import cold_text
+from harness.results.result import EngineResult, Result
+from reports.wording.cautions import cautions, cold_text
+from reports.wording.contestants import differences
+from reports.wording.head import UNKNOWN_VERSION, Contestant, Head
 from reports.wording.notes import asks_for_counts, most_trials
+from reports.wording.quoted import quoted_figures
+from reports.wording.setting import floor_text, floor_warning, machine_text, quiet_text, workload_text
+from reports.wording.summary import engine_title
 from reports.wording.winner import compared, short_note, winner_sentences, winners_in_short
 
 NO_WINNER_SINGLE_TRIAL = "No winner is named: a single trial per engine gives no interval."
 NO_WINNER_INVALID = "No winner is named: the run is invalid."
 NO_WINNER_ONE_ENGINE = "No winner is named: there is one engine only."
+
+INVALID = "INVALID RUN. These numbers must not be used."
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,34 @@ def opening_of(result: Result) -> Opening:
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
     short = tuple(line for line in brief if line)
     return Opening(title, (), winner_sentences(comparison), short, winners_in_short(comparison))
+
+
+def head_of(result: Result) -> Head:
+    """The same, with what was compared, on what machine, and the figures that people quote."""
+    opening = opening_of(result)
+    return Head(
+        good=result.valid,
+        verdict=opening.title,
+        reasons=opening.reasons,
+        in_short=(opening.in_short,),
+        contestants=tuple(map(_contestant, result.engines)),
+        compared=(*differences(result), workload_text(result)),
+        setting=(
+            ("Machine", machine_text(result)),
+            ("How quiet it was", quiet_text(result)),
+            ("The harness alone", floor_text(result)),
+        ),
+        figures=tuple(quoted_figures(result)),
+        cautions=tuple(cautions(result)),
+        conclusions=("Winners" if len(opening.winners) > 1 else "Winner", opening.winners),
+        invalid="" if result.valid else INVALID,
+        picture_warnings=tuple(filter(None, [floor_warning(result)])),
+    )
+
+
+def _contestant(engine: EngineResult) -> Contestant:
+    version = engine.version or UNKNOWN_VERSION
+    return Contestant(engine.name, engine_title(engine), version, engine.verdict.value, tuple(engine.reasons))
 
 
 def _leaks_text(result: Result) -> str:

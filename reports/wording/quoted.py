@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.conclusions.engine_comparison import CONFIDENCE
 from harness.conclusions.headline_figures import BOUNDED, HeadlineFigure, figures, headlines_of
@@ -74,23 +74,17 @@ def quoted_figures(result: Result) -> list[QuotedFigure]:
 
 def _figure(result: Result, of: HeadlineFigure) -> QuotedFigure:
     ranges = [range_of(engine, of) for engine in result.engines]
-    scale = _scale([each for each in ranges if each])
     found = marked_cautions(result)
     rows = [
         Quoted(engine.name, NOT_MEASURED, "")
         if each is None
-        else Quoted(
-            engine.name,
-            figure_text(of, each.estimate),
-            each.text,
-            tuple(_marks(result, engine, of, found)),
-            *(_place(value, scale) for value in (each.estimate, each.low, each.high)),
-        )
+        else Quoted(engine.name, figure_text(of, each.estimate), each.text, tuple(_marks(result, engine, of, found)))
         for engine, each in zip(result.engines, ranges, strict=True)
     ]
+    ends = [(each.estimate, each.low, each.high) if each else None for each in ranges]
     unit = "MiB" if of.unit == "bytes" else of.unit
     better = "lower is better" if of.lower_is_better else "higher is better"
-    return QuotedFigure(capitalised(of.label), unit, better, tuple(rows), _conclusion(result, of))
+    return QuotedFigure(capitalised(of.label), unit, better, on_one_axis(rows, ends), _conclusion(result, of))
 
 
 def range_of(engine: EngineResult, of: HeadlineFigure) -> Range | None:
@@ -133,9 +127,22 @@ def figure_text(of: HeadlineFigure, value: float) -> str:
     return f"{value:,.0f}" if of.unit == "records/s" else decimal(value)
 
 
-def _scale(ranges: Sequence[Range]) -> tuple[float, float] | None:
+def on_one_axis(rows: Sequence[Quoted], ranges: Sequence[tuple[float, float, float] | None]) -> tuple[Quoted, ...]:
+    """`rows` with the places of their estimates and ends of intervals, `ranges`, on one logarithmic axis.
+
+    A row without a range has no place, and none has if one reaches down to 0.
+    """
+    scale = _scale([each for each in ranges if each])
+    placed = []
+    for row, each in zip(rows, ranges, strict=True):
+        place, low, high = (_place(value, scale) for value in each) if each else (None, None, None)
+        placed.append(replace(row, place=place, low=low, high=high))
+    return tuple(placed)
+
+
+def _scale(ranges: Sequence[tuple[float, float, float]]) -> tuple[float, float] | None:
     """The logarithms of the ends of an axis on which all of `ranges` have a place; None if they have none."""
-    ends = [end for each in ranges for end in (each.low, each.high, each.estimate)]
+    ends = [end for each in ranges for end in each]
     if not ends or min(ends) <= 0:
         return None
     # Never narrower than by a tenth, so that a difference of nothing does not look like one of something.

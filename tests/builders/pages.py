@@ -133,7 +133,7 @@ def drawn(of: Callable[[], Result]) -> list[Picture]:
 @cache
 def html_of(of: Callable[[], Result]) -> Page:
     """The HTML page with all that is said of the pictures, but an empty one for each."""
-    with patch("reports.documents.run.svg_text", return_value="<svg/>"):
+    with patch("reports.documents.page.svg_text", return_value="<svg/>"):
         return Page(html_text(of(), drawn(of)))
 
 

@@ -1,4 +1,4 @@
-"""A run's report in a real browser, from a file and without a network: anyone can read it, with scripts and without."""
+"""Reports in a real browser, from a file and without a network: anyone can read them, with scripts and without."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from harness.conclusions.gate import gate
 from harness.results.result import Result
+from reports.documents.gate import gate_html
 from reports.documents.run import html_text
 from reports.pictures.quantiles import curves_of, draw_quantiles
 from reports.wording.numbers import milliseconds
 from tests.builders.pages import ATTACK
 from tests.builders.results import make_engine, make_result
+from tests.builders.two_runs import run
 from tests.integration.browsers import MANY_STOPS, PHONE, WIDE, Browser, Tab
 
 pytestmark = pytest.mark.integration
@@ -78,6 +81,35 @@ def test_there_are_no_obstacles(
         assert page.violations() == []
         assert not page.is_too_wide()
         assert page.console() == []
+
+
+def _compared() -> str:
+    """The page of two runs compared."""
+    old, new = run(name=ATTACK), run({"latency_ms_p99": 1.2}, seed=2, name=ATTACK)
+    return gate_html(gate(old, new), old, new, ["ringbench", "compare", "old", "new"])
+
+
+#: The pages of other commands, which have no scripts.
+DOCUMENTS = {"compare": _compared}
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where each of them is."""
+    return {name: _written(made(), tmp_path_factory.mktemp(name)) for name, made in DOCUMENTS.items()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_there_are_no_obstacles_in_the_pages_of_other_commands(
+    browser: Browser, documents: dict[str, str], name: str
+) -> None:
+    for size, dark in ((WIDE, False), (PHONE, True)):
+        with Tab(browser, documents[name], size=size, dark=dark) as page:
+            page.save(f"{name}-{'dark' if dark else 'light'}")
+            assert page.violations() == []
+            assert not page.is_too_wide()
+            assert page.run("return document.querySelector('#picture > img').getBoundingClientRect().width") > 300
+            assert page.console() == []
 
 
 def test_nothing_is_loaded_and_nothing_of_a_result_runs(browser: Browser, url: str) -> None:

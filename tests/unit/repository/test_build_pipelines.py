@@ -148,10 +148,11 @@ def test_both_commits_run_in_checkouts_of_their_own_with_the_same_arguments_and_
     assert code == 0
     run = "ringbench|run|smoke|--contestant=a=x:y=1 2|--runs-dir"
     runs = [f"{out}/{each}/20260101T000000-abc123" for each in ("base", "head")]
+    files = f"--html|{out}/comparison.html|--junit|{out}/comparison.xml"
     assert log == [
         f"old|{run}|{out}/base|",
         f"new|{run}|{out}/head|",
-        f"new|ringbench|compare|{'|'.join(runs)}|--format|md|--junit|{out}/comparison.xml|--max-regression=10|",
+        f"new|ringbench|compare|{'|'.join(runs)}|--format|md|{files}|--max-regression=10|",
     ]
     assert (out / "comparison.md").read_text(encoding="utf-8") == "a table\n"
     done = subprocess.run(["git", "worktree", "list"], cwd=checkout, capture_output=True, text=True, check=True)

@@ -153,12 +153,13 @@ def test_a_lost_figure_that_is_not_gated_is_noted() -> None:
 @pytest.mark.parametrize(("factor", "how"), [(1.5, "worse"), (0.5, "better")])
 def test_the_worst_trials_stand_beside_what_is_worse_or_better(factor: float, how: str) -> None:
     old, new = [100.0, 101, 102, 103, 104, 130], [factor * each for each in (100, 101, 102, 103, 104, 140)]
-    found = gate(run(latency_ms_p99=old), run(seed=2, latency_ms_p99=new))
+    before, after = run(latency_ms_p99=old), run(seed=2, latency_ms_p99=new)
+    found = gate(before, after)
     change = of(found, "latency_ms_p99")
     assert (change.old_worst_trial, change.new_worst_trial) == (130, 140 * factor)
     (sentence,) = found.reasons or found.improvements
     assert f"% {how}, by " in sentence and f"worst trials 130 and {140 * factor:g} ms" in sentence
-    for text in (shown(found), " ".join(gate_markdown(found).split()).replace("\\", "")):
+    for text in (shown(found), " ".join(gate_markdown(found, before, after).split()).replace("\\", "")):
         assert sentence in text
     slow = of(gate(run(seed=3), run(seed=2)), "throughput_records_per_s_sustained")
     assert slow.new and slow.new_worst_trial and slow.new_worst_trial < slow.new
@@ -223,13 +224,14 @@ def test_too_few_trials_are_refused_with_both_ways_out(old: int, new: int) -> No
 
 
 def test_point_estimates_are_judged_as_they_are_and_loudly() -> None:
-    found = gate(run(trials=1), run({"latency_ms_p99": 1.06, "latency_ms_p50": 0.9}, trials=1), point_estimates=True)
+    old, new = run(trials=1), run({"latency_ms_p99": 1.06, "latency_ms_p50": 0.9}, trials=1)
+    found = gate(old, new, point_estimates=True)
     assert not found.passed and not found.has_intervals
     assert statuses(found)["latency_ms_p99"] is Status.REGRESSION
     assert statuses(found)["latency_ms_p50"] is Status.IMPROVEMENT
     assert all(change.ratio is None and change.new_interval is None for change in found.changes)
     assert found.notes[0] == NO_INTERVALS
-    assert NO_INTERVALS in gate_markdown(found) and NO_INTERVALS in shown(found)
+    assert NO_INTERVALS in gate_markdown(found, old, new) and NO_INTERVALS in shown(found)
 
 
 def test_exactly_the_allowed_change_passes() -> None:

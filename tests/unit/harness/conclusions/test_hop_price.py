@@ -61,5 +61,7 @@ def test_the_price_is_told_in_the_terminal_and_in_markdown() -> None:
     assert all(len(line) <= 80 for line in terminal(found).splitlines())
     assert "The price of the Kafka hop" in terminal(found)
     assert re.search(
-        r"^\| flink \| latency p50, ms \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", gate_markdown(found), re.MULTILINE
+        r"^\| flink \| latency p50, ms \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",
+        gate_markdown(found, kafka, direct),
+        re.MULTILINE,
     )

@@ -13,7 +13,8 @@ from harness.faults.plan import DueFault
 from harness.live_map import replay_choice
 from harness.measurement.recording import SUFFIX
 from harness.results.result import load_result
-from reports.documents.run import escape_markdown, markdown_text
+from reports.documents.page import escape_markdown
+from reports.documents.run import markdown_text
 from reports.wording.cautions import cautions
 from reports.wording.contestants import differences
 from tests.builders.contests import FAST, Contests
