@@ -47,6 +47,10 @@ class Document:
         """The page, which needs no other file, and has no scripts."""
         return html_page("document.html.j2", self._facts())
 
+    def markdown(self) -> str:
+        """The same in Markdown, with the picture in a file beside it."""
+        return markdown_page("document.md.j2", self._facts()) + "\n"
+
     def _facts(self) -> dict[str, Any]:
         return {**vars(self), "command": shlex.join(self.command), "live": None, "figures": ""}
 

@@ -1,8 +1,8 @@
-"""What people read of a sweep: the terminal's table, a Markdown page, and the curve of latency against load."""
+"""What people read of a sweep: the terminal's table, the page, and the curve of latency against load."""
 
 from __future__ import annotations
 
-import shlex
+from itertools import starmap
 from pathlib import Path
 
 import matplotlib
@@ -10,13 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from rich.console import Group
-from rich.table import Table
+from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from harness.conclusions.headline_figures import BASELINE
 from harness.results.part import write_whole
-from harness.results.sweep import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine
-from reports.documents.page import escape_markdown
+from harness.results.sweep import Sweep, SweepAttempt, SweepEngine
+from reports.documents.page import Document
 from reports.pictures.style import (
     MUTED,
     STYLE,
@@ -27,19 +26,21 @@ from reports.pictures.style import (
     save_png,
     short_count,
 )
-from reports.wording.baseline import HOW_TO_HAVE_A_BASELINE
 from reports.wording.contestants import differences
 from reports.wording.numbers import NOT_MEASURED, decimal, milliseconds
+from reports.wording.sweep import (
+    AT_LEAST_NOTE,
+    BOUND_NOTE,
+    answer_text,
+    baseline_notes,
+    head_of_sweep,
+    per_core_notes,
+)
+from reports.wording.tables import Section, Table
 
-NO_RATIO = "no ratio to the baseline: that takes a rate that one of them held, and one at which the other failed"
 HEADINGS = ("kind", "records/s", "sustained", "p50, ms", "p99, ms", "CPU-s per million")
 DELAY_HEADINGS = ("input, ms", "sink, ms")
-BOUND_NOTE = "Sustained: no growing lag, p99 within {bound:,.0f} ms, drained as soon, every count right, on schedule."
 TRIES_NOTE = "A rate that was not sustained was tried again: it counts as failed if two of three attempts were not."
-AT_LEAST_NOTE = (
-    "At least: the engine failed at no rate. What failed above the one that held was the harness or the host "
-    "(generator, broker, Redis writer, Redis, other programs), or no higher rate was tried."
-)
 DELAYS_NOTE = (
     "Input and sink: how late the broker was with records, and Redis with the engine's updates, at the most. Neither "
     "is the engine's doing, and the engine is to blame only for what would be out of bound without them."
@@ -48,79 +49,17 @@ DELAYS_NOTE = (
 
 def sweep_table(sweep: Sweep) -> Group:
     """Each engine's answer and its attempts; fits 80 columns."""
-    parts: list[Text | Table] = [Text(line) for line in differences(sweep)]
+    parts: list[Text | TerminalTable] = [Text(line) for line in differences(sweep)]
     for engine in sweep.engines:
         style = "bold green" if engine.answer and engine.answer.rate_records_per_s else "bold red"
         parts.append(Text.assemble("\n", (engine.name, "bold"), ": ", (answer_text(engine.answer), style)))
-        table = Table(*HEADINGS, show_edge=False, pad_edge=False)
+        table = TerminalTable(*HEADINGS, show_edge=False, pad_edge=False)
         for attempt in _by_rate(engine):
             table.add_row(*_cells(attempt), style="" if attempt.sustained else "dim")
         parts.append(table)
     notes = [*per_core_notes(sweep), *baseline_notes(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms), TRIES_NOTE]
     notes += [AT_LEAST_NOTE] * any(engine.answer is not None and engine.answer.at_least for engine in sweep.engines)
     return Group(*parts, *(Text(note, style="dim") for note in notes))
-
-
-def answer_text(answer: SweepAnswer | None) -> str:
-    """The answer in one line."""
-    if answer is None:
-        return "the search has not ended"
-    failed = "" if answer.above_records_per_s is None else f", {answer.above_records_per_s:,} failed"
-    knee = "" if answer.knee_records_per_s is None else f"; knee of p99 at {answer.knee_records_per_s:,}"
-    if answer.rate_records_per_s is None:
-        return f"no rate was confirmed{failed}{_limited_text(answer)}{knee}"
-    least = "at least " if answer.at_least else ""
-    return f"{least}{answer.rate_records_per_s:,} records/s held{failed}{_limited_text(answer)}{knee}"
-
-
-def _limited_text(answer: SweepAnswer) -> str:
-    """At which rate others than the engine were the limit, if that was below the rate at which the engine failed."""
-    # In version 1, the lowest rate that was not sustained stood for both.
-    limited = answer.limited_records_per_s or (answer.failed_records_per_s if answer.at_least else None)
-    if limited is None or (answer.above_records_per_s or limited) < limited:
-        return ""
-    return f"; at {limited:,}, the harness or the host was the limit"
-
-
-def baseline_notes(sweep: Sweep) -> list[str]:
-    """The bracket of each engine's limit over the baseline's, or how to have one."""
-    baseline = next((engine for engine in sweep.engines if engine.name == BASELINE), None)
-    if baseline is None:
-        return [HOW_TO_HAVE_A_BASELINE]
-    others = [engine for engine in sweep.engines if engine is not baseline]
-    return (
-        [f"{each.name}: {_ratio_text(each.name, each.rate_to_baseline)}" for each in others] if sweep.finished else []
-    )
-
-
-def per_core_notes(sweep: Sweep) -> list[str]:
-    """The rate that held by core of the engine's own, which others publish; nothing where all cores were shared."""
-    held = [
-        (each.name, each.answer.rate_records_per_s, each.own.get("engine_cpus", sweep.scenario.get("engine_cpus", 0)))
-        for each in sweep.engines
-        if each.answer
-    ]
-    return [
-        f"{name}: {rate / cores:,.0f} records/s and core held, on {cores} core{'s' * (cores > 1)} of its own."
-        for name, rate, cores in held
-        if rate and cores
-    ]
-
-
-def _ratio_text(name: str, ratio: RateRatio | None) -> str:
-    if ratio is None:
-        return NO_RATIO
-    ends = (("at least", ratio.low), ("at most", ratio.high))
-    said = [f"{bound} {decimal(end)}" for bound, end in ends if end is not None]
-    return f"{', '.join(said)} x the baseline's limit, that of one thread (COST): {_winner_text(name, ratio)}"
-
-
-def _winner_text(name: str, ratio: RateRatio) -> str:
-    if ratio.low is not None and ratio.low >= 1:
-        return f"{name} sustains more"
-    if ratio.high is not None and ratio.high <= 1:
-        return f"{BASELINE} sustains more"
-    return "the brackets overlap, so that neither is shown to sustain more"
 
 
 def _by_rate(engine: SweepEngine) -> list[SweepAttempt]:
@@ -145,38 +84,41 @@ def _delay_cells(attempt: SweepAttempt) -> list[str]:
 
 
 def write_sweep(sweep: Sweep, directory: Path) -> list[Path]:
-    """Write ``sweep.md`` and ``latency-against-load.png`` in `directory`. Returns the paths written."""
-    picture = draw_sweep(sweep)
-    page = directory / "sweep.md"
-    write_whole(page, sweep_markdown(sweep, picture))
-    return [page, save_png(picture, directory)]
+    """Write ``sweep.html``, ``sweep.md`` and ``latency-against-load.png`` in `directory`. Returns the paths written."""
+    page = sweep_document(sweep)
+    written = [directory / "sweep.html", directory / "sweep.md"]
+    for path, text in zip(written, (page.html(), page.markdown()), strict=True):
+        write_whole(path, text)
+    return [*written, *([save_png(page.answer, directory)] if page.answer else [])]
 
 
-def sweep_markdown(sweep: Sweep, picture: Picture) -> str:
-    """The Markdown page."""
-    lines = [f"# Ringbench: {escape_markdown(sweep.sweep_id)}", ""]
-    lines += [f"{escape_markdown(line)}\n" for line in differences(sweep)]
-    lines += [BOUND_NOTE.format(bound=sweep.p99_bound_ms), ""]
-    lines += [f"- {escape_markdown(each.name)}: **{answer_text(each.answer)}**" for each in sweep.engines]
-    lines += [
-        "",
-        *(f"{escape_markdown(note)}\n" for note in (*per_core_notes(sweep), *baseline_notes(sweep))),
-        TRIES_NOTE,
-        AT_LEAST_NOTE,
-        DELAYS_NOTE,
-        "",
-        f"![{escape_markdown(picture.alt)}]({picture.name}.png)",
-        "",
-        picture.caption,
-    ]
-    for engine in sweep.engines:
-        lines += ["", f"## {escape_markdown(engine.name)} {escape_markdown(engine.version or '')}", ""]
-        headings = (*HEADINGS, *DELAY_HEADINGS, "why not")
-        lines += [f"| {' | '.join(headings)} |", "|---|---:|---|---:|---:|---:|---:|---:|---|"]
-        for attempt in _by_rate(engine):
-            cells = (*_cells(attempt), *_delay_cells(attempt), "; ".join(attempt.reasons))
-            lines.append(f"| {' | '.join(map(escape_markdown, cells))} |")
-    return "\n".join([*lines, "", "To repeat it:", "", "```", shlex.join(sweep.command), "```", ""])
+def sweep_document(sweep: Sweep) -> Document:
+    """What is told of a sweep, and in which order."""
+    return Document(
+        title=f"Ringbench sweep {sweep.sweep_id}",
+        what="sweep",
+        times=f"{sweep.started_at} to {sweep.finished_at or 'its last attempt so far'}",
+        head=head_of_sweep(sweep),
+        answer=draw_sweep(sweep),
+        sections=(*starmap(_attempts, enumerate(sweep.engines)), _of_attempts()),
+        command=sweep.command,
+        numbers=f"The numbers are those of sweep.json, schema version {sweep.schema_version}.",
+    )
+
+
+def _of_attempts() -> Section:
+    """What the columns of all attempts mean."""
+    return Section("How to read attempts", "attempts", (), notes=(TRIES_NOTE, DELAYS_NOTE))
+
+
+def _attempts(place: int, engine: SweepEngine) -> Section:
+    """All attempts of an engine, by their rate."""
+    columns = (*HEADINGS, *DELAY_HEADINGS, "why not")
+    rows = [(*_cells(each), *_delay_cells(each), "; ".join(each.reasons)) for each in _by_rate(engine)]
+    table = Table(
+        f"Every attempt of {engine.name}, by its rate", columns, tuple(rows), frozenset({0, 2, len(columns) - 1})
+    )
+    return Section(f"Attempts of {engine.name}", f"attempts-{place}", (table,))
 
 
 def draw_sweep(sweep: Sweep) -> Picture:

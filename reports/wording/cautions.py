@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.conclusions.disturbance import disturbance_text, disturbed_share
 from harness.conclusions.headline_figures import cold_trials, of_trials
@@ -96,7 +97,7 @@ def _fall_text(warmth: Warmth) -> str:
 
 def _disturbed(result: Result) -> list[Caution]:
     """The engines in whose trials others had more of the machine than the scenario's limit for naming winners."""
-    limit = marked_share_of(result)
+    limit = marked_share_of(result.scenario)
     notes = []
     for engine in result.engines:
         hosts = [trial.host for trial in engine.trials if trial.host]
@@ -109,9 +110,9 @@ def _disturbed(result: Result) -> list[Caution]:
     return notes
 
 
-def marked_share_of(result: Result) -> float | None:
+def marked_share_of(scenario: Mapping[str, Any]) -> float | None:
     """The share of the machine beyond which others' use of it is told, and no winner named; None in older results."""
-    limit = result.scenario.get("limits", {}).get("host_marked_share")
+    limit = scenario.get("limits", {}).get("host_marked_share")
     return None if limit is None else float(limit)
 
 

@@ -70,9 +70,9 @@ def head_of(result: Result) -> Head:
         contestants=tuple(map(_contestant, result.engines)),
         compared=(*differences(result), workload_text(result)),
         setting=(
-            ("Machine", machine_text(result)),
+            ("Machine", machine_text(result.environment)),
             ("How quiet it was", quiet_text(result)),
-            ("The harness alone", floor_text(result)),
+            ("The harness alone", floor_text(result.environment)),
         ),
         figures=tuple(quoted_figures(result)),
         cautions=tuple(cautions(result)),

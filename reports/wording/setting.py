@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.conclusions.disturbance import disturbance_text, disturbed_share
 from harness.results.host import Host
-from harness.results.result import CalibrationSummary, Result
+from harness.results.result import CalibrationSummary, Environment, Result
 from reports.wording.cautions import marked_share_of
 from reports.wording.notes import NOT_CALIBRATED, most_trials, query_text, route_text
 from reports.wording.numbers import NOT_MEASURED, milliseconds
@@ -31,9 +32,8 @@ def _known(given: dict[str, Any], key: str, text: str) -> list[str]:
     return [text.format(value)] if isinstance(value, int | float) else []
 
 
-def machine_text(result: Result) -> str:
+def machine_text(found: Environment) -> str:
     """The machine, in one line."""
-    found = result.environment
     memory = f"{found.memory_bytes / 2**30:.0f} GiB of memory"
     return f"{found.cpu_model}, {found.cpu_count} cores, {memory}; {found.operating_system}, {found.kernel}"
 
@@ -41,14 +41,19 @@ def machine_text(result: Result) -> str:
 def quiet_text(result: Result) -> str:
     """What others had of the machine, in the trial in which they had the most."""
     hosts = [trial.host for engine in result.engines for trial in engine.trials if trial.host]
+    limit = marked_share_of(result.scenario)
+    bound = "" if limit is None or not hosts else f" Up to {limit:.0%}, winners are named."
+    return f"{quiet_text_of(hosts, limit)}{bound}"
+
+
+def quiet_text_of(hosts: Sequence[Host], limit: float | None) -> str:
+    """The same of any trials; up to the share `limit`, that is called quiet."""
     known = [(share, host) for host in hosts if (share := disturbed_share(host)) is not None]
     if not known:
         return NOT_MEASURED
     share, worst = max(known, key=lambda each: each[0])
-    limit = marked_share_of(result)
     verdict = "" if limit is None else "Quiet: " if share <= limit else "Not quiet: "
-    bound = "" if limit is None else f" Up to {limit:.0%}, winners are named."
-    return f"{verdict}others had {share:.1%} of the machine in the worst trial ({_text(worst)}).{bound}"
+    return f"{verdict}others had {share:.1%} of the machine in the worst trial ({_text(worst)})."
 
 
 def _text(host: Host) -> str:
@@ -57,9 +62,9 @@ def _text(host: Host) -> str:
     return disturbance_text(host.model_copy(update={"foreign_cores": cores}))
 
 
-def floor_text(result: Result) -> str:
+def floor_text(environment: Environment) -> str:
     """The harness's own latency on this machine, as it was calibrated last."""
-    found = result.environment.calibration
+    found = environment.calibration
     if found is None:
         return NOT_CALIBRATED
     passed = "Calibrated" if found.passed else "Calibration FAILED"

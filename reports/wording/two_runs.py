@@ -34,9 +34,9 @@ def head_of_gate(gate: Gate, old: Result, new: Result) -> Head:
             _of_both(workload_text, old, new),
         ),
         setting=(
-            ("Machine", _of_both(machine_text, old, new)),
+            ("Machine", _of_both(lambda run: machine_text(run.environment), old, new)),
             ("How quiet it was", _of_both(quiet_text, old, new)),
-            ("The harness alone", _of_both(floor_text, old, new)),
+            ("The harness alone", _of_both(lambda run: floor_text(run.environment), old, new)),
         ),
         figures=tuple(_figures(gate, found)),
         cautions=tuple(each.text for each in found),

@@ -14,10 +14,12 @@ from harness.conclusions.gate import gate
 from harness.results.result import Result
 from reports.documents.gate import gate_html
 from reports.documents.run import html_text
+from reports.documents.sweep import sweep_document
 from reports.pictures.quantiles import curves_of, draw_quantiles
 from reports.wording.numbers import milliseconds
 from tests.builders.pages import ATTACK
 from tests.builders.results import make_engine, make_result
+from tests.builders.sweeps import searched
 from tests.builders.two_runs import run
 from tests.integration.browsers import MANY_STOPS, PHONE, WIDE, Browser, Tab
 
@@ -90,7 +92,7 @@ def _compared() -> str:
 
 
 #: The pages of other commands, which have no scripts.
-DOCUMENTS = {"compare": _compared}
+DOCUMENTS = {"compare": _compared, "sweep": lambda: sweep_document(searched()).html()}
 
 
 @pytest.fixture(scope="module")

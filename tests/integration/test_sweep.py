@@ -38,7 +38,8 @@ def test_a_sweep_in_which_nothing_fails_answers_at_least(tmp_path: Path) -> None
     for attempt in found["engines"][0]["attempts"]:
         assert attempt["input_delay_ms_max"] is not None and attempt["sink_delay_ms_max"] > 0
     directory = run.runs / found["sweep_id"]
-    assert "at least 3,000 records/s" in (directory / "sweep.md").read_text(encoding="utf-8")
+    for name in ("sweep.html", "sweep.md"):
+        assert "at least 3,000 records/s" in (directory / name).read_text(encoding="utf-8")
     assert (directory / "latency-against-load.png").stat().st_size > 10_000
 
 

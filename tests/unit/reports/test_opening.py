@@ -7,27 +7,15 @@ import re
 import pytest
 
 from harness.numerics.intervals import typical
-from harness.results.host import ForeignProgram, Host
+from harness.results.host import Host
 from harness.results.result import CalibrationSummary, Result
 from reports.documents.run import html_text, markdown_text
 from reports.pictures.quantiles import draw_quantiles
 from reports.wording import opening, quoted, setting
 from reports.wording.cautions import marked_cautions
+from tests.builders.hosts import QUIET
 from tests.builders.pages import Page, alike, obvious, troubled, valid
 from tests.builders.results import changed, make_engine, make_result, make_steady
-
-QUIET = Host(
-    cores=2,
-    stolen_share=0.02,
-    foreign_cores=0.06,
-    foreign_programs=[ForeignProgram(name="backup", cores=0.06)],
-    throttled_share=None,
-    cgroup_cores=None,
-    cpu_pressure_share=None,
-    memory_pressure_share=None,
-    io_pressure_share=None,
-    frequency_mhz=None,
-)
 
 
 def _on(host: Host, limit: float | None = 0.1) -> Result:

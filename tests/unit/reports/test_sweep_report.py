@@ -2,76 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from harness.console.progress import ConsoleWatcher
 from harness.errors import UsageError
-from harness.experiments.sweep import SweepOptions, _answer, _attempts, _compare_with_baseline, sweep
-from harness.numerics.search import Answer, Kind
-from harness.results.correctness import Verdict
-from harness.results.sweep import RateRatio, Sweep, SweepAnswer, SweepAttempt, SweepEngine, load_sweep, save_sweep
+from harness.experiments.sweep import SweepOptions, _answer, _attempts, sweep
+from harness.numerics.search import Answer
+from harness.results.sweep import RateRatio, SweepEngine, load_sweep, save_sweep
 from harness.scenarios.loading import load_scenario
 from harness.session.options import SessionOptions
-from reports.documents.sweep import (
-    NO_RATIO,
-    answer_text,
-    baseline_notes,
-    draw_sweep,
-    per_core_notes,
-    sweep_markdown,
-    write_sweep,
-)
+from reports.documents.sweep import draw_sweep, sweep_document, write_sweep
 from reports.wording.baseline import HOW_TO_HAVE_A_BASELINE
-from tests.builders.results import make_environment
-
-
-def make_sweep(*engines: SweepEngine) -> Sweep:
-    """A finished sweep of `engines`."""
-    _compare_with_baseline(list(engines))
-    return Sweep(
-        sweep_id="sweep-1",
-        key="0123",
-        finished=True,
-        started_at="2025-10-09T08:53:20Z",
-        finished_at="2025-10-09T08:59:02Z",
-        command=["ringbench", "sweep"],
-        scenario={},
-        p99_bound_ms=5000,
-        resolution=0.1,
-        confirm_duration_s=60,
-        environment=make_environment(),
-        engines=list(engines),
-    )
-
-
-def make_engine(name: str, rate: int | None, failed: int | None, limited: int | None = None) -> SweepEngine:
-    """An engine whose search has ended."""
-    answer = SweepAnswer(
-        rate_records_per_s=rate,
-        failed_records_per_s=failed,
-        limited_records_per_s=limited,
-        at_least=failed is None,
-        knee_records_per_s=None,
-    )
-    return SweepEngine(name=name, version="1", attempts=[], answer=answer)
-
-
-def make_attempt(rate: int, limited_by: str | None = None, kind: Kind = Kind.PROBE, **changes: Any) -> SweepAttempt:
-    """An attempt at a rate, which was sustained if nobody is to blame."""
-    fields = {
-        "kind": kind,
-        "rate_records_per_s": rate,
-        "sustained": limited_by is None,
-        "reasons": [f"{limited_by} at {rate}"] if limited_by else [],
-        "limited_by": limited_by,
-        "verdict": Verdict.PASS,
-        **dict.fromkeys(("latency_ms", "lag_growth_records_per_s", "sustained_records_per_s", "drain_s", "cost")),
-        "generator": None,
-    }
-    return SweepAttempt(**fields | changes)
+from reports.wording.sweep import NO_RATIO, answer_text, baseline_notes, head_of_sweep, per_core_notes
+from tests.builders.pages import Page
+from tests.builders.sweeps import make_attempt, make_engine, make_sweep, searched
 
 
 @pytest.mark.parametrize(
@@ -101,15 +47,55 @@ def test_the_ratio_of_limits_is_a_bracket_and_names_a_winner_only_beyond_it(
     assert sweep.engines[0].rate_to_baseline == (None if ratio is None else RateRatio(low=ratio[0], high=ratio[1]))
     (note,) = baseline_notes(sweep)
     assert note.startswith("flink: ") and said in note
-    assert note in sweep_markdown(sweep, draw_sweep(sweep)).replace("\\", "")
+    assert note in sweep_document(sweep).markdown().replace("\\", "")
 
 
 def test_the_page_is_written_with_its_picture_beside_it(tmp_path: Path) -> None:
     sweep = make_sweep(make_engine("flink", 100, 120), make_engine("baseline", 400, 500))
-    page, picture = write_sweep(sweep, tmp_path)
-    text = page.read_text(encoding="utf-8")
-    assert text == sweep_markdown(sweep, draw_sweep(sweep)) and f"]({picture.name})" in text
+    page, markdown, picture = write_sweep(sweep, tmp_path)
+    assert page.read_text(encoding="utf-8") == sweep_document(sweep).html()
+    text = markdown.read_text(encoding="utf-8")
+    assert text == sweep_document(sweep).markdown() and f"]({picture.name})" in text
     assert picture.stat().st_size > 5_000
+
+
+def test_the_page_shows_answer_setting_picture_and_figures_in_this_order_and_attempts_after() -> None:
+    page = sweep_document(searched())
+    for text in (Page(page.html()).text, " ".join(page.markdown().split())):
+        words = [
+            "Highest rates that held: flink 90,000 records/s; baseline at least 150,000 records/s",
+            "baseline sustains more",
+            "Scenario sweep",
+            "Example CPU, 2 cores",
+            "Not quiet: others had 33.0% of the machine",
+            "Full dots were sustained",
+            "The figures to quote",
+            "Answers",
+            "Every attempt of flink, by its rate",
+            "To repeat this sweep",
+        ]
+        places = [text.index(word) for word in words]
+        assert places == sorted(places)
+
+
+def test_a_rate_that_held_is_quoted_with_what_failed_and_with_what_must_be_known_of_it() -> None:
+    head = head_of_sweep(searched())
+    rate, p99, _cpu = head.figures
+    flink, baseline = rate.rows
+    assert (flink.value, flink.interval, flink.marks) == ("90,000", "120,000 failed", ())
+    assert flink.place == flink.low and flink.high is not None and flink.low is not None and flink.low < flink.high
+    assert [mark for mark, _ in baseline.marks] == ["at least", "host not quiet"]
+    assert [head.cautions[place].split(":")[0] for _, place in baseline.marks if place is not None] == ["baseline"] * 2
+    assert [[mark for mark, _ in row.marks] for row in p99.rows] == [[], ["host not quiet"]]
+    assert all(row.value != "not measured" for row in p99.rows)
+
+
+def test_a_sweep_that_has_not_ended_or_has_no_answer_is_none_to_be_glad_of() -> None:
+    assert not head_of_sweep(make_sweep(make_engine("flink", None, 50))).good
+    going_on = make_sweep(SweepEngine(name="flink", version=None, attempts=[], answer=None))
+    head = head_of_sweep(going_on.model_copy(update={"finished": False}))
+    assert not head.good and head.verdict == "Not finished, so far: flink not known yet"
+    assert all(row.value == "not measured" for figure in head.figures for row in figure.rows)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +123,7 @@ def test_every_attempt_stands_in_the_report_with_the_delays_of_others() -> None:
         make_attempt(120, "engine"),
     ]
     sweep = make_sweep(engine)
-    rows = [line for line in sweep_markdown(sweep, draw_sweep(sweep)).splitlines() if line.startswith("| probe")]
+    rows = [line for line in sweep_document(sweep).markdown().splitlines() if line.startswith("| probe")]
     sustained = [row.split("|")[3].strip().replace("\\", "") for row in rows]
     assert sustained == ["yes", "no (harness)", "no (engine)", "no (engine)"]
     assert "1,234" in rows[1] and "77" in rows[1]
@@ -199,7 +185,7 @@ def test_a_rate_is_told_by_core_where_the_engine_had_cores_of_its_own_and_nowher
     own = sweep.model_copy(update={"scenario": sweep.scenario | {"engine_cpus": 3}})
     (note,) = per_core_notes(own)
     assert note == "flink: 30,000 records/s and core held, on 3 cores of its own."
-    assert note in sweep_markdown(own, draw_sweep(own)).replace("\\", "")
+    assert note in sweep_document(own).markdown().replace("\\", "")
 
 
 def test_without_a_baseline_it_says_how_to_have_one() -> None:

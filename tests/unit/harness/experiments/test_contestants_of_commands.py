@@ -20,8 +20,9 @@ from harness.results.scale import load_scale
 from harness.results.sweep import load_sweep
 from reports.documents.run import markdown_text
 from reports.documents.scale import draw_scale, scale_markdown
-from reports.documents.sweep import draw_sweep, per_core_notes, sweep_markdown
+from reports.documents.sweep import sweep_document
 from reports.wording.contestants import differences
+from reports.wording.sweep import per_core_notes
 from tests.builders.contests import FAST, Contests
 
 OWN = {"settings": {"batch_wait_ms": 1}, "checkpoint_interval_ms": 700}
@@ -66,7 +67,7 @@ def test_a_sweep_searches_each_contestant_and_goes_on_with_them(contests: Contes
     assert again == directory and load_sweep(directory / "sweep.json") == found
     assert found.finished and told(found.engines) == TOLD
     assert_own(contests, "baseline-1", "fast-1")
-    assert DIFFER in sweep_markdown(found, draw_sweep(found)).replace("\\", "")
+    assert DIFFER in sweep_document(found).markdown().replace("\\", "")
 
 
 def test_the_rate_by_core_is_that_of_the_contestants_own_cores(contests: Contests) -> None:
