@@ -60,9 +60,9 @@ def _draw(axes: Axes, changes: list[FigureChange], allowed_percent: float) -> No
             axes.plot(ends, [place, place], linestyle="", marker="|", color=colour, markersize=8)
         axes.plot(change.change_percent or 0.0, place, "o", color=colour, markerfacecolor=filling, markersize=6)
         axes.annotate(
-            _text(change), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK
+            _text(change), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9, color=INK
         )
-    axes.set_yticks(range(len(changes)), [headline(each.figure).label for each in changes], fontsize=8.5)
+    axes.set_yticks(range(len(changes)), [headline(each.figure).label for each in changes], fontsize=9)
     axes.set_ylim(len(changes) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(visible=False, axis="y")
@@ -82,7 +82,9 @@ def _scale(axes: Axes, changes: list[FigureChange], allowed_percent: float) -> N
     low, high = min(-least, *ends), max(least, *ends)
     if max(-low, high) > FAR_PERCENT:
         axes.set_xscale("symlog", linthresh=NEAR_PERCENT)
+        margin = 1.5
     else:
+        margin = 1.08
         axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlim(1.08 * low, 1.08 * high)
+    axes.set_xlim(margin * low, margin * high)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
