@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -62,22 +63,33 @@ def html_page(template: str, facts: Mapping[str, Any]) -> str:
         template: its name; it extends ``page.html.j2``.
         facts: ``head``, a `Head`; ``live``, the picture that scripts bring to life, or None; what else it names.
     """
-    environment = _environment(autoescape=True)
-    environment.filters["data_uri"] = _data_uri
     head, live = facts["head"], facts["live"]
     more = {"page_colours": page_colours(head), "policy": policy_of(live.scripts if live else ())}
-    return environment.get_template(template).render({**facts, **more})
+    return _html_environment().get_template(template).render({**facts, **more})
 
 
 def markdown_page(template: str, facts: Mapping[str, Any]) -> str:
     """The Markdown page that `template` makes of `facts`; it names the files of pictures."""
-    # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
-    return _environment(autoescape=False, finalize=escape_markdown).get_template(template).render(facts)
+    return _markdown_environment().get_template(template).render(facts)
 
 
 def page_colours(head: Head) -> dict[str, str]:
     """The colour of each contestant on a page, light or dark."""
     return {name: ON_PAGE.get(colour, colour) for name, colour in colours_of(names_of(head)).items()}
+
+
+@cache
+def _html_environment() -> Environment:
+    """It keeps its templates compiled: that takes longer than to fill them."""
+    environment = _environment(autoescape=True)
+    environment.filters["data_uri"] = _data_uri
+    return environment
+
+
+@cache
+def _markdown_environment() -> Environment:
+    # Every value is escaped on its way out, as autoescape does for HTML, so that no template can forget to.
+    return _environment(autoescape=False, finalize=escape_markdown)
 
 
 def _environment(**options: Any) -> Environment:
