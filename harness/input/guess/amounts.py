@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from harness.input.guess.times import LEAST_SHARE
+from harness.input.guess.times import LEAST_SHARE, REMEMBERED
 
 #: Forms of lengths. Of a plain number, the unit is not known.
 NUMBER, DECIMAL_COMMA, THOUSANDS, EUROPEAN = "number", "decimal comma", "thousands", "1.000,5"
@@ -58,19 +59,20 @@ def amount_form(values: Sequence[str]) -> AmountForm | None:
 
 
 _ORDER = (EUROPEAN, NUMBER, THOUSANDS, DECIMAL_COMMA, HMS, MIN_S, UNITS)
+_PATTERNS = {
+    NUMBER: _NUMBER,
+    DECIMAL_COMMA: _DECIMAL_COMMA,
+    THOUSANDS: _THOUSANDS,
+    EUROPEAN: _EUROPEAN,
+    HMS: _HMS,
+    MIN_S: _MIN_S,
+    UNITS: _UNITS,
+}
 
 
-def _forms(value: str) -> list[str]:
-    patterns = {
-        NUMBER: _NUMBER,
-        DECIMAL_COMMA: _DECIMAL_COMMA,
-        THOUSANDS: _THOUSANDS,
-        EUROPEAN: _EUROPEAN,
-        HMS: _HMS,
-        MIN_S: _MIN_S,
-        UNITS: _UNITS,
-    }
-    return [name for name, pattern in patterns.items() if pattern.fullmatch(value)]
+@lru_cache(REMEMBERED)
+def _forms(value: str) -> tuple[str, ...]:
+    return tuple(name for name, pattern in _PATTERNS.items() if pattern.fullmatch(value))
 
 
 def amount(value: str, form: str) -> float | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 #: Units of epochs by the digits before the point, for times from 2001 to 2033.
 EPOCH_DIGITS = {10: "s", 13: "ms", 16: "us", 19: "ns"}
@@ -18,6 +19,8 @@ _FULL_MONTHS = (
 #: A form is a column's if so much of what is not empty has it.
 LEAST_SHARE = 0.8
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
+#: Of so many values it is kept which forms they have: those of a sample of some columns.
+REMEMBERED = 1 << 16
 
 _EPOCH = re.compile(r"(1\d{9}(?:\d{3}){0,3})(?:\.\d{1,9})?")
 _SCIENTIFIC = re.compile(r"1(?:\.\d+)?[eE]\+?(9|12|15|18)")
@@ -78,7 +81,7 @@ def time_form(values: Sequence[str]) -> TimeForm | None:
     """The form that most of `values` have, or None if they are no times. Empty values are to be left out before."""
     if not values:
         return None
-    counted = Counter(form for value in values for form in set(_forms(value)))
+    counted = Counter(form for value in values for form in _forms(value))
     if not counted:
         return None
     most = max(counted.values())
@@ -129,7 +132,13 @@ def _exchanged(pattern: str) -> str:
     return re.sub("%[dm]", lambda match: "%m" if match.group() == "%d" else "%d", pattern)
 
 
-def _forms(value: str) -> Iterator[_Form]:
+@lru_cache(REMEMBERED)
+def _forms(value: str) -> frozenset[_Form]:
+    """All forms of a value: asked for anew by each way to cut a text into columns, and each way to pair columns."""
+    return frozenset(_found(value))
+
+
+def _found(value: str) -> Iterator[_Form]:
     epoch = _EPOCH.fullmatch(value)
     if epoch:
         yield _Form(EPOCH_DIGITS[len(epoch.group(1))], zoned=True)
