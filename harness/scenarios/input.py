@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -140,6 +141,12 @@ _OWN_COLUMNS = {
 }
 
 
+@cache
+def _time_zones() -> set[str]:
+    """Their names, for which the whole database is looked through."""
+    return available_timezones()
+
+
 class _MapSection(Dialect):
     """What both layouts have."""
 
@@ -166,7 +173,7 @@ class _MapSection(Dialect):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, found: str | None) -> str | None:
-        if found is not None and found not in available_timezones():
+        if found is not None and found not in _time_zones():
             raise ValueError("give a name of the IANA time zone database, such as Europe/Rome, or UTC")
         return found
 
