@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.statements import statements
+from release.statements import imports_in
 
 ROOT = Path(__file__).parents[1]
 #: The rooms of `harness/` by floor, from the ground up: **a room imports only rooms that stand before it.** The two
@@ -62,10 +62,10 @@ def imports(folder: str) -> frozenset[tuple[str, str]]:
     found = set()
     for path in (ROOT / folder).rglob("*.py"):
         name = path.relative_to(ROOT / folder).as_posix()
-        for node in statements(path.read_text(encoding="utf-8")):
+        for node in imports_in(path.read_text(encoding="utf-8")):
             if isinstance(node, ast.Import):
                 found |= {(name, alias.name) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif node.module:
                 found.add((name, node.module))
     if not found:
         raise ValueError(f"no Python below {folder}")

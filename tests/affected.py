@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from release.statements import statements
+from release.statements import Import, imports_in
 
 ROOT = Path(__file__).parents[1]
 #: Of modules that are imported by their full names.
@@ -77,14 +77,14 @@ def _behind(test: Path) -> frozenset[str]:
 @functools.cache
 def _imported(path: Path) -> frozenset[Path]:
     """The files of the modules of ours that the file at `path` imports, those inside functions too."""
-    return frozenset(file for name in _names(statements(_text(path))) for file in _files(name))
+    return frozenset(file for name in _names(imports_in(_text(path))) for file in _files(name))
 
 
-def _names(nodes: Iterable[ast.stmt]) -> Iterator[str]:
+def _names(nodes: Iterable[Import]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 

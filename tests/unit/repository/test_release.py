@@ -21,7 +21,7 @@ from harness.session.fingerprint import installed_packages
 from release.components import jar_locks, python_locks, python_requirements
 from release.notices import NOTICES, notices_text
 from release.sbom import sbom_text
-from release.statements import statements
+from release.statements import imports_in
 
 ROOT = Path(__file__).parents[3]
 HARNESS_LOCK = ROOT / "requirements" / "harness.lock"
@@ -78,10 +78,10 @@ def test_what_the_packages_import_is_declared(project: dict[str, Any]) -> None:
 def _imported(path: Path) -> set[str]:
     """The top-level names of what a module imports, anywhere in it."""
     found = set()
-    for node in statements(path.read_text(encoding="utf-8")):
+    for node in imports_in(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             found |= {each.name.partition(".")[0] for each in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found
 

@@ -1,11 +1,10 @@
 """No file and no function is longer than can be kept in mind, but for those listed here, each with its reason."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 from release.rooms import ROOT
-from release.statements import statements
+from release.statements import functions_in
 
 FOLDERS = ("engines", "harness", "loadtest", "release", "reports", "tests", "viewer", "workloads")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50
@@ -35,13 +34,9 @@ def _sources() -> Iterator[tuple[str, str]]:
 
 def _long_functions(path: str, text: str) -> Iterator[str]:
     """FILE:NAME of the functions that are too long, docstrings aside."""
-    for node in statements(text):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if docstring := ast.get_docstring(node, clean=False):
-                lines -= docstring.count("\n") + 1
-            if lines > MAX_FUNCTION_LINES:
-                yield f"{path}:{node.name}"
+    for function in functions_in(text):
+        if function.lines > MAX_FUNCTION_LINES:
+            yield f"{path}:{function.name}"
 
 
 def test_no_file_is_longer_than_400_lines_without_a_reason() -> None:
