@@ -109,6 +109,8 @@ def test_the_bill_of_materials_follows_its_schema(sbom: dict[str, Any]) -> None:
         for of in each.get("externalReferences", []):
             of["url"] = "#"
     assert validator.validate_str(json.dumps(bare)) is None
+    broken = _with_address(bare, "#") | {"externalReferences": [{"type": "distribution", "url": "##"}]}
+    assert validator.validate_str(json.dumps(sbom | {"components": [broken]})) is not None
     assert validator.validate_str(json.dumps(sbom | {"components": [{"name": "of no type"}]})) is not None
 
 
