@@ -1,6 +1,7 @@
 """An engine had settled, or it had not, or nobody can tell: on series whose answer is known, as the intervals are."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conclusions.settled import CERTAIN_TIMES, change_over, start_had_settled, trial_had_settled, why_unsettled
-from harness.results.performance import SteadyState
+from harness.results.performance import Change, SteadyState
 from harness.results.result import TrialResult
 
 WARMUP, MEASURED = 20, 60
@@ -96,10 +97,16 @@ def _saw(random: np.random.Generator, batch_s: float) -> NDArray[np.float64]:
     return found
 
 
+@cache
+def _still() -> Change | None:
+    return change_over(np.full(MEASURED, 1.0), LIMIT)
+
+
 def _trials(series: list[NDArray[np.float64]], part: str = "latency") -> list[TrialResult]:
     """Trials that changed as `series` say in `part`, and not at all in the other."""
-    still = change_over(np.full(MEASURED, 1.0), LIMIT)
-    steady: list[dict[str, Any]] = [{"latency": still, "cpu": still, part: change_over(each, LIMIT)} for each in series]
+    steady: list[dict[str, Any]] = [
+        {"latency": _still(), "cpu": _still(), part: change_over(each, LIMIT)} for each in series
+    ]
     return [
         TrialResult.model_construct(
             steady=SteadyState(settled=None, settled_from_s=0, start_settled=True, **each), cost=object()
