@@ -25,4 +25,6 @@ def pytest_collection() -> Generator[None, object, object]:
         # What was imported stays, and need not be looked at again. (One process alone ends with a look at all of it.)
         if "PYTEST_XDIST_WORKER" in os.environ:
             gc.freeze()
+        # Most of what tests make is gone by its last reference: looking after every 700th object finds next to nothing.
+        gc.set_threshold(20_000)
         gc.enable()
