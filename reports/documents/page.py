@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from reports.documents.live_picture import policy_of
 from reports.pictures.style import Picture, colours_of, svg_text
-from reports.wording.head import Head, names_of
+from reports.wording.head import Head, names_of, row_names, title_in
 from reports.wording.numbers import integer
 from reports.wording.summary import flatten
 from reports.wording.tables import Section
@@ -96,6 +96,7 @@ def _environment(**options: Any) -> Environment:
     environment = Environment(  # noqa: S701 - each caller says how values are escaped
         loader=PackageLoader("reports"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options
     )
+    environment.globals |= {"row_names": row_names, "title_in": title_in}
     environment.filters |= {"integer": integer, "pairs": flatten, "fenced": _fenced}
     return environment
 

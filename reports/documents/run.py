@@ -13,7 +13,8 @@ from harness.results.result import EngineResult, Result, Truth
 from reports.documents.live_picture import live_picture
 from reports.documents.page import html_page, markdown_page
 from reports.pictures.all import draw_all
-from reports.pictures.quantiles import NAME as ANSWER
+from reports.pictures.quantiles import NAME as QUANTILES
+from reports.pictures.resilience import NAME as RECOVERY
 from reports.pictures.style import Picture, save_png
 from reports.sections.comparison import comparison_section
 from reports.sections.dashboard import dashboard_section
@@ -25,6 +26,7 @@ from reports.sections.soak import soak_section
 from reports.sections.trials import trials_section
 from reports.sections.waterfall import waterfall_section
 from reports.wording.baseline import baseline_notes
+from reports.wording.chaos import is_chaos
 from reports.wording.notes import (
     GC_NOTE,
     RATIO_NOTE,
@@ -74,8 +76,9 @@ def write_reports(result: Result, directory: Path) -> list[Path]:
 
 def html_text(result: Result, pictures: list[Picture]) -> str:
     """The HTML page. It needs no other file and no network."""
-    live = live_picture(result) if any(picture.name == ANSWER for picture in pictures) else None
-    return html_page("report.html.j2", _facts(result, pictures) | {"live": live})
+    facts = _facts(result, pictures)
+    is_live = facts["answer"] is not None and facts["answer"].name == QUANTILES
+    return html_page("report.html.j2", facts | {"live": live_picture(result) if is_live else None})
 
 
 def markdown_text(result: Result, pictures: list[Picture]) -> str:
@@ -85,6 +88,7 @@ def markdown_text(result: Result, pictures: list[Picture]) -> str:
 
 def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
     """What both templates are given."""
+    answer = _answer(result, pictures)
     return {
         "result": result,
         "head": head_of(result),
@@ -92,8 +96,8 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "what": "run",
         "times": f"{result.started_at} to {result.finished_at}",
         "numbers": f"The numbers are those of result.json, schema version {result.schema_version}.",
-        "answer": next((each for each in pictures if each.name == ANSWER), None),
-        "pictures": [each for each in pictures if each.name != ANSWER],
+        "answer": answer,
+        "pictures": [each for each in pictures if each is not answer],
         "figures": f"{FIGURES}/",
         "groups": groups(result),
         "command": shlex.join(result.command),
@@ -116,6 +120,12 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
         "title_of": engine_title,
         "utc": _utc,
     }
+
+
+def _answer(result: Result, pictures: list[Picture]) -> Picture | None:
+    """The picture that answers the question of the command that made `result`; None if it could not be drawn."""
+    wanted = RECOVERY if is_chaos(result) else QUANTILES
+    return next((each for each in pictures if each.name == wanted), None)
 
 
 def _environment_facts(result: Result) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from harness.results.resilience import FaultOutcome
 from harness.results.result import Result, TrialResult
 from reports.pictures.style import ALARM, MUTED, OKABE_ITO, STYLE, Picture, label_milliseconds, new_figure
 
+NAME = "resilience"
 LAG, P99 = OKABE_ITO[0], OKABE_ITO[1]
 #: In a colour-blind reader's eyes, too, these are apart; the terminal also has the word.
 STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow", "not applicable": "dim"}
@@ -31,7 +32,7 @@ def draw_resilience(result: Result) -> Picture | None:
         for axes, (trial, marks) in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
             _draw(axes, trial, marks)
     return Picture(
-        "resilience",
+        NAME,
         "Faults and recovery",
         f"Lag and p99 second by second of {len(shown)} trials with faults, each fault marked.",
         "Records due and not visible yet (solid), and p99 of those that became visible (dotted, right). Each shaded "

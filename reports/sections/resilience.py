@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.results.result import Result
 from reports.pictures.resilience import STYLES
+from reports.wording.chaos import NOT_APPLICABLE, NOT_IN_TIME, applicable
 from reports.wording.numbers import NOT_MEASURED, integer
 from reports.wording.tables import Section, Table
 
@@ -51,9 +52,7 @@ COLUMNS = (
 #: What a terminal has room for.
 SHORT_COLUMNS = ("fault", "engine", "verdict", "lost", "surplus", "detect, s", "recover, s", "stale, s")
 SHORT_NOTE = "Recovery is by the common band; the report also has the own band and the excess lag."
-NOT_APPLICABLE = "not applicable"
 NEVER = "never"
-NOT_IN_TIME = "not in time"
 
 
 def resilience_section(result: Result) -> Section | None:
@@ -141,16 +140,12 @@ def _seconds(each: FaultOutcome, value: float | None, without: str) -> str:
 def _warnings(found: Resilience) -> list[str]:
     """Why faults did not pass, with the records that are wrong."""
     lines = []
-    for each in _applicable(found):
+    for each in applicable(found):
         lines += [f"{each.engine}, {each.fault}: {reason}" for reason in each.reasons]
         for cell in each.wrong_cells:
             where = f"{cell.window_s}|{cell.location}|{cell.operator}|{cell.type}"
             lines.append(f"{each.engine}, {each.fault}: {where}: {cell.expected} expected, {cell.observed} counted")
     return lines
-
-
-def _applicable(found: Resilience) -> list[FaultOutcome]:
-    return [each for each in found.faults if each.verdict != NOT_APPLICABLE]
 
 
 def _not_applicable(found: Resilience) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.wording.quoted import QuotedFigure
@@ -60,7 +59,16 @@ class Head:
     picture_warnings: tuple[str, ...] = ()
 
 
+def row_names(head: Head) -> list[str]:
+    """Of whom there are figures, each once."""
+    return list(dict.fromkeys(row.engine for figure in head.figures for row in figure.rows))
+
+
+def title_in(head: Head, name: str) -> str:
+    """What stands for `name` in a table: its title, if it is a contestant's."""
+    return next((each.title for each in head.contestants if each.name == name), name)
+
+
 def names_of(head: Head) -> list[str]:
     """Whoever has a colour in the document, each once."""
-    rows: Sequence[str] = [row.engine for figure in head.figures for row in figure.rows]
-    return list(dict.fromkeys([*(each.name for each in head.contestants), *rows]))
+    return list(dict.fromkeys([*(each.name for each in head.contestants), *row_names(head)]))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.results.correctness import Verdict
+from harness.results.resilience import Resilience
 from harness.results.result import EngineResult, Result
 from reports.wording.cautions import cautions, cold_text
+from reports.wording.chaos import (
+    NO_WINNER,
+    all_passed,
+    figures_of_faults,
+    is_chaos,
+    reasons_of_faults,
+    verdict_of_faults,
+)
 from reports.wording.contestants import differences
 from reports.wording.head import UNKNOWN_VERSION, Contestant, Head
 from reports.wording.notes import asks_for_counts, most_trials
@@ -62,7 +71,7 @@ def opening_of(result: Result) -> Opening:
 def head_of(result: Result) -> Head:
     """The same, with what was compared, on what machine, and the figures that people quote."""
     opening = opening_of(result)
-    return Head(
+    head = Head(
         good=result.valid,
         verdict=opening.title,
         reasons=opening.reasons,
@@ -79,6 +88,22 @@ def head_of(result: Result) -> Head:
         conclusions=("Winners" if len(opening.winners) > 1 else "Winner", opening.winners),
         invalid="" if result.valid else INVALID,
         picture_warnings=tuple(filter(None, [floor_warning(result)])),
+    )
+    return _of_chaos(head, result.resilience) if result.resilience and is_chaos(result) else head
+
+
+def _of_chaos(head: Head, found: Resilience) -> Head:
+    """The same of a run that is about faults: these are its verdict and its figures."""
+    valid = not head.invalid
+    return replace(
+        head,
+        good=head.good and all_passed(found),
+        verdict=verdict_of_faults(found) if valid else head.verdict,
+        reasons=(*head.reasons, *reasons_of_faults(found)),
+        in_short=(NO_WINNER,) if valid else head.in_short,
+        figures=figures_of_faults(found),
+        conclusions=("", ()),
+        picture_warnings=(),
     )
 
 

@@ -16,7 +16,9 @@ from reports.documents.gate import gate_html
 from reports.documents.run import html_text
 from reports.documents.sweep import sweep_document
 from reports.pictures.quantiles import curves_of, draw_quantiles
+from reports.pictures.resilience import draw_resilience
 from reports.wording.numbers import milliseconds
+from tests.builders.faults import make_chaos
 from tests.builders.pages import ATTACK
 from tests.builders.results import make_engine, make_result
 from tests.builders.sweeps import searched
@@ -91,8 +93,18 @@ def _compared() -> str:
     return gate_html(gate(old, new), old, new, ["ringbench", "compare", "old", "new"])
 
 
+def _with_faults(result: Result) -> str:
+    picture = draw_resilience(result)
+    assert picture
+    return html_text(result, [picture])
+
+
 #: The pages of other commands, which have no scripts.
-DOCUMENTS = {"compare": _compared, "sweep": lambda: sweep_document(searched()).html()}
+DOCUMENTS = {
+    "compare": _compared,
+    "sweep": lambda: sweep_document(searched()).html(),
+    "chaos": lambda: _with_faults(make_chaos()),
+}
 
 
 @pytest.fixture(scope="module")

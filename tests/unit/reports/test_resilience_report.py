@@ -4,85 +4,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience, RestartNote, WrongCell
 from harness.results.result import Result
-from reports.documents.run import markdown_text
+from reports.documents.run import html_text, markdown_text
+from reports.pictures.quantiles import draw_quantiles
 from reports.pictures.resilience import draw_resilience
 from reports.sections.resilience import resilience_section, resilience_table
-from tests.builders.results import make_engine, make_result
-
-
-def make_fault(fault: str, **changes: object) -> FaultOutcome:
-    """A fault that passed, but for `changes`."""
-    passed: dict[str, object] = {
-        "engine": "flink",
-        "trial": "flink-faults-1",
-        "fault": fault,
-        "description": "something is harmed",
-        "verdict": "pass",
-        "reasons": [],
-        "started_s": 5.0,
-        "healed_s": 7.5,
-        "detect_s": 0.4,
-        "recover_s": 3.2,
-        "recovered": True,
-        "common_recover_s": 2.1,
-        "excess_lag_record_s": 12_345.0,
-        "worst_staleness_s": 4.1,
-        "lost_records": 0,
-        "surplus_records": 0,
-    }
-    return FaultOutcome.model_validate(passed | changes)
-
-
-def make_chaos() -> Result:
-    """A run of Flink with three faults: one survived, one that cost two records, one that never came."""
-    wrong = WrongCell(window_s=9, location="06037", operator="Verizon", type="text", expected=5, observed=3)
-    restart = RestartNote(process="engine", reason="it was killed", died_s=5.2, started_s=7.5, ready_s=16.0)
-    faults = [
-        make_fault("engine-kill", restarts=[restart]),
-        make_fault(
-            "redis-lost",
-            verdict="fail",
-            reasons=["2 records lost"],
-            lost_records=2,
-            wrong_cells=[wrong],
-            recover_s=None,
-            recovered=False,
-            common_recover_s=None,
-            excess_lag_record_s=None,
-            started_s=30.0,
-            healed_s=32.0,
-        ),
-        make_fault(
-            "kafka-kill",
-            verdict="unknown",
-            reasons=["the trial ended before: Ctrl-C"],
-            started_s=None,
-            healed_s=None,
-            detect_s=None,
-            recover_s=None,
-            recovered=None,
-            common_recover_s=None,
-            excess_lag_record_s=None,
-            worst_staleness_s=None,
-            lost_records=None,
-            surplus_records=None,
-        ),
-    ]
-    found = Resilience(
-        seed=7,
-        plan=[PlannedFault(trial=1, fault=each.fault, at_s=5, duration_s=2) for each in faults],
-        controls=[
-            ControlBand(
-                engine="flink", trial="flink-control", lag_records=900, latency_ms_p99=180, worst_staleness_s=0.2
-            )
-        ],
-        faults=faults,
-        repeated_dead_letters={"flink-faults-1": 12},
-    )
-    engines = [make_engine("flink", 18), make_engine("flink-faults", 25)]
-    return make_result(engines=engines).model_copy(update={"resilience": found})
+from reports.wording.chaos import figures_of_faults, is_chaos
+from reports.wording.opening import head_of
+from tests.builders.faults import make_chaos, make_fault
+from tests.builders.pages import INVALID, Page
+from tests.builders.results import make_result
 
 
 def test_a_run_without_faults_has_no_section_and_no_picture() -> None:
@@ -159,3 +90,59 @@ def test_the_picture_shows_the_trial_with_faults_only() -> None:
     picture = draw_resilience(make_chaos())
     assert picture and picture.name == "resilience"
     assert next(axes.get_title(loc="left") for axes in picture.figure.axes) == "flink, flink-faults-1"
+
+
+def test_the_report_begins_with_who_came_through_which_faults_and_their_picture_comes_first() -> None:
+    found = make_chaos()
+    pictures = [picture for draw in (draw_quantiles, draw_resilience) if (picture := draw(found))]
+    for text in (Page(html_text(found, pictures)).text, " ".join(markdown_text(found, pictures).split())):
+        words = [
+            "Valid run: 1 of 3 faults passed (flink 1 of 3)",
+            "flink, redis-lost: fail: 2 records lost",
+            "No winner is named: each fault came once",
+            "Scenario smoke",
+            "Example CPU, 2 cores",
+            "Each shaded stretch is a fault",
+            "The figures to quote",
+            "All figures",
+            "Every fault, in the order of its injection",
+            "Latency of every record, by percentile",
+        ]
+        # The picture of latency may stand in the words for it, too.
+        places = [text.rindex(word) if word.startswith("Latency") else text.index(word) for word in words]
+        assert places == sorted(places)
+    assert Page(html_text(found, pictures)).scripts == []
+
+
+def test_the_worst_of_an_engines_faults_is_quoted_with_its_name_and_marks_stand_where_a_time_has_no_end() -> None:
+    resilience = make_chaos().resilience
+    assert resilience
+    resilience.faults.append(make_fault("kafka-kill", common_recover_s=7.5, worst_staleness_s=3.0))
+    passed, wrong, recovery, standstill = (figure.rows[0] for figure in figures_of_faults(resilience))
+    assert passed.value == "2 of 4" and [mark for mark, _ in passed.marks] == ["1 fail", "1 unknown"]
+    assert wrong.value == "2" and [mark for mark, _ in wrong.marks] == ["not measured after 1"]
+    assert (recovery.value, recovery.interval) == ("7.5", "kafka-kill")
+    assert [mark for mark, _ in recovery.marks] == ["not in time: redis-lost", "not measured after 1"]
+    assert standstill.value == "4.1"
+
+
+def test_no_recovery_in_time_is_no_time_and_nothing_measured_is_no_zero() -> None:
+    resilience = make_chaos().resilience
+    assert resilience
+    resilience.faults = [each for each in resilience.faults if each.fault == "redis-lost"]
+    assert figures_of_faults(resilience)[2].rows[0].value == "not in time"
+    resilience.faults = [each for each in make_chaos().resilience.faults if each.fault == "kafka-kill"]  # type: ignore[union-attr]
+    assert [figure.rows[0].value for figure in figures_of_faults(resilience)[1:]] == ["not measured"] * 3
+
+
+def test_a_run_with_faults_and_no_trial_without_them_is_about_latency_still() -> None:
+    found = make_chaos()
+    assert found.resilience and is_chaos(found)
+    found.resilience.controls[0].trial = found.resilience.faults[0].trial
+    assert not is_chaos(found) and head_of(found).verdict.startswith("Valid run: 2 of 2 engines")
+
+
+def test_an_invalid_run_with_faults_is_called_invalid_first() -> None:
+    found = make_chaos().model_copy(update={"valid": False, "invalid_reasons": [INVALID]})
+    head = head_of(found)
+    assert head.verdict.startswith("Invalid run") and head.reasons[0] == INVALID and not head.good
