@@ -32,7 +32,7 @@ def head_of_sweep(sweep: Sweep) -> Head:
     return Head(
         good=sweep.finished and all(engine.answer and engine.answer.rate_records_per_s for engine in sweep.engines),
         verdict=_verdict(sweep),
-        reasons=tuple([sweep.missing.reason] if sweep.missing else []),
+        reasons=(sweep.missing.text(),) if sweep.missing else (),
         in_short=(*baseline_notes(sweep), *per_core_notes(sweep)),
         contestants=tuple(Contestant(each.name, each.name, each.version or UNKNOWN_VERSION) for each in sweep.engines),
         compared=(*differences(sweep), _searched(sweep), BOUND_NOTE.format(bound=sweep.p99_bound_ms)),

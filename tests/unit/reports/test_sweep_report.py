@@ -10,6 +10,7 @@ from harness.console.progress import ConsoleWatcher
 from harness.errors import UsageError
 from harness.experiments.sweep import SweepOptions, _answer, _attempts, sweep
 from harness.numerics.search import Answer
+from harness.results.part import Missing
 from harness.results.sweep import RateRatio, SweepEngine, load_sweep, save_sweep
 from harness.scenarios.loading import load_scenario
 from harness.session.options import SessionOptions
@@ -93,7 +94,9 @@ def test_a_rate_that_held_is_quoted_with_what_failed_and_with_what_must_be_known
 def test_a_sweep_that_has_not_ended_or_has_no_answer_is_none_to_be_glad_of() -> None:
     assert not head_of_sweep(make_sweep(make_engine("flink", None, 50))).good
     going_on = make_sweep(SweepEngine(name="flink", version=None, attempts=[], answer=None))
-    head = head_of_sweep(going_on.model_copy(update={"finished": False}))
+    missing = Missing(what="the other engines", why="Ctrl-C", fix="repeat the command", exit_code=130)
+    head = head_of_sweep(going_on.model_copy(update={"finished": False, "missing": missing}))
+    assert head.reasons == ("the other engines did not take place: Ctrl-C",)
     assert not head.good and head.verdict == "Not finished, so far: flink not known yet"
     assert all(row.value == "not measured" for figure in head.figures for row in figure.rows)
 
