@@ -1,8 +1,7 @@
-"""What people read of a scaling: the terminal's tables, a Markdown page, and figures against each dimension."""
+"""What people read of a scaling: the terminal's tables, the page, and figures against each dimension."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,10 +17,13 @@ from rich.text import Text
 
 from harness.results.part import write_whole
 from harness.results.scale import Dimension, FitQuality, Scale, ScaledFigure, ScaleFit, ScaleTrial, figure_of, level_of
-from reports.documents.page import escape_markdown
+from reports.documents.page import Document
 from reports.pictures.style import STYLE, Picture, colours_of, new_figure, save_png, sentence, short_count, short_ms
 from reports.wording.contestants import differences
 from reports.wording.numbers import NOT_MEASURED, decimal, mebibytes, milliseconds
+from reports.wording.scale import FIT_NOTE, fit_of, head_of_scale, hundredths, spread_text, varied
+from reports.wording.tables import Section
+from reports.wording.tables import Table as PageTable
 
 #: What stands on the axis of a dimension.
 AXES = {
@@ -69,10 +71,7 @@ HEADINGS = (
     "memory, MiB",
     "counted",
 )
-FIT_NOTE = (
-    "A figure grows as the dimension to the power of the exponent: 1 is in proportion, 0 not at all. Least squares on "
-    "logarithms, with {percent:g} % intervals."
-)
+FIT_HEADINGS = ("engine", "dimension", "figure", "exponent", "interval", "trials", "off the line", "what is wrong")
 POOR_NOTE = "?: a poor fit; the report says why. -: none was possible."
 OMITTED_NOTE = "{omitted} of {trials} trials are not counted in fits: see why in the report."
 
@@ -86,27 +85,18 @@ def scale_table(scale: Scale) -> Group:
     for engine in scale.engines:
         table = Table(show_edge=False, pad_edge=False)
         table.add_column(Text(engine.name, style="bold"))
-        dimensions = _varied(scale)
+        dimensions = varied(scale)
         for dimension in dimensions:
             table.add_column(dimension.value, justify="right")
         for figure in ScaledFigure:
-            cells = [_short(_fit(scale, engine.name, dimension, figure)) for dimension in dimensions]
+            cells = [_short(fit_of(scale, engine.name, dimension, figure)) for dimension in dimensions]
             table.add_row(figure.value, *cells)
         parts += [Text(""), table]
     notes = [FIT_NOTE.format(percent=100 * scale.fits[0].confidence), POOR_NOTE] if scale.fits else []
     omitted = [each for each in scale.trials if not each.counted]
     notes += [OMITTED_NOTE.format(omitted=len(omitted), trials=len(scale.trials))] * bool(omitted)
-    notes += [_spread_text(scale, engine.name) for engine in scale.engines]
+    notes += [spread_text(scale, engine.name) for engine in scale.engines]
     return Group(*parts, *(Text(note, style="dim") for note in notes if note))
-
-
-def _varied(scale: Scale) -> list[Dimension]:
-    return [dimension for dimension in Dimension if len(scale.levels[dimension]) > 1]
-
-
-def _fit(scale: Scale, engine: str, dimension: Dimension, figure: ScaledFigure) -> ScaleFit | None:
-    found = (fit for fit in scale.fits if (fit.engine, fit.dimension, fit.figure) == (engine, dimension, figure))
-    return next(found, None)
 
 
 def _short(fit: ScaleFit | None) -> str:
@@ -114,67 +104,62 @@ def _short(fit: ScaleFit | None) -> str:
     if fit is None or fit.exponent is None or fit.high is None:
         return "-"
     mark = "?" if fit.quality is FitQuality.POOR else ""
-    return f"{_hundredths(fit.exponent)} ± {_hundredths(fit.high - fit.exponent)}{mark}"
-
-
-def _hundredths(number: float) -> str:
-    """`number` to two places, and what rounds to nothing without a sign."""
-    return f"{round(number, 2) + 0.0:.2f}"
-
-
-def _spread_text(scale: Scale, engine: str) -> str:
-    """By how much the base point's own figures differed, in a line; empty if it was not repeated."""
-    own = [each for each in scale.controls if each.engine == engine]
-    if not own:
-        return ""
-    said = ", ".join(f"{each.figure.value} {each.spread_percent:.0f} %" for each in own)
-    return f"{engine}: the base point, measured {own[0].trials} times, differed by itself: {said}."
+    return f"{hundredths(fit.exponent)} ± {hundredths(fit.high - fit.exponent)}{mark}"
 
 
 # The page
 
 
 def write_scale(scale: Scale, directory: Path) -> list[Path]:
-    """Write ``scale.md`` and ``scale.png`` in `directory`. Returns the paths written."""
+    """Write ``scale.html``, ``scale.md`` and ``scale.png`` in `directory`. Returns the paths written."""
     picture = draw_scale(scale)
-    page = directory / "scale.md"
-    write_whole(page, scale_markdown(scale, picture))
-    return [page, save_png(picture, directory)]
+    page = scale_document(scale, picture)
+    written = [directory / "scale.html", directory / "scale.md"]
+    for path, text in zip(written, (page.html(), page.markdown()), strict=True):
+        write_whole(path, text)
+    return [*written, save_png(picture, directory)]
 
 
-def scale_markdown(scale: Scale, picture: Picture) -> str:
-    """The Markdown page."""
-    design = "Every combination of levels" if scale.full else "One dimension at a time is varied"
-    lines = [f"# Ringbench: {escape_markdown(scale.scale_id)}", ""]
-    lines += [f"{design}, around the base point: {scale.base.text()}.", ""]
-    lines += [f"{escape_markdown(line)}\n" for line in differences(scale)]
-    lines += [f"![{escape_markdown(picture.alt)}]({picture.name}.png)", "", picture.caption, ""]
-    if scale.fits:
-        lines += ["## Exponents", "", FIT_NOTE.format(percent=100 * scale.fits[0].confidence), ""]
-        lines += _fit_rows(scale)
-    lines += ["", *(f"- {escape_markdown(text)}" for each in scale.engines if (text := _spread_text(scale, each.name)))]
-    for engine in scale.engines:
-        lines += ["", f"## {escape_markdown(engine.name)} {escape_markdown(engine.version or '')}", ""]
-        lines += [f"| {' | '.join(HEADINGS)} |", f"|{'---:|' * (len(HEADINGS) - 1)}---|"]
-        own = [each for each in scale.trials if each.engine == engine.name]
-        lines += [f"| {' | '.join(map(escape_markdown, _cells(trial)))} |" for trial in sorted(own, key=_by_point)]
-    return "\n".join([*lines, "", "To repeat it:", "", "```", shlex.join(scale.command), "```", ""])
+def scale_document(scale: Scale, picture: Picture) -> Document:
+    """What is told of a scaling, and in which order."""
+    return Document(
+        title=f"Ringbench scaling {scale.scale_id}",
+        what="scaling",
+        times=f"{scale.started_at} to {scale.finished_at or 'its last trial so far'}",
+        head=head_of_scale(scale),
+        answer=picture,
+        sections=(*_exponents(scale), *(_trials(place, each.name, scale) for place, each in enumerate(scale.engines))),
+        command=scale.command,
+        numbers=f"The numbers are those of scale.json, schema version {scale.schema_version}.",
+    )
 
 
-def _fit_rows(scale: Scale) -> list[str]:
-    rows = [
-        "| engine | dimension | figure | exponent | interval | trials | off the line | |",
-        "|---|---|---|---:|---|---:|---:|---|",
-    ]
-    for fit in scale.fits:
-        if fit.exponent is None:
-            cells = ["-", "-", str(fit.trials), "-", f"no fit: {fit.why}"]
-        else:
-            poor = f"poor: {fit.why}" if fit.why else ""
-            interval = f"[{_hundredths(fit.low or 0.0)}, {_hundredths(fit.high or 0.0)}]"
-            cells = [_hundredths(fit.exponent), interval, str(fit.trials), f"{fit.off_percent:.0f} %", poor]
-        rows.append(f"| {' | '.join(map(escape_markdown, (fit.engine, fit.dimension, fit.figure, *cells)))} |")
-    return rows
+def _exponents(scale: Scale) -> tuple[Section, ...]:
+    """Every fit; nothing if there are none."""
+    if not scale.fits:
+        return ()
+    note = FIT_NOTE.format(percent=100 * scale.fits[0].confidence)
+    rows = tuple(map(_fit_cells, scale.fits))
+    table = PageTable("Every fit", FIT_HEADINGS, rows, words=frozenset({0, 1, 2, 4, 7}))
+    return (Section("Exponents", "exponents", (table,), notes=(note,)),)
+
+
+def _trials(place: int, name: str, scale: Scale) -> Section:
+    """All trials of a contestant, by their points."""
+    own = sorted((each for each in scale.trials if each.engine == name), key=_by_point)
+    words = frozenset({3, len(HEADINGS) - 1})
+    table = PageTable(f"Every trial of {name}, by its point", HEADINGS, tuple(map(_cells, own)), words)
+    return Section(f"Trials of {name}", f"trials-{place}", (table,))
+
+
+def _fit_cells(fit: ScaleFit) -> tuple[str, ...]:
+    """What stands below `FIT_HEADINGS`."""
+    of = (fit.engine, fit.dimension.value, fit.figure.value)
+    if fit.exponent is None:
+        return (*of, "-", "-", str(fit.trials), "-", f"no fit: {fit.why}")
+    interval = f"[{hundredths(fit.low or 0.0)}, {hundredths(fit.high or 0.0)}]"
+    poor = f"poor: {fit.why}" if fit.why else ""
+    return (*of, hundredths(fit.exponent), interval, str(fit.trials), f"{fit.off_percent:.0f} %", poor)
 
 
 def _by_point(trial: ScaleTrial) -> tuple[int, int, int, int, int]:
@@ -209,19 +194,19 @@ def _blamed(trial: ScaleTrial) -> str:
 
 def draw_scale(scale: Scale) -> Picture:
     """A row for each figure, a column for each varied dimension, a colour for each engine."""
-    varied = _varied(scale) or [Dimension.RATE]
+    dimensions = varied(scale) or [Dimension.RATE]
     colours = colours_of([engine.name for engine in scale.engines])
     with matplotlib.rc_context(STYLE | {"font.size": 8.5}):
-        figure = new_figure("How cost grows", height_in=1.0 + 1.7 * len(ROWS), width_in=1.6 + 2.4 * len(varied))
-        panels = figure.subplots(len(ROWS), len(varied), squeeze=False, sharex="col", sharey="row")
-        for panel, (row, dimension) in zip(panels.flat, product(ROWS, varied), strict=True):
+        figure = new_figure("How cost grows", height_in=1.0 + 1.7 * len(ROWS), width_in=1.6 + 2.4 * len(dimensions))
+        panels = figure.subplots(len(ROWS), len(dimensions), squeeze=False, sharex="col", sharey="row")
+        for panel, (row, dimension) in zip(panels.flat, product(ROWS, dimensions), strict=True):
             for engine in scale.engines:
                 _draw(panel, scale, engine.name, dimension, row, colours[engine.name])
             _label(panel, scale, dimension, row)
             _write_exponents(panel, scale, dimension, row, colours)
         for panel, row in zip(panels[:, 0], ROWS, strict=True):
             panel.set_ylabel(row.title)
-        for panel, dimension in zip(panels[-1], varied, strict=True):
+        for panel, dimension in zip(panels[-1], dimensions, strict=True):
             panel.set_xlabel(AXES[dimension])
         figure.align_ylabels()
         for engine in scale.engines:
@@ -230,7 +215,8 @@ def draw_scale(scale: Scale) -> Picture:
     return Picture(
         "scale",
         "How cost grows",
-        f"Throughput, latency, CPU time and memory against {', '.join(AXES[each] for each in varied)}. {_said(scale)}",
+        "Throughput, latency, CPU time and memory against "
+        f"{', '.join(AXES[each] for each in dimensions)}. {_said(scale)}",
         "All axes are logarithmic. Full dots are counted, hollow ones are not; lines are fits, p99 solid and p50 "
         "dotted. The numbers are exponents, of p99 where there are two; a question mark stands at a poor fit, a dash "
         "where none was possible.",
@@ -254,7 +240,7 @@ def _draw(axes: Axes, scale: Scale, engine: str, dimension: Dimension, row: _Row
         for trial, level, value in measured:
             filling = colour if trial.counted else "white"
             axes.plot(level, value, "o", color=colour, markerfacecolor=filling, markersize=4)
-        fit = _fit(scale, engine, dimension, figure)
+        fit = fit_of(scale, engine, dimension, figure)
         counted = [(level, value) for trial, level, value in measured if trial.counted]
         if fit and fit.exponent is not None and counted:
             levels, values = np.log(np.array(counted)).T
@@ -281,13 +267,11 @@ def _label(axes: Axes, scale: Scale, dimension: Dimension, row: _Row) -> None:
 
 def _write_exponents(axes: Axes, scale: Scale, dimension: Dimension, row: _Row, colours: dict[str, str]) -> None:
     for number, engine in enumerate(scale.engines):
-        text = _short(_fit(scale, engine.name, dimension, row.lines[0][0]))
+        text = _short(fit_of(scale, engine.name, dimension, row.lines[0][0]))
         place = (number / len(scale.engines), 1.02)  # above the panel, where no dot is in the way
         axes.text(*place, text, transform=axes.transAxes, va="bottom", fontsize=7, color=colours[engine.name])
 
 
 def _said(scale: Scale) -> str:
     good: Sequence[ScaleFit] = [fit for fit in scale.fits if fit.quality is FitQuality.GOOD]
-    return sentence(
-        [f"{fit.engine}: {fit.figure} ~ {fit.dimension}^{_hundredths(fit.exponent or 0.0)}" for fit in good]
-    )
+    return sentence([f"{fit.engine}: {fit.figure} ~ {fit.dimension}^{hundredths(fit.exponent or 0.0)}" for fit in good])

@@ -125,7 +125,7 @@ def draw_sweep(sweep: Sweep) -> Picture:
     """p50 and p99 against the offered rate, a colour for each engine; what was not sustained is hollow."""
     colours = colours_of([engine.name for engine in sweep.engines])
     with matplotlib.rc_context(STYLE):
-        figure = new_figure("Latency against load", height_in=4.8, width_in=7.5)
+        figure = new_figure("Latency against load", height_in=4.2)
         axes = figure.add_subplot()
         for engine in sweep.engines:
             _draw_engine(axes, engine, colours[engine.name])
@@ -139,7 +139,7 @@ def draw_sweep(sweep: Sweep) -> Picture:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("offered records/s (log scale)")
         axes.set_ylabel("latency (log scale)")
-        figure.legend(loc="outside lower left", fontsize=9)
+        figure.legend(loc="outside lower left", ncols=3, fontsize=9)
     said = "; ".join(f"{engine.name}: {answer_text(engine.answer)}" for engine in sweep.engines)
     return Picture(
         "latency-against-load",
@@ -157,7 +157,7 @@ def _draw_engine(axes: Axes, engine: SweepEngine, colour: str) -> None:
     # Of a rate that was tried twice, the lines go through the last attempt: the longer one.
     latencies = {each.rate_records_per_s: each.latency_ms for each in measured if each.latency_ms}
     p99s_ms = [latency.p99 for latency in latencies.values()]
-    axes.plot(list(latencies), p99s_ms, color=colour, label=f"{engine.name}: {answer_text(engine.answer)}")
+    axes.plot(list(latencies), p99s_ms, color=colour, label=engine.name)
     axes.plot(list(latencies), [latency.p50 for latency in latencies.values()], color=colour, linestyle=":")
     for attempt in measured:
         p99_ms = attempt.latency_ms.p99 if attempt.latency_ms else np.nan

@@ -28,7 +28,7 @@ def draw_resilience(result: Result) -> Picture | None:
     if not shown:
         return None
     with matplotlib.rc_context(STYLE):
-        figure = new_figure("Faults and recovery", height_in=2.6 * len(shown) + 0.6, width_in=7.5)
+        figure = new_figure("Faults and recovery", height_in=2.6 * len(shown) + 0.6)
         for axes, (trial, marks) in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
             _draw(axes, trial, marks)
     return Picture(

@@ -19,7 +19,7 @@ from harness.results.result import load_result
 from harness.results.scale import load_scale
 from harness.results.sweep import load_sweep
 from reports.documents.run import markdown_text
-from reports.documents.scale import draw_scale, scale_markdown
+from reports.documents.scale import draw_scale, scale_document
 from reports.documents.sweep import sweep_document
 from reports.wording.contestants import differences
 from reports.wording.sweep import per_core_notes
@@ -111,7 +111,7 @@ def test_a_scaling_measures_each_contestant_at_each_point_and_goes_on_with_them(
     assert found.finished and told(found.engines) == TOLD
     assert [each.engine for each in found.trials] == ["baseline", "fast", "fast", "baseline", "baseline", "fast"]
     assert_own(contests, "baseline-1", "fast-2")
-    assert DIFFER in scale_markdown(found, draw_scale(found)).replace("\\", "")
+    assert DIFFER in scale_document(found, draw_scale(found)).markdown().replace("\\", "")
 
 
 def test_chaos_harms_each_contestant_and_tells_of_each_by_its_name(

@@ -35,7 +35,9 @@ from harness.results.scale import (
     save_scale,
 )
 from harness.trial.outcome import Trial
-from reports.documents.scale import draw_scale, scale_table, write_scale
+from reports.documents.scale import draw_scale, scale_document, scale_table, write_scale
+from reports.wording.scale import head_of_scale
+from tests.builders.pages import Page
 from tests.builders.results import make_engine, make_result
 from workloads.truth import expected_counts
 from workloads.workload import Workload, WorkloadSpecification
@@ -318,12 +320,47 @@ def test_the_page_names_every_trial_every_fit_and_what_is_left_out(tmp_path: Pat
         update={"counted": False, "reasons": ["did not keep up: 1 of 2"], "limited_by": ENGINE}
     )
     scale = _scale([*made, *_trials(lambda _: 1.0, "spark")])
-    page, picture = write_scale(scale, tmp_path)
-    text = page.read_text(encoding="utf-8")
-    assert text.count("\n| flink |") + text.count("\n| spark |") == 2 * len(Dimension) * len(ScaledFigure)
+    page, markdown, picture = write_scale(scale, tmp_path)
+    assert page.read_text(encoding="utf-8") == scale_document(scale, draw_scale(scale)).html()
+    text = markdown.read_text(encoding="utf-8")
+    assert text.count("\n| flink |") + text.count("\n| spark |") == 2 * (1 + len(Dimension) * len(ScaledFigure))
     assert "| flink | rate | CPU per record | 0.93 |" in text
     assert "no (engine): did not keep up: 1 of 2" in text.replace("\\", "") and "the base point, measured" in text
     assert picture.stat().st_size > 10_000
+
+
+def test_the_page_shows_exponents_setting_picture_and_figures_in_this_order_and_tables_after() -> None:
+    made = _trials(lambda point: point.rate_records_per_s**-0.4)
+    made[2] = made[2].model_copy(update={"counted": False, "reasons": ["did not keep up"], "limited_by": ENGINE})
+    scale = _scale([*made, *_trials(lambda _: 1.0, "spark")])
+    page = scale_document(scale, draw_scale(scale))
+    for text in (Page(page.html()).text, " ".join(page.markdown().replace("\\", "").split())):
+        words = [
+            "CPU time per record grows with the rate to the power of -0.40 of flink and 0.00 of spark",
+            "flink: the base point, measured",
+            "One dimension at a time",
+            "Example CPU, 2 cores",
+            "Full dots are counted",
+            "The figures to quote",
+            "CPU per record by rate",
+            "flink: 1 of",
+            "Every fit",
+            "Every trial of flink, by its point",
+        ]
+        places = [text.index(word) for word in words]
+        assert places == sorted(places)
+    rate = page.head.figures[0]
+    assert [(row.value, [mark for mark, _ in row.marks]) for row in rate.rows] == [
+        ("-0.40", ["1 trials left out"]),
+        ("0.00", []),
+    ]
+
+
+def test_a_scaling_that_is_not_finished_says_so_first() -> None:
+    scale = _scale(_trials(lambda _: 1.0)[:2], finished=False)
+    head = head_of_scale(scale)
+    assert not head.good and head.verdict == "Not finished: 2 of 2 trials were made"
+    assert {row.value for figure in head.figures for row in figure.rows} == {"no fit"}
 
 
 def test_the_terminals_tables_fit_80_columns() -> None:
