@@ -13,8 +13,10 @@ from harness.results.result import EngineResult, Result, Truth
 from reports.documents.live_picture import live_picture
 from reports.documents.page import html_page, markdown_page
 from reports.pictures.all import draw_all
+from reports.pictures.dashboard import NAME as USERS
 from reports.pictures.quantiles import NAME as QUANTILES
 from reports.pictures.resilience import NAME as RECOVERY
+from reports.pictures.soak import NAME as RESOURCES
 from reports.pictures.style import Picture, save_png
 from reports.sections.comparison import comparison_section
 from reports.sections.dashboard import dashboard_section
@@ -124,7 +126,8 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
 
 def _answer(result: Result, pictures: list[Picture]) -> Picture | None:
     """The picture that answers the question of the command that made `result`; None if it could not be drawn."""
-    wanted = RECOVERY if is_chaos(result) else QUANTILES
+    about = ((is_chaos(result), RECOVERY), (result.soak, RESOURCES), (result.dashboard, USERS), (True, QUANTILES))
+    wanted = next(name for is_it, name in about if is_it)
     return next((each for each in pictures if each.name == wanted), None)
 
 

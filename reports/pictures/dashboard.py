@@ -11,6 +11,7 @@ from harness.results.result import Result
 from reports.pictures.style import ALARM, MUTED, OKABE_ITO, STYLE, Picture, label_milliseconds, new_figure
 from reports.wording.users import held_text
 
+NAME = "loadtest"
 USERS, PUSH, FAILURES = "#57606a", OKABE_ITO[0], ALARM
 
 
@@ -34,7 +35,7 @@ def draw_load_test(found: Dashboard) -> Picture | None:
             _draw_levels(every[-1], levels, found.push_bound_ms_p99)
     said = f" {held_text(found)}." if found.search else ""
     return Picture(
-        "loadtest",
+        NAME,
         "The live map under load",
         f"Users, push latency and failures, second by second, of {len(loads)} loads.{said}",
         "Push latency p50 dotted and p99 solid, its bound dashed; the grey area shows users, crosses mark seconds with "

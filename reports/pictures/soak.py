@@ -14,6 +14,7 @@ from harness.results.result import Result
 from harness.results.soak import SoakSeries, SoakTrial
 from reports.pictures.style import ALARM, GRID, INK, MUTED, STYLE, Picture, new_figure
 
+NAME = "soak"
 STYLES = {"pass": "bold green", "fail": "bold red", "not judged": "bold yellow"}
 COLUMNS_OF_PANELS, PANEL_IN, HEADING_IN, WIDTH_IN = 3, 1.0, 0.35, 7.5
 #: Of each process group; what is not among them is drawn before.
@@ -46,7 +47,7 @@ def draw_soak(result: Result) -> Picture | None:
             for axes in panels[-COLUMNS_OF_PANELS:]:
                 axes.set_xlabel("hours" if _in_hours(trial) else "minutes", color=MUTED)
     return Picture(
-        "soak",
+        NAME,
         "Soak test: resources over time",
         f"Memory, descriptors, threads, Redis, checkpoint, log and disk over time, of {len(trials)} engines.",
         "Each panel has its own scale, from 0. Shaded stretches are faults. What leaks is drawn in red.",

@@ -10,6 +10,7 @@ from harness.results.result import Result
 from harness.results.soak import Soak, SoakGrowth, SoakTrial
 from reports.pictures.soak import STYLES
 from reports.wording.numbers import NOT_MEASURED
+from reports.wording.soak import reasons_of_soak
 from reports.wording.tables import Section, Table
 
 COLUMNS = ("resource", "verdict", "level", "growth an hour", "interval", "judged, min")
@@ -36,7 +37,7 @@ def soak_section(result: Result) -> Section | None:
         for trial in found.trials
     ]
     notes = (GROWTH_NOTE.format(confidence=found.confidence, percent=found.percent_per_hour), TIME_NOTE)
-    return Section("Soak test", "soak", tuple(tables), warnings=tuple(_warnings(found)), notes=notes)
+    return Section("Soak test", "soak", tuple(tables), warnings=tuple(reasons_of_soak(found)), notes=notes)
 
 
 def _caption(trial: SoakTrial) -> str:
@@ -45,17 +46,6 @@ def _caption(trial: SoakTrial) -> str:
         f"{trial.engine}: {trial.lasted_s / 60:,.1f} minutes of load. Counts of the first {verified.windows:,} s were "
         f"verified meanwhile, {verified.wrong_cells:,} cells of which were wrong; the rest at the end."
     )
-
-
-def _warnings(found: Soak) -> list[str]:
-    lines = ["The soak test was ended by Ctrl-C: what was seen until then is shown."] if found.interrupted else []
-    for trial in found.trials:
-        if trial.ended_early:
-            lines.append(f"{trial.engine}: the trial ended early: {trial.ended_early}")
-        if trial.verdict == "not judged":
-            lines.append(f"{trial.engine}: nothing was there for long enough to be judged: take a longer time")
-        lines += [f"{trial.engine}: {each.why}" for each in trial.growth if each.verdict == "fail"]
-    return lines
 
 
 def _row(each: SoakGrowth) -> tuple[str, ...]:
@@ -98,4 +88,4 @@ def soak_table(found: Soak) -> Group:
         parts += [Text(_caption(trial)), table]
         if left:
             parts.append(Text(f"Not judged, for want of time: {', '.join(left)}.", style="yellow"))
-    return Group(*parts, *(Text(line, style="red") for line in _warnings(found)))
+    return Group(*parts, *(Text(line, style="red") for line in reasons_of_soak(found)))

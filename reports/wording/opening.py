@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.results.correctness import Verdict
+from harness.results.live_map import Dashboard
 from harness.results.resilience import Resilience
 from harness.results.result import EngineResult, Result
+from harness.results.soak import Soak
 from reports.wording.cautions import cautions, cold_text
 from reports.wording.chaos import (
     NO_WINNER,
@@ -17,10 +19,18 @@ from reports.wording.chaos import (
     verdict_of_faults,
 )
 from reports.wording.contestants import differences
+from reports.wording.dashboard import (
+    all_held,
+    effect_of_users,
+    figures_of_users,
+    reasons_of_users,
+    verdict_of_users,
+)
 from reports.wording.head import UNKNOWN_VERSION, Contestant, Head
 from reports.wording.notes import asks_for_counts, most_trials
 from reports.wording.quoted import quoted_figures
 from reports.wording.setting import floor_text, floor_warning, machine_text, quiet_text, workload_text
+from reports.wording.soak import all_sound, figures_of_soak, reasons_of_soak
 from reports.wording.summary import engine_title
 from reports.wording.winner import compared, short_note, winner_sentences, winners_in_short
 
@@ -89,7 +99,38 @@ def head_of(result: Result) -> Head:
         invalid="" if result.valid else INVALID,
         picture_warnings=tuple(filter(None, [floor_warning(result)])),
     )
-    return _of_chaos(head, result.resilience) if result.resilience and is_chaos(result) else head
+    if result.resilience and is_chaos(result):
+        return _of_chaos(head, result.resilience)
+    if result.soak:
+        return _of_soak(head, result.soak)
+    return _of_users(head, result.dashboard) if result.dashboard else head
+
+
+def _of_soak(head: Head, found: Soak) -> Head:
+    """The same of a soak test: what leaks is its verdict."""
+    return replace(
+        head,
+        good=head.good and all_sound(found),
+        reasons=(*head.reasons, *reasons_of_soak(found)),
+        figures=figures_of_soak(found),
+        conclusions=("", ()),
+        picture_warnings=(),
+    )
+
+
+def _of_users(head: Head, found: Dashboard) -> Head:
+    """The same of a load test of the live map: what its users experienced is its verdict."""
+    valid = not head.invalid
+    return replace(
+        head,
+        good=head.good and all_held(found),
+        verdict=verdict_of_users(found) if valid else head.verdict,
+        reasons=(*head.reasons, *reasons_of_users(found)),
+        in_short=tuple(effect_of_users(found)) if valid else head.in_short,
+        figures=figures_of_users(found),
+        conclusions=("", ()),
+        picture_warnings=(),
+    )
 
 
 def _of_chaos(head: Head, found: Resilience) -> Head:

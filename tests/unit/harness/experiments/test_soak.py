@@ -29,7 +29,8 @@ from harness.scenarios.loading import load_scenario
 from reports.documents.run import html_text, markdown_text
 from reports.pictures.soak import draw_soak
 from reports.sections.soak import soak_section, soak_table
-from reports.wording.opening import opening_of
+from reports.wording.opening import head_of, opening_of
+from tests.builders.pages import Page
 from tests.builders.results import make_engine, make_result
 
 MIB = 2.0**20
@@ -230,6 +231,22 @@ def test_the_report_names_the_leak_and_what_was_not_judged() -> None:
     assert rows["engine: memory"] == ("not judged", *["not measured"] * 4)
     assert opening_of(make_soak(leak=True)).title.endswith(", 1 of 1 resources that were judged leak")
     assert soak_section(make_result()) is None and draw_soak(make_result()) is None
+
+
+def test_the_report_begins_with_what_leaks_and_its_picture_is_that_of_the_resources() -> None:
+    leaking = make_soak(leak=True)
+    head = head_of(leaking)
+    assert not head.good and head.reasons == (
+        "flink: descriptors of engine grows by 75 % an hour, of which 10 % are allowed",
+    )
+    leak, wrong, lasted = (figure.rows[0] for figure in head.figures)
+    assert leak.value == "1 of 1"
+    assert [mark for mark, _ in leak.marks] == ["engine: descriptors", "1 not judged"]
+    assert (wrong.value, lasted.marks) == ("0", ())
+    picture = draw_soak(leaking)
+    assert picture
+    text = Page(html_text(leaking, [picture])).text
+    assert text.index("Each panel has its own scale") < text.index("Resources that leak") < text.index("All figures")
 
 
 def test_report_and_terminal_and_picture_show_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from reports.documents.dashboard import dashboard_table
 from reports.documents.run import html_text, markdown_text
 from reports.pictures.dashboard import draw_dashboard
 from reports.sections.dashboard import dashboard_section
+from reports.wording.opening import head_of
 from tests.builders.results import make_engine, make_result
 
 BOUNDS = ExperienceBounds(push_ms_p99=250, lag_ms_p99=100)
@@ -136,6 +137,8 @@ def test_reports_tell_the_load_the_ratio_and_the_search(tmp_path: Path) -> None:
     html, markdown = html_text(result, [picture]), markdown_text(result, [picture])
     for text in ("The live map under load", "10 users held", "1.15 times", "push latency p99 901 ms"):
         assert text in html and text in markdown
+    assert head_of(result).good and html.index(picture.caption[:40]) < html.index("Push latency p99")
+    assert [row.value.isdigit() for row in head_of(result).figures[0].rows] == [True]
     picture.figure.savefig(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
