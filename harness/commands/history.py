@@ -12,7 +12,8 @@ from harness.commands.common import Json, note
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.history.index import Indexed
+    from harness.history.history import Choice
+    from harness.results.history import History
 
 EPILOG = (
     "Examples: `ringbench history runs` | "
@@ -53,31 +54,39 @@ def history(
     json: Json = False,
 ) -> None:
     """Show how figures did over many results, and find where they changed."""
-    from harness.history.history import Choice, check_choice, failing, history_of
+    from harness.history.history import Choice, check_choice, failing
     from reports.documents.history import history_table
-    from reports.documents.history_site import check_site, write_site
 
     choice = Choice(figure or (), engine or (), since, any_host=allow_different_host)
     check_choice(choice)
     if site:
+        from reports.documents.history_site import check_site, write_site
+
         _written(lambda: check_site(site))
-    found = history_of(folders, _indexed(folders), choice)
+    found = _found(folders, choice)
     if json:
         print(found.model_dump_json(indent=2))
     else:
         Console().print(history_table(found))
     if site:
-        index = _written(lambda: write_site(found, site, _Patience("pages written")))
-        note(f"  {index}")
+        start = _written(lambda: write_site(found, site, _Patience("pages written")))
+        note(f"  {start}")
     failed = failing(found, any_change=any_change) if fail_on_change else []
     raise typer.Exit(1 if failed else 0)
 
 
-def _indexed(folders: list[Path]) -> "Indexed":
+def _found(folders: list[Path], choice: "Choice") -> "History":
+    from harness.history.history import history_of
     from harness.history.index import find_results, indexed
+    from harness.history.levels import KnownLevels
     from harness.provision.cache import cache_dir
 
-    return indexed(cache_dir() / "history" / "results.sqlite", find_results(folders), _Patience("results read"))
+    index = cache_dir() / "history" / "results.sqlite"
+    known = indexed(index, find_results(folders), _Patience("results read"))
+    levels = KnownLevels(index)
+    found = history_of(folders, known, choice, levels)
+    levels.save()
+    return found
 
 
 def _written(write: Callable[[], T]) -> T:

@@ -11,7 +11,9 @@ from harness.conclusions.headline_figures import ANSWER_HEADLINES, GATED, HEADLI
 from harness.console.visible import visible
 from harness.errors import UsageError
 from harness.history.index import Indexed
+from harness.history.levels import Starts
 from harness.history.series import Run, plans_of
+from harness.numerics.change_points import change_points
 from harness.results.history import (
     ContestantSummary,
     History,
@@ -55,14 +57,20 @@ def check_choice(choice: Choice) -> None:
             raise UsageError(f"--figure: {name!r} is no figure", fix=f"give one of {', '.join(FIGURES)}, or {ALL}")
 
 
-def history_of(folders: Sequence[Path], indexed: Indexed, choice: Choice) -> History:
+def history_of(folders: Sequence[Path], indexed: Indexed, choice: Choice, starts: Starts = change_points) -> History:
     """All that is to be told of the results.
+
+    Args:
+        folders: where they were looked for.
+        indexed: what is known of them.
+        choice: what is wanted of it.
+        starts: where the levels of a series begin.
 
     Raises:
         UsageError: nothing is left to tell, or `choice.since` is neither a time nor anything that results have.
     """
     runs, skipped = _runs(indexed)
-    plans = plans_of(runs, _figures(choice), choice.engines, any_host=choice.any_host)
+    plans = plans_of(runs, _figures(choice), choice.engines, starts, any_host=choice.any_host)
     _check_engines(runs, choice.engines)
     since = _moment(choice.since, runs) if choice.since is not None else None
     return History(

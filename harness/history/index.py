@@ -1,6 +1,6 @@
-"""The index of results: what was read of which file, in SQLite, in the cache.
+"""The index of results: what was read of which file, and what was found in which series, in SQLite, in the cache.
 
-It holds nothing that is not in the results. One of another version, or one that is damaged, is made anew.
+It holds nothing that does not follow from the results. One of another version, or one that is damaged, is made anew.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from harness.errors import ConfigurationError, UsageError
 from harness.history.summary import summary_of
 from harness.results.history import RunSummary, as_words
 from harness.results.part import MAX_BYTES, explained
-from harness.results.result import load_result
+from harness.results.result import load_figures
 
 #: What a version of the index holds: older ones are made anew.
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 RESULT = "result.json"
 #: After so many files, what was read is saved, so that Ctrl-C costs no more.
 SAVE_AFTER = 25
 LOCK_S = 60.0
+#: Where levels begin is kept of so many series, the newest ones: 1,000 results that come one by one make ten each.
+MAX_SERIES = 10_000
 #: Takes how many of how many files have been read.
 ReadProgress = Callable[[int, int], None]
 
@@ -96,6 +98,8 @@ def _below(folder: Path) -> Iterator[Path]:
 def indexed(index: Path, files: Sequence[Path], progress: ReadProgress) -> Indexed:
     """What is known of `files`, which are read only if they are new or have changed.
 
+    The series of trials, which nothing here asks for, are not looked at.
+
     Raises:
         ConfigurationError: the index cannot be written.
     """
@@ -139,11 +143,36 @@ def _entry(path: Path, before: Entry | None) -> Entry:
 
 def _result(path: Path) -> tuple[RunSummary | None, str]:
     try:
-        return summary_of(load_result(path)), ""
+        return summary_of(load_figures(path)), ""
     except OSError as error:
         return None, f"cannot be read: {error.strerror}"
     except ValueError as error:
         return None, as_words(explained(error))
+
+
+def known_levels(index: Path) -> dict[str, list[int]]:
+    """Where levels begin, by what tells a series: see `harness.history.levels`."""
+    with suppress(sqlite3.DatabaseError, ValueError), closing(_open(index)) as database:
+        return {key: json.loads(starts) for key, starts in database.execute("SELECT series, starts FROM levels")}
+    return {}
+
+
+def keep_levels(index: Path, found: dict[str, list[int]]) -> None:
+    """Add to what `known_levels` gives.
+
+    Raises:
+        ConfigurationError: the index cannot be written.
+    """
+    try:
+        with closing(_open(index)) as database, database:
+            rows = [(key, json.dumps(starts)) for key, starts in found.items()]
+            database.executemany("INSERT OR REPLACE INTO levels VALUES (?, ?)", rows)
+            database.execute(
+                "DELETE FROM levels WHERE rowid NOT IN (SELECT rowid FROM levels ORDER BY rowid DESC LIMIT ?)",
+                (MAX_SERIES,),
+            )
+    except sqlite3.DatabaseError as error:
+        raise _unwritable(index, str(error)) from error
 
 
 # The file
@@ -192,6 +221,7 @@ def _make_anew(index: Path) -> None:
                 "CREATE TABLE results (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT, "
                 "summary TEXT, refused TEXT)"
             )
+            database.execute("CREATE TABLE levels (series TEXT PRIMARY KEY, starts TEXT)")
     except (OSError, sqlite3.DatabaseError) as error:
         raise _unwritable(index, str(error)) from error
 

@@ -12,7 +12,8 @@ from statistics import fmean, geometric_mean
 
 from harness.conclusions.comparable import HOST, is_same_memory
 from harness.conclusions.headline_figures import headline
-from harness.numerics.change_points import MIN_LEVEL, change_points
+from harness.history.levels import Starts
+from harness.numerics.change_points import MIN_LEVEL
 from harness.numerics.intervals import unpaired_ratio
 from harness.results.history import (
     ContestantSummary,
@@ -52,17 +53,18 @@ class _Plan:
 
 
 def plans_of(
-    runs: Iterable[Run], figures: Sequence[str], engines: Sequence[str], *, any_host: bool = False
+    runs: Iterable[Run], figures: Sequence[str], engines: Sequence[str], starts: Starts, *, any_host: bool = False
 ) -> list[HistoryPlan]:
     """The plans of `runs`, the one with the most results first, each with its series.
 
     Args:
         figures: names of headline figures.
         engines: names of contestants or engines; all of them, if none is given.
+        starts: where the levels of a series begin.
         any_host: whether machines of one kind count as one.
     """
     plans = sorted(_plans(runs, any_host=any_host), key=lambda each: (-len(each.runs), _id(each)))
-    return [_plan(each, plans[0], figures, engines) for each in plans]
+    return [_plan(each, plans[0], figures, engines, starts) for each in plans]
 
 
 def _plans(runs: Iterable[Run], *, any_host: bool) -> list[_Plan]:
@@ -96,7 +98,7 @@ def _id(plan: _Plan) -> str:
     return _digest([plan.first.workload, plan.first.mode, plan.first.host], plan.first.memory_bytes)
 
 
-def _plan(plan: _Plan, most: _Plan, figures: Sequence[str], engines: Sequence[str]) -> HistoryPlan:
+def _plan(plan: _Plan, most: _Plan, figures: Sequence[str], engines: Sequence[str], starts: Starts) -> HistoryPlan:
     first = plan.first
     return HistoryPlan(
         id=_id(plan),
@@ -107,7 +109,9 @@ def _plan(plan: _Plan, most: _Plan, figures: Sequence[str], engines: Sequence[st
         apart=[] if plan is most else list(_apart(first, most.first)),
         results=len(plan.runs),
         series=[
-            _series(plan, name, figure) for name in _names(plan, engines) for figure in _measured(plan, name, figures)
+            _series(plan, name, figure, starts)
+            for name in _names(plan, engines)
+            for figure in _measured(plan, name, figures)
         ],
     )
 
@@ -148,10 +152,11 @@ def _measured(plan: _Plan, name: str, figures: Sequence[str]) -> list[str]:
 # One series
 
 
-def _series(plan: _Plan, name: str, figure: str) -> HistorySeries:
+def _series(plan: _Plan, name: str, figure: str, starts: Starts) -> HistorySeries:
     runs = [run for run in plan.runs if (each := _contestant(run.summary, name)) and figure in each.figures]
     points = [_point(run, name, figure) for run in runs]
     counted = [at for at, point in enumerate(points) if not point.not_counted]
+    values = [points[at].value for at in counted]
     newest = _contestant(runs[-1].summary, name)
     few = f"{len(counted)} of {2 * MIN_LEVEL}"
     return HistorySeries(
@@ -159,7 +164,7 @@ def _series(plan: _Plan, name: str, figure: str) -> HistorySeries:
         engine=newest.engine if newest else name,
         figure=figure,
         points=points,
-        changes=_changes([runs[at] for at in counted], [points[at] for at in counted], name, figure),
+        changes=_changes([runs[at] for at in counted], name, figure, values, starts(values)),
         too_few=few if len(counted) < 2 * MIN_LEVEL else "",
     )
 
@@ -184,9 +189,9 @@ def _point(run: Run, name: str, figure: str) -> HistoryPoint:
     )
 
 
-def _changes(runs: Sequence[Run], points: Sequence[HistoryPoint], name: str, figure: str) -> list[LevelChange]:
-    values = [point.value for point in points]
-    starts = change_points(values)
+def _changes(
+    runs: Sequence[Run], name: str, figure: str, values: Sequence[float], starts: Sequence[int]
+) -> list[LevelChange]:
     ends = [0, *starts, len(values)]
     found = []
     for before, start, end in zip(ends, starts, ends[2:], strict=False):

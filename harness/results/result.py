@@ -298,5 +298,31 @@ def load_result(path: Path) -> Result:
         OSError: it cannot be read.
         ValueError: it is not a result of this version, or is larger than any can be; see `read_whole`.
     """
-    file = path / "result.json" if path.is_dir() else path
-    return read_whole(Result, file)
+    return read_whole(Result, _file(path))
+
+
+def load_figures(path: Path) -> Result:
+    """The same, but without the series of its trials, which take most of the time: they are empty, and are not checked.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a result of this version, or is larger than any can be; see `read_whole`.
+    """
+    return read_whole(Result, _file(path), shorten=_without_series)
+
+
+def _file(path: Path) -> Path:
+    return path / "result.json" if path.is_dir() else path
+
+
+def _without_series(found: Any) -> None:
+    for engine in _parts(found, "engines"):
+        for trial in _parts(engine, "trials"):
+            if "series" in trial:
+                trial["series"] = []
+
+
+def _parts(found: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list `key` of what may be anything."""
+    inner = found.get(key) if isinstance(found, dict) else None
+    return [each for each in inner if isinstance(each, dict)] if isinstance(inner, list) else []

@@ -32,8 +32,8 @@ def runs(tmp_path: Path, text: str) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the runs whose results were parsed."""
     found: list[str] = []
-    load = module.load_result
-    monkeypatch.setattr(module, "load_result", lambda path: found.append(path.parent.name) or load(path))
+    load = module.load_figures
+    monkeypatch.setattr(module, "load_figures", lambda path: found.append(path.parent.name) or load(path))
     return found
 
 

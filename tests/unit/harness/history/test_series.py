@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.history.series import Run, plans_of
+from harness.numerics.change_points import change_points
 from harness.results.history import HistorySeries, RunSummary
 from tests.builders.history import P99, THROUGHPUT, runs_of, summary
 from tests.builders.noise import wiggling
@@ -13,7 +14,7 @@ CHANGED = wiggling((20, 100), (20, 120))
 
 
 def _only(runs: list[Run], figure: str = P99) -> HistorySeries:
-    (plan,) = plans_of(runs, [figure], [])
+    (plan,) = plans_of(runs, [figure], [], change_points)
     (series,) = plan.series
     return series
 
@@ -56,7 +57,7 @@ def test_a_change_of_less_than_the_clock_resolves_is_none() -> None:
     ids=lambda other: next(iter(other)),
 )
 def test_results_that_cannot_be_compared_are_no_change_and_say_why(other: dict[str, object]) -> None:
-    plans = plans_of(_all_changed(runs_of(CHANGED), 20, **other), [P99], [])
+    plans = plans_of(_all_changed(runs_of(CHANGED), 20, **other), [P99], [], change_points)
     assert [plan.results for plan in plans] == [20, 20]
     assert not any(series.changes for plan in plans for series in plan.series)
     assert [len(plan.apart) for plan in plans] == [0, 1]
@@ -65,14 +66,14 @@ def test_results_that_cannot_be_compared_are_no_change_and_say_why(other: dict[s
 def test_machines_of_one_kind_are_one_if_that_is_asked_for() -> None:
     host = {"host": "ffff", "cpu_model": "Example CPU", "cpu_count": "2"}
     runs = _all_changed(runs_of(CHANGED), 20, host=host)
-    assert [plan.results for plan in plans_of(runs, [P99], [], any_host=True)] == [40]
+    assert [plan.results for plan in plans_of(runs, [P99], [], change_points, any_host=True)] == [40]
     other_kind = _all_changed(runs_of(CHANGED), 20, host=host | {"cpu_count": "4"})
-    assert [plan.results for plan in plans_of(other_kind, [P99], [], any_host=True)] == [20, 20]
+    assert [plan.results for plan in plans_of(other_kind, [P99], [], change_points, any_host=True)] == [20, 20]
 
 
 def test_memory_that_another_kernel_tells_a_little_less_of_is_the_same() -> None:
     runs = _all_changed(runs_of(CHANGED), 20, memory_bytes=round((24 << 30) * 0.995))
-    assert [plan.results for plan in plans_of(runs, [P99], [])] == [40]
+    assert [plan.results for plan in plans_of(runs, [P99], [], change_points)] == [40]
 
 
 def test_results_that_do_not_count_are_shown_and_make_no_change() -> None:
@@ -106,5 +107,5 @@ def test_a_figure_of_0_is_shown_and_does_not_count() -> None:
 def test_a_plan_keeps_its_id_whatever_else_there_is() -> None:
     few, many = runs_of(wiggling((2, 100))), runs_of(wiggling((5, 100)))
     other: RunSummary = summary(9, 1).model_copy(update={"workload": {"seed": "1"}})
-    ids = [plan.id for plan in plans_of([*many, Run(Path("/x/result.json"), other)], [P99], [])]
-    assert plans_of(few, [P99], [])[0].id == ids[0]
+    ids = [plan.id for plan in plans_of([*many, Run(Path("/x/result.json"), other)], [P99], [], change_points)]
+    assert plans_of(few, [P99], [], change_points)[0].id == ids[0]

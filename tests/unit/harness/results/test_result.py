@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from harness.commands.common import load_run
 from harness.errors import UsageError
-from harness.results.result import load_result, save_result
+from harness.results.result import load_figures, load_result, save_result
 from reports.schema import SCHEMA_PATH, schema_text
 from tests.builders.results import make_engine, make_result
 
@@ -95,6 +96,25 @@ def test_what_no_result_can_hold_is_refused_with_key_and_limit(tmp_path: Path, t
     (tmp_path / "result.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UsageError, match=f"{tmp_path}: no result of this version: {words}"):
         load_run(tmp_path)
+
+
+def test_figures_are_read_without_the_series_of_trials(tmp_path: Path) -> None:
+    whole = make_result()
+    path = save_result(whole, tmp_path)
+    found = load_figures(path)
+    assert all(trial.series for engine in whole.engines for trial in engine.trials)
+    assert not any(trial.series for engine in found.engines for trial in engine.trials)
+    assert load_result(path) == whole
+    series = {"engines": {"__all__": {"trials": {"__all__": {"series"}}}}}
+    assert found.model_dump(exclude=series) == whole.model_dump(exclude=series)
+
+
+@pytest.mark.parametrize("changes", [{"engines": 3}, {"engines": [3, {"trials": {}}]}, {"engines": [{"trials": [3]}]}])
+def test_figures_of_what_is_no_result_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(make_result().model_dump(mode="json") | changes), encoding="utf-8")
+    with pytest.raises(ValidationError):
+        load_figures(path)
 
 
 def test_a_file_larger_than_any_result_is_not_read(tmp_path: Path) -> None:
