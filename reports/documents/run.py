@@ -126,7 +126,7 @@ def _facts(result: Result, pictures: list[Picture]) -> dict[str, Any]:
 
 def _answer(result: Result, pictures: list[Picture]) -> Picture | None:
     """The picture that answers the question of the command that made `result`; None if it could not be drawn."""
-    about = ((is_chaos(result), RECOVERY), (result.soak, RESOURCES), (result.dashboard, USERS), (True, QUANTILES))
+    about = ((result.soak, RESOURCES), (is_chaos(result), RECOVERY), (result.dashboard, USERS), (True, QUANTILES))
     wanted = next(name for is_it, name in about if is_it)
     return next((each for each in pictures if each.name == wanted), None)
 

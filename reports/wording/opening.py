@@ -99,19 +99,19 @@ def head_of(result: Result) -> Head:
         invalid="" if result.valid else INVALID,
         picture_warnings=tuple(filter(None, [floor_warning(result)])),
     )
+    if result.soak:
+        return _of_soak(head, result.soak, result.resilience)
     if result.resilience and is_chaos(result):
         return _of_chaos(head, result.resilience)
-    if result.soak:
-        return _of_soak(head, result.soak)
     return _of_users(head, result.dashboard) if result.dashboard else head
 
 
-def _of_soak(head: Head, found: Soak) -> Head:
-    """The same of a soak test: what leaks is its verdict."""
+def _of_soak(head: Head, found: Soak, faults: Resilience | None) -> Head:
+    """The same of a soak test: what leaks is its verdict, and what did not come through its faults."""
     return replace(
         head,
-        good=head.good and all_sound(found),
-        reasons=(*head.reasons, *reasons_of_soak(found)),
+        good=head.good and all_sound(found) and (faults is None or all_passed(faults)),
+        reasons=(*head.reasons, *reasons_of_soak(found), *(reasons_of_faults(faults) if faults else ())),
         figures=figures_of_soak(found),
         conclusions=("", ()),
         picture_warnings=(),

@@ -30,6 +30,7 @@ from reports.documents.run import html_text, markdown_text
 from reports.pictures.soak import draw_soak
 from reports.sections.soak import soak_section, soak_table
 from reports.wording.opening import head_of, opening_of
+from tests.builders.faults import make_chaos
 from tests.builders.pages import Page
 from tests.builders.results import make_engine, make_result
 
@@ -247,6 +248,12 @@ def test_the_report_begins_with_what_leaks_and_its_picture_is_that_of_the_resour
     assert picture
     text = Page(html_text(leaking, [picture])).text
     assert text.index("Each panel has its own scale") < text.index("Resources that leak") < text.index("All figures")
+
+
+def test_a_fault_that_did_not_pass_is_told_first_though_nothing_leaks() -> None:
+    assert head_of(make_soak()).good
+    head = head_of(make_soak().model_copy(update={"resilience": make_chaos().resilience}))
+    assert not head.good and "flink, redis-lost: fail: 2 records lost" in head.reasons
 
 
 def test_report_and_terminal_and_picture_show_it(tmp_path: Path) -> None:
