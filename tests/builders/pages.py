@@ -131,10 +131,16 @@ def drawn(of: Callable[[], Result]) -> list[Picture]:
 
 
 @cache
-def html_of(of: Callable[[], Result]) -> Page:
-    """The HTML page with all that is said of the pictures, but an empty one for each."""
+def html_text_of(of: Callable[[], Result]) -> str:
+    """The HTML with all that is said of the pictures, but an empty one for each."""
     with patch("reports.documents.page.svg_text", return_value="<svg/>"):
-        return Page(html_text(of(), drawn(of)))
+        return html_text(of(), drawn(of))
+
+
+@cache
+def html_of(of: Callable[[], Result]) -> Page:
+    """The HTML page, with empty pictures."""
+    return Page(html_text_of(of))
 
 
 @cache

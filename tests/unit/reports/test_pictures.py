@@ -153,6 +153,7 @@ def test_pictures_of_several_trials_are_drawn(tmp_path: Path) -> None:
         assert [picture.name for picture in drawn(of)] == [PICTURES[0], "comparison", *PICTURES[1:]]
     for picture in (drawn(obvious)[1], drawn(alike)[1]):
         assert matplotlib.image.imread(save_png(picture, tmp_path))[..., :3].std() > 0.05
+        assert "<svg" in svg_text(picture)
 
 
 def test_hops_of_all_bands_add_up_in_the_picture_too() -> None:
