@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import kubernetes_validate
 import yaml
 
 ROOT = Path(__file__).parents[3]
@@ -120,10 +122,6 @@ def validate(manifest: Manifest, version: str) -> None:
     Raises:
         jsonschema.ValidationError: it does not hold.
     """
-    # These take a second or two, which only the process has to spend that runs these tests.
-    import jsonschema
-    import kubernetes_validate
-
     version = kubernetes_validate.latest_version() if version == NEWEST else version
     if manifest["kind"] != "FlinkDeployment":
         kubernetes_validate.validate(manifest, version, strict=True)

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from typer.main import get_command
@@ -92,8 +93,6 @@ def test_a_misspelt_key_would_be_found(directory: str, kind: str, path: str, key
     manifest = deepcopy(resource(directory, kind))
     part = _at(manifest, path)
     part[f"{key}x"] = part.pop(key)
-    import jsonschema
-
     with pytest.raises(jsonschema.ValidationError, match=f"{key}x"):
         validate(manifest, VERSIONS[-1])
 
@@ -105,8 +104,6 @@ def test_a_misspelt_key_would_be_found(directory: str, kind: str, path: str, key
 def test_a_value_that_flinks_operator_does_not_know_would_be_found(path: str, key: str, value: str) -> None:
     manifest = deepcopy(resource("flink", "FlinkDeployment"))
     _at(manifest, path)[key] = value
-    import jsonschema
-
     with pytest.raises(jsonschema.ValidationError, match=value):
         validate(manifest, VERSIONS[-1])
 

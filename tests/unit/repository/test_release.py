@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -98,8 +99,6 @@ def test_the_notices_are_those_of_the_locks() -> None:
 
 def test_the_bill_of_materials_follows_its_schema(sbom: dict[str, Any]) -> None:
     """A package's address, whose syntax takes the validator longer than all the rest, is put to it for one package."""
-    from cyclonedx.validation.json import JsonStrictValidator  # imports jsonschema, which takes a second or two
-
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     addresses = [of for each in sbom["components"] for of in each.get("externalReferences", [])]
     assert validator.validate_str(json.dumps(sbom | {"components": [_with_address(sbom, addresses[0]["url"])]})) is None

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -66,8 +67,6 @@ def test_the_published_schema_is_the_generated_one() -> None:
 
 
 def test_results_obey_the_published_schema() -> None:
-    import jsonschema  # takes a second or two, which only the process has to spend that runs these tests
-
     schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
