@@ -287,12 +287,7 @@ def make_result(
 
     Unless given, the engines are the baseline, Flink and Spark, with `trials` trials each.
     """
-    usual = [
-        make_engine("baseline", 6, 0.11, trials=trials),
-        make_engine("flink", 18, 0.62, trials=trials),
-        make_engine("spark", 403, 0.81, trials=trials),
-    ]
-    ran = _in_turn(list(usual if engines is None else engines))
+    ran = _in_turn(_usual(trials) if engines is None else list(engines))
     return Result(
         run_id="20251009-085320-smoke",
         valid=not invalid_reasons,
@@ -306,6 +301,14 @@ def make_result(
         engines=ran,
         comparison=compare_engines(ran) if len(ran) > 1 and not invalid_reasons else None,
     )
+
+
+def _usual(trials: int) -> list[EngineResult]:
+    return [
+        make_engine("baseline", 6, 0.11, trials=trials),
+        make_engine("flink", 18, 0.62, trials=trials),
+        make_engine("spark", 403, 0.81, trials=trials),
+    ]
 
 
 def _in_turn(engines: list[EngineResult]) -> list[EngineResult]:
