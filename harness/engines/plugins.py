@@ -4,7 +4,9 @@ An entry point names the engine, and says where its folder is, as a module's dot
 package, and each further one a folder in it. The folder is looked up, and nothing of the package is imported.
 """
 
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def plugin_directories() -> dict[str, Path]:
         ConfigurationError: an entry point leads to no folder, or two have the same name; the message says which.
     """
     found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=GROUP):
+    for entry in _entries(tuple(sys.path)):
         other = found.setdefault(entry.name, entry)
         if (other.value, _origin(other)) != (entry.value, _origin(entry)):
             raise ConfigurationError(
@@ -29,6 +31,12 @@ def plugin_directories() -> dict[str, Path]:
                 fix="uninstall one of them",
             )
     return {name: _directory(entry) for name, entry in found.items()}
+
+
+@lru_cache(1)
+def _entries(_path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of what is installed on `sys.path`: to find them, the files of all packages are read."""
+    return entry_points(group=GROUP)
 
 
 def _origin(entry: EntryPoint) -> str:
