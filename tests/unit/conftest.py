@@ -1,4 +1,8 @@
-"""What all unit tests do without: forty parsers, made in seconds by each process that imports `jsonschema`."""
+"""What is made once for all unit tests of a process, or not at all: it took seconds.
+
+These are forty parsers that each process made that imports `jsonschema`, and the command line, put together anew for
+each call of it by a test.
+"""
 
 import importlib
 import sys
@@ -21,3 +25,10 @@ def _addresses(lazy: ModuleType) -> ModuleType:
     if sys.modules[ADDRESSES] is lazy:
         del sys.modules[ADDRESSES]
     return importlib.import_module(ADDRESSES)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the command line that `CliRunner` is given once it is put together: it is the same for each call."""
+    testing = sys.modules.get("typer.testing")
+    if testing:
+        testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
