@@ -29,7 +29,7 @@ PANEL_IN, NOISE_IN, EDGES_IN = 1.25, 0.75, 0.9
 #: A panel spans so much of its middle at least.
 LEAST_RANGE = 0.1
 CAPTION = (
-    "Shaded: each run's own interval. Black: levels. Upright: where a level changed. Crosses: results that do not "
+    "Shaded: each run's own interval. Horizontal: levels. Upright: where a level changed. Crosses: results that do not "
     "count. Below: what others had of the machine, and the pressure on its cores."
 )
 #: With more results than this, they are a line without markers.
