@@ -62,7 +62,7 @@ def run(
         typer.Argument(
             help="A built-in scenario (main, smoke, surge, diurnal, bursts, "
             "flash-crowd, dirty, queries, sweep, scale, chaos, soak, cluster) or a "
-            "YAML file; main by default."
+            "YAML file; main by default, and with --input a plain replay."
         ),
     ] = None,
     engine: Annotated[list[str] | None, typer.Option(help="Run only this engine; can be repeated.")] = None,
