@@ -1,4 +1,4 @@
-"""The documents agree with the code: keys of scenarios, links, and the commands that they show."""
+"""The documents agree with the code: links, files, the commands that they show, and the record."""
 
 import functools
 import re
@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 import typer
-from pydantic import BaseModel
 
 from engines.contract.record import CALIFORNIA, LOCATIONS, PATTERNS, parse
 from harness.cli import app
-from harness.scenarios.faults import FaultSection
 from harness.scenarios.loading import built_in_scenarios
-from harness.scenarios.scenario import Limits, Scenario, SurgeSection
-from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [
@@ -26,9 +22,6 @@ DOCUMENTS = [
 ]
 COMMANDS = ROOT / "docs" / "commands.md"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-#: A table's row that describes a key; its third column is the default.
-ROW = re.compile(r"^\| `([a-z0-9_]+)` \|", re.MULTILINE)
-ROW_WITH_DEFAULT = re.compile(ROW.pattern + r"[^|]*\| ([^|]*) \|", re.MULTILINE)
 #: A file of the project, named in backticks.
 FILE = re.compile(r"`((?:engines|harness|reports|tests|workloads)/[\w/]+\.\w+)`")
 COMMAND = re.compile(r"(?<![-/\w.])ringbench (?:[a-z-][^`\n#]*)")
@@ -51,40 +44,6 @@ def _command_line() -> Any:
 
 def _commands(text: str) -> list[str]:
     return [command.strip() for command in COMMAND.findall(text)]
-
-
-def _section(heading: str) -> str:
-    """What stands under a heading of the scenarios' document, up to the next heading."""
-    return re.split(r"\n##+ ", _text(ROOT / "docs" / "scenarios.md").split(f"\n{heading}\n")[1])[0]
-
-
-SECTIONS = pytest.mark.parametrize(
-    ("heading", "model"),
-    [
-        ("## Keys", Scenario),
-        *((f"#### `{kind}`", section) for kind, section in SHAPE_SECTIONS.items()),
-        ("### `surges`", SurgeSection),
-        ("### `county_skew`", CountySkewSection),
-        ("### `hot_partition`", HotPartitionSection),
-        ("### `faults`", FaultSection),
-        ("### `limits`", Limits),
-    ],
-)
-
-
-@SECTIONS
-def test_every_key_of_a_scenario_is_described_and_no_other(heading: str, model: type[BaseModel]) -> None:
-    assert ROW.findall(_section(heading)) == [key for key in model.model_fields if key != "kind"]
-
-
-@SECTIONS
-def test_described_defaults_are_those_of_the_code(heading: str, model: type[BaseModel]) -> None:
-    rows = dict(ROW_WITH_DEFAULT.findall(_section(heading)))
-    for name, field in model.model_fields.items():
-        if isinstance(field.default, bool):
-            assert rows[name] == str(field.default).lower(), name
-        elif isinstance(field.default, int | float):
-            assert rows[name] in (f"{field.default:g}", f"{field.default:,}"), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
