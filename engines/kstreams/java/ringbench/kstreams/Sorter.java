@@ -3,6 +3,7 @@ package ringbench.kstreams;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
+import ringbench.Count;
 import ringbench.RecordReader;
 
 /**

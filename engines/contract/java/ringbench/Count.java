@@ -1,4 +1,4 @@
-package ringbench.kstreams;
+package ringbench;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -8,28 +8,28 @@ import java.util.Arrays;
  * A cell's count, together with the records that it is made of, in bytes: the count, the count that was published last,
  * and for each partition of the input up to which offset, exclusive, its records are in.
  *
- * <p>With processing at least once, a record may come again after a restart, while the count already has it: what goes to
- * the changelog is not tied to what is committed. Records of one partition and cell come in the order of their offsets,
- * so that one that comes again is known by its offset. With processing exactly once, none comes again.
+ * <p>For engines that process at least once: a record may come again after a restart, while the count that was kept already
+ * has it. Records of one partition and cell come in the order of their offsets, so that one that comes again is known by
+ * its offset. With processing exactly once, none comes again.
  */
-final class Count {
+public final class Count {
   private static final int PUBLISHED = Long.BYTES;
 
   private Count() {}
 
   /** Where a record comes from. */
-  static byte[] origin(int partition, long offset) {
+  public static byte[] origin(int partition, long offset) {
     return ByteBuffer.allocate(Integer.BYTES + Long.BYTES).putInt(partition).putLong(offset).array();
   }
 
   /** Whether a count, null for none, has the record from {@code origin} in it. */
-  static boolean contains(byte[] count, byte[] origin) {
+  public static boolean contains(byte[] count, byte[] origin) {
     int at = place(origin);
     return count != null && at < count.length && ByteBuffer.wrap(count).getLong(at) > offset(origin);
   }
 
   /** The count, null for none, with the record from {@code origin} in it, too. */
-  static byte[] plusOne(byte[] count, byte[] origin) {
+  public static byte[] plusOne(byte[] count, byte[] origin) {
     int at = place(origin);
     int length = at + Long.BYTES;
     byte[] next = count == null ? new byte[length] : Arrays.copyOf(count, Math.max(count.length, length));
@@ -38,19 +38,19 @@ final class Count {
   }
 
   /** The same, but for the count that was published last: it is this one now. */
-  static byte[] published(byte[] count) {
+  public static byte[] published(byte[] count) {
     byte[] next = count.clone();
     ByteBuffer.wrap(next).putLong(PUBLISHED, number(count));
     return next;
   }
 
   /** Whether this count was published. */
-  static boolean isPublished(byte[] count) {
+  public static boolean isPublished(byte[] count) {
     return ByteBuffer.wrap(count).getLong(PUBLISHED) == number(count);
   }
 
   /** The count as an aggregates message's value. */
-  static byte[] decimal(byte[] count) {
+  public static byte[] decimal(byte[] count) {
     return Long.toString(number(count)).getBytes(StandardCharsets.US_ASCII);
   }
 
