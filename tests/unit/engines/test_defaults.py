@@ -9,8 +9,20 @@ import pytest
 from tests.builders.engine_modules import ENGINES
 
 #: Where each engine's defaults stand, and which of them says over how long upserts of a cell are joined.
-MODULES = {"baseline": "engine", "flink": "main", "kstreams": "main", "quix": "main", "spark": "main"}
-JOINS = {"baseline": "batch_wait_ms", "flink": "flush_interval_ms", "kstreams": "flush_interval_ms"}
+MODULES = {
+    "baseline": "engine",
+    "flink": "main",
+    "hazelcast": "main",
+    "kstreams": "main",
+    "quix": "main",
+    "spark": "main",
+}
+JOINS = {
+    "baseline": "batch_wait_ms",
+    "flink": "flush_interval_ms",
+    "hazelcast": "flush_interval_ms",
+    "kstreams": "flush_interval_ms",
+}
 #: What a crash costs, or memory does.
 PROMISED = {"checkpoint_interval_ms", "state_ttl_ms", "heap", "driver_memory"}
 
@@ -35,7 +47,7 @@ def test_upserts_of_a_cell_are_joined_over_the_same_time_by_all_engines_that_can
 
 
 def test_all_engines_that_forget_by_the_clock_keep_a_cell_for_the_same_time() -> None:
-    assert {_defaults(engine)["state_ttl_ms"] for engine in ("flink", "kstreams", "quix")} == {300_000}
+    assert {_defaults(engine)["state_ttl_ms"] for engine in ("flink", "hazelcast", "kstreams", "quix")} == {300_000}
 
 
 def test_the_scenario_says_how_often_all_engines_checkpoint() -> None:
