@@ -48,6 +48,8 @@ from workloads.workload import Workload
 BEFORE_S = 60.0
 #: Why a fault was not survived, although nothing was lost.
 DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
+#: Nor by the engine's own means.
+STARTED_ANEW = "the engine did not run what had failed again by itself: its process ended, and was started again"
 NO_BAND = "what is normal is not known: nothing became visible in time without a fault; a longer warm-up may help"
 
 
@@ -221,6 +223,8 @@ def outcomes(
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
         if recover_within_s is not None and not times["recovered"] and not trial.broken_off:
             reasons.append(_not_recovered(recover_within_s, normal))
+        if BY_NAME[each.planned.fault].fails_tasks and times["restarts"] and not each.did_something:
+            reasons.append(STARTED_ANEW)
         # What died of it was harmed.
         idle = not each.did_something and not times["restarts"]
         yield FaultOutcome(

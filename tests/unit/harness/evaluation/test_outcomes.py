@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from harness.evaluation.fault_outcomes import NO_BAND, Done, outcomes, own_band
+from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, outcomes, own_band
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
 from harness.faults.plan import DueFault
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.scenarios.scenario import Scenario
-from harness.trial.outcome import Injected, Trial
+from harness.trial.outcome import Injected, Restart, Trial
 from harness.workers.accounts import ProbeAccount
 from tests.builders.results import make_result
 from workloads.truth import expected_counts
@@ -50,16 +50,24 @@ NORMAL = ControlBand(
 )
 
 
-def _found(back_s: float | None, *, waited: bool = True, normal: ControlBand = NORMAL) -> FaultOutcome:
+def _found(
+    back_s: float | None,
+    *,
+    waited: bool = True,
+    normal: ControlBand = NORMAL,
+    fault: str = "engine-kill",
+    did_something: bool = True,
+    **trial: Any,
+) -> FaultOutcome:
     """What came of a fault from 5 to 7 s, if nothing is visible from 5 s on until `back_s`, or until the load ends."""
     end_s = 31.0 if back_s is None else back_s
     visible_s = [second if not 5 <= second < end_s else end_s for second in range(-1, 30)]
     by_step = [(round((second + 1) * 10), 10) for second in visible_s]
     by_second = {round(second + 1): (10, 50.0, 90.0) for second in visible_s}
     measured = ProbeAccount.model_validate({"by_step": by_step, "by_second": by_second})
-    injected = [Injected(DueFault("engine-kill", 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=True)]
-    trial = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected)
-    done = Done("x", 1, trial, LONG, expected_counts(Workload(LONG.workload())))
+    injected = [Injected(DueFault(fault, 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=did_something)]
+    ended = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial)
+    done = Done("x", 1, ended, LONG, expected_counts(Workload(LONG.workload())))
     (found,) = outcomes(done, normal, wrong=[], recover_within_s=120 if waited else None)
     return found
 
@@ -70,6 +78,14 @@ def test_a_fault_that_is_recovered_from_has_its_time_and_its_excess_lag() -> Non
     assert found.common_recover_s == pytest.approx(5.0, abs=0.2)
     # 30 records may lag; the lag grows by 10 a second from 5 to 12 s.
     assert found.excess_lag_record_s == pytest.approx(10 * (7 - 3) ** 2 / 2, rel=0.2)
+
+
+def test_a_task_that_only_a_new_process_ran_again_was_not_survived() -> None:
+    restarts = [Restart("engine", "it died", 5.5)]
+    assert _found(12, fault="task-kill").verdict == "pass"
+    found = _found(12, fault="task-kill", did_something=False, restarts=restarts)
+    assert (found.verdict, found.reasons) == ("fail", [STARTED_ANEW])
+    assert _found(12, did_something=False, restarts=restarts).verdict == "pass", "what died was harmed"
 
 
 def test_a_fault_that_was_waited_for_and_never_recovered_from_fails() -> None:
