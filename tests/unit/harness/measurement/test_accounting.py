@@ -18,15 +18,15 @@ BURN = "import time\nwhile time.process_time() < {}: pass\n"
 def test_a_groups_cpu_time_includes_its_children_and_not_the_guard(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys, time\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {BURN.format(0.2) + 'time.sleep(60)'!r}])\n"
-        f"{BURN.format(0.15)}\ntime.sleep(60)\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {BURN.format(0.4) + 'time.sleep(60)'!r}])\n"
+        f"{BURN.format(0.3)}\ntime.sleep(60)\n"
     )
     with start_process("burner", [sys.executable, "-c", program], log_path=tmp_path / "log") as process:
         meter = UsageMeter(process.pid)
         usage = wait_until(
-            lambda: found if (found := meter.read()).cpu_s > 0.3 else None,
+            lambda: found if (found := meter.read()).cpu_s > 0.6 else None,
             deadline_s=DEADLINE_S,
-            what="0.3 CPU-seconds used",
+            what="0.6 CPU-seconds used",
         )
         assert usage.cpu_s < 5
         assert usage.rss_bytes > 5_000_000
@@ -34,10 +34,10 @@ def test_a_groups_cpu_time_includes_its_children_and_not_the_guard(tmp_path: Pat
 
 def test_what_an_ended_process_used_is_kept(tmp_path: Path) -> None:
     with start_process(
-        "burner", [sys.executable, "-c", BURN.format(0.2) + "input()"], log_path=tmp_path / "log"
+        "burner", [sys.executable, "-c", BURN.format(0.5) + "input()"], log_path=tmp_path / "log"
     ) as one:
         meter = UsageMeter(one.pid)
-        wait_until(lambda: meter.read().cpu_s > 0.1, deadline_s=DEADLINE_S, what="0.1 CPU-seconds used")
+        wait_until(lambda: meter.read().cpu_s > 0.2, deadline_s=DEADLINE_S, what="0.2 CPU-seconds used")
         before = meter.read()
         one.stop()
         assert meter.read().cpu_s >= before.cpu_s
@@ -45,22 +45,22 @@ def test_what_an_ended_process_used_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_short_lived_children_used_counts_though_no_reading_ever_saw_them(tmp_path: Path) -> None:
-    """Ten children, one after the other, each of which has ended before the first reading is made."""
-    child = BURN.format(0.04)
+    """Twenty children, one after the other, each of which has ended before the first reading is made."""
+    child = BURN.format(0.05)
     program = (
         "import subprocess, sys, time\n"
-        f"for _ in range(10): subprocess.run([sys.executable, '-c', {child!r}], check=True)\n"
+        f"for _ in range(20): subprocess.run([sys.executable, '-c', {child!r}], check=True)\n"
         "print('done', flush=True); time.sleep(60)\n"
     )
     argv = [sys.executable, "-c", program]
     with start_process("parent", argv, log_path=tmp_path / "log", stdout="pipe") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "done\n"
-        assert UsageMeter(process.pid).read().cpu_s >= 10 * 0.04 - TICK_S
+        assert UsageMeter(process.pid).read().cpu_s >= 20 * 0.05 - TICK_S
 
 
 def test_a_group_that_was_started_anew_goes_on_counting(tmp_path: Path) -> None:
-    burner = [sys.executable, "-c", BURN.format(0.1) + "print('done', flush=True); time.sleep(60)"]
+    burner = [sys.executable, "-c", BURN.format(0.3) + "print('done', flush=True); time.sleep(60)"]
     first, second = (start_process("burner", burner, log_path=tmp_path / "log", stdout="pipe") for _ in range(2))
     with first, second:
         for each in (first, second):
@@ -70,8 +70,8 @@ def test_a_group_that_was_started_anew_goes_on_counting(tmp_path: Path) -> None:
         alone = meter.read().cpu_s
         first.stop()
         meter.follow(second.pid)
-        assert alone >= 0.1 - TICK_S
-        assert meter.read().cpu_s >= alone + 0.1 - TICK_S
+        assert alone >= 0.3 - TICK_S
+        assert meter.read().cpu_s >= alone + 0.3 - TICK_S
 
 
 def test_usage_between_two_times_is_interpolated() -> None:
@@ -86,11 +86,11 @@ def test_usage_between_two_times_is_interpolated() -> None:
 
 def test_psutil_agrees_with_the_processs_own_clock() -> None:
     """Asked before and after its own clock is read."""
-    program = "import psutil\n" + BURN.format(0.5) + "own = psutil.Process()\nask = lambda: sum(own.cpu_times()[:2])\n"
+    program = "import psutil\n" + BURN.format(1.0) + "own = psutil.Process()\nask = lambda: sum(own.cpu_times()[:2])\n"
     program += "print(ask(), time.process_time(), ask())"
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=DEADLINE_S
     ).stdout
     before_s, own_s, after_s = map(float, out.split())
-    assert own_s >= 0.5
+    assert own_s >= 1
     assert before_s - TICK_S <= own_s <= after_s + TICK_S
