@@ -103,5 +103,5 @@ def _cautions(scale: Scale) -> list[Caution]:
         if left_out:
             why = "; ".join(dict.fromkeys(reason for each in left_out for reason in each.reasons[:1]))
             text = f"{engine.name}: {len(left_out)} of {len(own)} trials are not counted in fits: {why}"
-            cautions.append(Caution(text, f"{len(left_out)} trials left out", engine.name))
+            cautions.append(Caution(text, f"{len(left_out)} trial{'s' * (len(left_out) > 1)} left out", engine.name))
     return cautions

@@ -354,7 +354,7 @@ def test_the_page_shows_exponents_setting_picture_and_figures_in_this_order_and_
         assert places == sorted(places)
     rate = page.head.figures[0]
     assert [(row.value, [mark for mark, _ in row.marks]) for row in rate.rows] == [
-        ("-0.40", ["1 trials left out"]),
+        ("-0.40", ["1 trial left out"]),
         ("0.00", []),
     ]
 
