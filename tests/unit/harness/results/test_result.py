@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from pydantic_core import PydanticSerializationError
 from harness.commands.common import load_run
 from harness.errors import UsageError
 from harness.results.result import load_figures, load_result, save_result
-from reports.schema import SCHEMA_PATH, schema_text
+from reports.schema import MODELS, schema_path, schema_text
+from tests.builders.documents import rows, section
 from tests.builders.results import make_engine, make_result
 
 
@@ -62,12 +64,20 @@ def test_another_version_is_refused(tmp_path: Path, version: object) -> None:
         load_result(path)
 
 
-def test_the_published_schema_is_the_generated_one() -> None:
-    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m reports.schema"
+@pytest.mark.parametrize("name", MODELS)
+def test_a_published_schema_is_the_generated_one(name: str) -> None:
+    assert schema_path(name).read_text(encoding="utf-8") == schema_text(name), "run: python -m reports.schema"
+
+
+def test_every_published_schema_is_linked_and_no_other() -> None:
+    table = rows(section("architecture.md", "### Results"), "file")
+    linked = {link for cells in table for link in re.findall(r"\]\((\S+\.schema\.json)\)", cells[3])}
+    assert linked == {path.name for path in schema_path().parent.glob("*.schema.json")}
+    assert linked == {schema_path(name).name for name in MODELS}
 
 
 def test_results_obey_the_published_schema() -> None:
-    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    schema = json.loads(schema_path().read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     document = json.loads(make_result().model_dump_json())
