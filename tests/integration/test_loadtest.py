@@ -19,7 +19,7 @@ from harness.processes.process import wait_until
 from harness.services.ports import free_port
 from harness.services.redis import RedisService, start_redis
 from tests.deadlines import DEADLINE_S
-from tests.integration.ringbench import Ringbench, Services, command_line, outcome, write_scenario
+from tests.integration.ringbench import Ringbench, command_line, outcome, write_scenario
 from tests.integration.traffic import Traffic
 from tests.integration.viewers import Page, Viewer, Writer, in_redis
 
@@ -175,13 +175,10 @@ def _status(request: Request) -> int:
         return error.code
 
 
-def test_an_engine_works_with_and_without_users_and_both_join_the_result_and_the_report(
-    tmp_path: Path, services: Services
-) -> None:
+def test_an_engine_works_with_and_without_users_and_both_join_the_result_and_the_report(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path)
     options = ("--engine", "baseline", "--trials", "1", "--no-search", "--warmup", "6", "--duration", "8", *BOUND)
-    arguments = ["loadtest", scenario, "--headless", "--users", "15", *options, "--json", *services.arguments()]
-    with Ringbench(tmp_path, *arguments, env=services.environment()) as run:
+    with Ringbench(tmp_path, "loadtest", scenario, "--headless", "--users", "15", *options, "--json") as run:
         found = outcome(run)
     dashboard = found.result["dashboard"]
     [load] = dashboard["loads"]

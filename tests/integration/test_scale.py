@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ringbench import Ringbench, Services
+from tests.integration.ringbench import Ringbench
 
 pytestmark = pytest.mark.integration
 
@@ -14,15 +14,14 @@ SMALL = ["scale", "--engine", "baseline", "--rates", "1000", "--partitions", "2"
 SHORT = ["--keys", "california,synthetic", "--warmup", "2", "--duration", "4", "--json"]
 
 
-def test_a_scaling_counts_what_is_right_and_says_what_it_cannot_fit(tmp_path: Path, services: Services) -> None:
+def test_a_scaling_counts_what_is_right_and_says_what_it_cannot_fit(tmp_path: Path) -> None:
     scenario = tmp_path / "scale.yaml"
     # Generous to a busy machine: a trial of a few seconds must count however late records are sent.
     limits = "{schedule_error_ms_p99: 2000.0, clock_step_ms: 1000.0, settle_s: 1.0, host_share: 2.0}"
     scenario.write_text(
         f"name: small\nmalformed_per_million: 5000\nrehearsal_s: 0\nlimits: {limits}\n", encoding="utf-8"
     )
-    arguments = [*SMALL, *SHORT, str(scenario), "--runs-dir", str(tmp_path / "runs"), *services.arguments()]
-    with Ringbench(tmp_path, *arguments, env=services.environment()) as run:
+    with Ringbench(tmp_path, *SMALL, *SHORT, str(scenario), "--runs-dir", str(tmp_path / "runs")) as run:
         assert run.end() == 0, run.stderr
     found = json.loads(run.stdout)
     (saved,) = (tmp_path / "runs").glob("scale-*/scale.json")
