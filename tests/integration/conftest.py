@@ -26,6 +26,27 @@ MAIN_RATE_RECORDS_PER_S = 3000
 MAIN_ENGINES = ["spark", "flink", "baseline"]
 
 
+#: Files that take minutes, the longest first: one that is begun late goes on when other processes have nothing to do.
+LONGEST = [
+    "secured",
+    "run",
+    "orphans",
+    "loadtest",
+    "cluster",
+    "broken_engines",
+    "queries",
+    "chaos",
+    "soak",
+    "run_input",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are begun in the order of `LONGEST`, then the others as they come."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 def pytest_configure() -> None:
     """What all processes inherit that the tests start."""
     # Their JVMs live for seconds, most of which would go to the second compiler.
