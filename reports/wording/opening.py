@@ -28,7 +28,7 @@ from reports.wording.dashboard import (
 )
 from reports.wording.head import UNKNOWN_VERSION, Contestant, Head
 from reports.wording.notes import asks_for_counts, most_trials
-from reports.wording.quoted import quoted_figures
+from reports.wording.quoted import QuotedFigure, quoted_figures
 from reports.wording.setting import floor_text, floor_warning, machine_text, quiet_text, workload_text
 from reports.wording.soak import all_sound, figures_of_soak, reasons_of_soak
 from reports.wording.summary import engine_title
@@ -109,43 +109,31 @@ def head_of(result: Result) -> Head:
 def _of_soak(head: Head, found: Soak, faults: Resilience | None) -> Head:
     """The same of a soak test: what leaks is its verdict, and what did not come through its faults."""
     return replace(
-        head,
+        _about_else(head, figures_of_soak(found)),
         good=head.good and all_sound(found) and (faults is None or all_passed(faults)),
         reasons=(*head.reasons, *reasons_of_soak(found), *(reasons_of_faults(faults) if faults else ())),
-        figures=figures_of_soak(found),
-        conclusions=("", ()),
-        picture_warnings=(),
     )
 
 
 def _of_users(head: Head, found: Dashboard) -> Head:
     """The same of a load test of the live map: what its users experienced is its verdict."""
-    valid = not head.invalid
-    return replace(
-        head,
-        good=head.good and all_held(found),
-        verdict=verdict_of_users(found) if valid else head.verdict,
-        reasons=(*head.reasons, *reasons_of_users(found)),
-        in_short=tuple(effect_of_users(found)) if valid else head.in_short,
-        figures=figures_of_users(found),
-        conclusions=("", ()),
-        picture_warnings=(),
-    )
+    about = _about_else(head, figures_of_users(found), verdict_of_users(found), tuple(effect_of_users(found)))
+    return replace(about, good=head.good and all_held(found), reasons=(*head.reasons, *reasons_of_users(found)))
 
 
 def _of_chaos(head: Head, found: Resilience) -> Head:
     """The same of a run that is about faults: these are its verdict and its figures."""
-    valid = not head.invalid
-    return replace(
-        head,
-        good=head.good and all_passed(found),
-        verdict=verdict_of_faults(found) if valid else head.verdict,
-        reasons=(*head.reasons, *reasons_of_faults(found)),
-        in_short=(NO_WINNER,) if valid else head.in_short,
-        figures=figures_of_faults(found),
-        conclusions=("", ()),
-        picture_warnings=(),
-    )
+    about = _about_else(head, figures_of_faults(found), verdict_of_faults(found), (NO_WINNER,))
+    return replace(about, good=head.good and all_passed(found), reasons=(*head.reasons, *reasons_of_faults(found)))
+
+
+def _about_else(
+    head: Head, figures: tuple[QuotedFigure, ...], verdict: str | None = None, in_short: tuple[str, ...] = ()
+) -> Head:
+    """The head of a result that is not about who wins; that a run is invalid is said rather than its own `verdict`."""
+    if verdict is not None and not head.invalid:
+        head = replace(head, verdict=verdict, in_short=in_short)
+    return replace(head, figures=figures, conclusions=("", ()), picture_warnings=())
 
 
 def _contestant(engine: EngineResult) -> Contestant:
