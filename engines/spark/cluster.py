@@ -42,9 +42,15 @@ def options_of(job: JobSpecification, settings: dict[str, Any]) -> dict[str, Any
         "spark.scheduler.minRegisteredResourcesRatio": 1.0,
         "spark.scheduler.maxRegisteredResourcesWaitingTime": EXECUTORS_WAIT,
     }
-    # Executors elsewhere must find the driver by an address that Spark picks, or the user's own settings name.
-    here = urlsplit(settings["master"]).hostname in (LOOPBACK, "localhost")
-    return options | _on_loopback() if here else options
+    return options | driver_address(settings["master"])
+
+
+def driver_address(master: str) -> dict[str, str]:
+    """Where executors find the driver, for a cluster's `master`.
+
+    Elsewhere, it is an address that Spark picks, or the user's own settings name.
+    """
+    return _on_loopback() if urlsplit(master).hostname in (LOOPBACK, "localhost") else {}
 
 
 def _on_loopback() -> dict[str, str]:
@@ -58,15 +64,15 @@ def checkpoint_location(job: JobSpecification, settings: dict[str, Any]) -> str:
     return str(Path(job.checkpoint_dir) / "query")
 
 
-def log_in(job: JobSpecification, settings: dict[str, Any]) -> None:
+def log_in(master: str, directory: Path) -> None:
     """Have the session, which is yet to be made, know the secret of its cluster, if the environment has one.
 
-    By a private file: PySpark makes an argument of every other option.
+    By a private file in `directory`: PySpark makes an argument of every other option.
     """
     secret = os.environ.get(SECRET_VARIABLE)
-    if not secret or not is_cluster(settings["master"]):
+    if not secret or not is_cluster(master):
         return
-    path = Path(job.checkpoint_dir) / "login.conf"
+    path = directory / "login.conf"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(f"spark.authenticate true\nspark.authenticate.secret {secret}\n", encoding="ascii")

@@ -5,6 +5,7 @@ Real-Time Mode is an engine of its own: see `realtime`.
 
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from cluster import (
@@ -109,7 +110,7 @@ def work(
     Raises:
         StreamingQueryException: the query died.
     """
-    log_in(job, settings)
+    log_in(settings["master"], Path(job.checkpoint_dir))
     spark = start_session(job, settings, master_of(job, settings), session_options(job, settings))
     on_cluster = is_cluster(settings["master"])
     if on_cluster:

@@ -14,7 +14,10 @@ OPTIONS = {
     "The workload": ("--seed", "--warmup", "--confirm-duration", "--route", "--delivery", "--query"),
     "Engines": ("--tuning", "--engine-cpus", "--engine-path"),
     "Records of your own": ("--input", "--input-map", "--speed", "--skip-bad-lines", "--show-bad-values"),
-    "Clusters": ("--cluster", "--spark-master", "--spark-conf", "--flink-jobmanager", "--flink-conf"),
+    "Clusters": (
+        *("--cluster", "--spark-master", "--spark-conf", "--flink-jobmanager", "--flink-conf"),
+        *("--truth-master", "--truth-conf"),
+    ),
     "Services of your own": (
         *("--kafka", "--kafka-properties", "--redis", "--redis-properties", "--namespace", "--s3"),
         *("--kafka-port", "--redis-port", "--s3-port", "--topic", "--create-topic"),

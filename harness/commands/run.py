@@ -109,6 +109,13 @@ def run(
     flink_conf: Annotated[
         list[str] | None, typer.Option(help="An option of Flink for its job, KEY=VALUE; can be repeated.")
     ] = None,
+    truth_master: Annotated[
+        str | None,
+        typer.Option(help="Your own Spark cluster for the ground truth, spark://HOST:PORT; a process here by default."),
+    ] = None,
+    truth_conf: Annotated[
+        list[str] | None, typer.Option(help="An option of Spark for the truth's job, KEY=VALUE; can be repeated.")
+    ] = None,
     engine_path: EnginePath = None,
     kafka: Annotated[str | None, typer.Option(help="Your own Kafka, host:port[,host:port].")] = None,
     redis: Annotated[
@@ -181,6 +188,8 @@ def run(
         spark_conf=spark_conf or (),
         flink_jobmanager=flink_jobmanager,
         flink_conf=flink_conf or (),
+        truth_master=truth_master,
+        truth_conf=truth_conf or (),
     )
     skip = skip_bad_lines_of(skip_bad_lines)
     input_options = InputOptions(

@@ -16,7 +16,7 @@ from workloads.partitioning import ROUND_ROBIN
 ALLOW_DIFFERENT_WORKLOAD = "--allow-different-workload"
 ALLOW_DIFFERENT_HOST = "--allow-different-host"
 # Keys of a scenario that do not decide what is sent and how every engine is driven.
-_NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits"}
+_NOT_WORKLOAD = {"name", "description", "engines", "route", "cluster", "tuning", "engine_settings", "limits", "truth"}
 #: A run from before there was a key was driven as the key's default says, but for this one.
 DEFAULTS = {key: field.default for key, field in Scenario.model_fields.items() if not field.is_required()} | {
     "partitioning": ROUND_ROBIN

@@ -1,4 +1,4 @@
-"""Where the command line says that Spark and Flink are to run: clusters of the user's own."""
+"""Where the command line says that Spark, Flink and the truth's job are to run: clusters of the user's own."""
 
 import re
 import socket
@@ -12,6 +12,7 @@ from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
 from harness.errors import ServiceError, UsageError
 from harness.scenarios.scenario import Scenario
+from harness.scenarios.truth import MASTER_FORM, TruthSection, is_standalone_master
 from harness.services.backing import External
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -27,6 +28,8 @@ class Placement:
     spark_conf: Sequence[str] = ()
     flink_jobmanager: str | None = None
     flink_conf: Sequence[str] = field(default_factory=tuple)
+    truth_master: str | None = None
+    truth_conf: Sequence[str] = ()
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """The engines' settings that say the same.
@@ -50,6 +53,26 @@ class Placement:
         given = {engine: {key: value for key, value in each.items() if value} for engine, each in found.items()}
         return {engine: each for engine, each in given.items() if each}
 
+    def truth(self, former: TruthSection) -> TruthSection:
+        """The scenario's section with what the options say in its place.
+
+        Raises:
+            UsageError: an option makes no sense.
+        """
+        if self.truth_master is not None and not is_standalone_master(self.truth_master):
+            raise UsageError(
+                f"--truth-master: {self.truth_master!r} is no cluster's master",
+                fix=f"give {MASTER_FORM}, or leave it out for a Spark in a process here",
+            )
+        master = self.truth_master or former.master
+        conf = _pairs("--truth-conf", self.truth_conf)
+        if conf and not master:
+            raise UsageError(
+                "--truth-conf: options are for a cluster, and none is named",
+                fix="give --truth-master spark://HOST:PORT, too",
+            )
+        return TruthSection(master=master, conf=former.conf | conf)
+
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     found = {}
@@ -62,7 +85,7 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def placed(scenario: Scenario, placement: Placement) -> Scenario:
-    """The scenario with the settings of `placement` for all contestants that run their engines, before others.
+    """The scenario with the settings of `placement`, before its own: for all contestants that run their engines.
 
     Raises:
         UsageError: an option makes no sense.
@@ -77,7 +100,8 @@ def placed(scenario: Scenario, placement: Placement) -> Scenario:
         else each.model_copy(update={"settings": _over(each.settings, given[each.engine])})
         for each in scenario.engines
     ]
-    return scenario.model_copy(update={"engine_settings": settings, "engines": contestants})
+    truth = placement.truth(scenario.truth)
+    return scenario.model_copy(update={"engine_settings": settings, "engines": contestants, "truth": truth})
 
 
 def _over(former: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +127,29 @@ def check_clusters(engines: Iterable[Engine], scenario: Scenario, external: Exte
         _check_answers(name, address)
 
 
+def check_truth(truth: TruthSection, external: External) -> None:
+    """Make sure that a cluster for the truth, if there is to be one, can reach the archive, and answers.
+
+    Raises:
+        UsageError: it is elsewhere, and the archive is to be in a store that is started here, on loopback.
+        ServiceError: it does not answer.
+    """
+    host = _host(truth.master)[0] if truth.master else None
+    if host is None:
+        return
+    if not external.s3 and not _is_loopback(host):
+        raise _out_of_reach("the truth", truth.master, "s3", "S3")
+    _check_answers("the truth", truth.master)
+
+
+def _out_of_reach(what: str, address: str, option: str, service: str) -> UsageError:
+    return UsageError(
+        f"{what} is to run on {address}, from where the {service} that is started here, on 127.0.0.1, "
+        "cannot be reached",
+        fix=f"give --{option}, with an address that the cluster can reach",
+    )
+
+
 def _check_goes_with(scenario: Scenario, engine: Engine, address: str) -> None:
     if scenario.cluster:
         raise UsageError(
@@ -123,11 +170,7 @@ def _check_way(engine: str, address: str, scenario: Scenario, external: External
         return
     for name, own in (("kafka", external.kafka), ("redis", external.redis)):
         if not own and (name == "kafka" or scenario.is_direct):
-            raise UsageError(
-                f"{engine} is to run on {address}, from where the {name.title()} that is started here, on 127.0.0.1, "
-                "cannot be reached",
-                fix=f"give --{name}, with an address that the cluster can reach",
-            )
+            raise _out_of_reach(engine, address, name, name.title())
 
 
 def _check_answers(engine: str, address: str) -> None:

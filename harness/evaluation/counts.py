@@ -132,7 +132,7 @@ def correctness_of(trial: Trial, truth: TrialTruth | None, expected: ExpectedCou
     found = compare(
         certain_counts(truth.counts, expected),
         trial.observed,
-        expected_dead_letters=truth.malformed_lines,
+        expected_dead_letters=expected.malformed_lines,
         observed_dead_letters=trial.dead_letters,
         either=expected.either,
     )

@@ -123,7 +123,7 @@ def _answers(trial: Trial, truth: TrialTruth | None, scenario: Scenario, expecte
         scenario,
         expected.answers,
         trial.answers,
-        expected_dead_letters=truth.malformed_lines,
+        expected_dead_letters=expected.malformed_lines,
         observed_dead_letters=trial.dead_letters,
     )
 

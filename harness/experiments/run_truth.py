@@ -33,7 +33,8 @@ def _truths(session: Session, scenario: Scenario, taken: Taken) -> tuple[dict[st
     }
     truths: dict[str, TrialTruth] = {}
     if readers:
-        session.watcher.phase("computing the ground truth with Spark from the archive in S3")
+        place = f", on {scenario.truth.master}," if scenario.truth.master else ""
+        session.watcher.phase(f"computing the ground truth with Spark{place} from the archive in S3")
         found = compute_truths(
             session.engines[TRUTH_ENGINE],
             session.backing.bucket,
@@ -41,6 +42,7 @@ def _truths(session: Session, scenario: Scenario, taken: Taken) -> tuple[dict[st
             scenario.locations,
             session.work,
             records=open_workload(scenario.workload()).total_records,
+            where=scenario.truth,
             environment=session.environment,
             progress=session.watcher.note,
         )

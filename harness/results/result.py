@@ -179,6 +179,9 @@ class Truth(ResultPart):
     cells: int
     agrees_with_seed: bool
     operator_volume: list[OperatorVolume]
+    master: str | None = Field(None, description="of the Spark that computed it; null if not noted")
+    elapsed_s: float | None = Field(None, description="which that took, for all archives of the run; null if not noted")
+    start_s: float | None = Field(None, description="of `elapsed_s`, before Spark was ready; null if not noted")
 
 
 class InputFile(ResultPart):

@@ -79,6 +79,11 @@ QUERY = _is("query", COUNTS, f"set `query` to {COUNTS}: other queries are for a 
 CLUSTER = _has(
     "`cluster`", lambda scenario: scenario.cluster, "leave `cluster` out, or use `ringbench run` or `ringbench chaos`"
 )
+TRUTH = _has(
+    "`truth.master`",
+    lambda scenario: scenario.truth.master,
+    "leave `truth` out, or use `ringbench run`",
+)
 OWN_PARALLELISM = _has(
     "a contestant with a `parallelism` of its own",
     lambda scenario: any(each.parallelism is not None for each in scenario.engines),
@@ -115,6 +120,7 @@ REFUSALS = (
     Refusal(DELIVERY, (QUERY.name,), "it is proven of counts only"),
     Refusal(LOCATIONS, (VIEW, LOADTEST), "{what} shows California's counties"),
     Refusal(CLUSTER, (SWEEP, SCALE, SOAK, LOADTEST), "{what} starts no clusters"),
+    Refusal(TRUTH, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE), "{what} computes no truth from an archive"),
     Refusal(OWN_PARALLELISM, (SCALE,), "{what} gives all contestants the same, one after the other"),
     Refusal(SURGES, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(PROFILE, (SWEEP, SCALE), "{what} has one constant rate at a time"),

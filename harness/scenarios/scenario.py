@@ -27,6 +27,7 @@ from harness.scenarios.sections import (
     did_you_mean,
     shapes,
 )
+from harness.scenarios.truth import TruthSection
 from workloads.california import COUNTIES
 from workloads.disorder import MAX_DUPLICATES_PER_MILLION
 from workloads.malformed import KINDS
@@ -158,6 +159,7 @@ class Scenario(Section):
     )
     tuning: str = Field("", description="settings that each engine publishes; empty for its defaults")
     engine_settings: dict[str, dict[str, Any]] = Field({}, description="an engine's own settings, by its name")
+    truth: TruthSection = Field(TruthSection(), description="where the ground truth is computed from the archive")
     cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
     limits: Limits = Limits()

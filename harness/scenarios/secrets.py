@@ -1,4 +1,4 @@
-"""That the settings of engines give no secret away: they are kept in the result, and some become arguments."""
+"""That settings of engines and of the truth give no secret away: they are kept in the result, or become arguments."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,13 +9,13 @@ from harness.scenarios.scenario import Scenario
 
 
 def check_secrets(scenario: Scenario) -> None:
-    """Make sure that no setting of an engine, whether it is run or not, gives a secret away.
+    """Make sure that no setting of an engine, whether it is run or not, or of the truth gives a secret away.
 
     Raises:
         UsageError: an option is called like a secret, or a value has one in it.
     """
     own = {each.name: each.settings for each in scenario.engines if each.settings}
-    for engine, settings in (*scenario.engine_settings.items(), *own.items()):
+    for engine, settings in (*scenario.engine_settings.items(), *own.items(), ("truth", scenario.truth.model_dump())):
         for name, value in _options(settings):
             if what := _told(name, value):
                 raise UsageError(

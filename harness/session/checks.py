@@ -1,7 +1,7 @@
 """What is checked of a scenario before anything starts, for every command that runs trials."""
 
 from harness.engines.contestants import check_contestants, find_contestants
-from harness.engines.placement import check_clusters
+from harness.engines.placement import check_clusters, check_truth
 from harness.engines.version_locks import ensure_locks
 from harness.errors import UsageError
 from harness.faults.plan import check_place
@@ -53,4 +53,5 @@ def check_scenario(
     look_before_leaping(need_of(scenario, command, options.runs_dir, engines, users), tell)
     for name, engine in by_name.items():
         check_clusters([engine], alike[name][0], options.external)
+    check_truth(scenario.truth, options.external)
     try_services(options.external, tell)

@@ -157,6 +157,8 @@ def _truth_facts(truth: Truth, result: Result) -> list[tuple[str, str]]:
         ("cells", integer(truth.cells)),
         ("objects in the archive", integer(truth.archive_objects)),
         ("SHA-256 of the archive", truth.archive_sha256),
+        ("computed by", truth.master or "not noted"),
+        ("computed in", f"{truth.elapsed_s:.1f} s" if truth.elapsed_s is not None else "not noted"),
     ]
 
 

@@ -22,7 +22,7 @@ from harness.clients.s3_archive import fingerprint_archive
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine, find_engines
 from harness.engines.prepare import PreparedEngine
-from harness.evaluation.ground_truth import TrialTruth
+from harness.evaluation.ground_truth import LinesDigest, TrialTruth
 from harness.experiments.run import resume, run
 from harness.measurement.accounting import Readings, Usage
 from harness.measurement.recording import SUFFIX
@@ -269,7 +269,10 @@ class Runs:
         self.before_truth()
         return {
             label: TrialTruth(
-                self.expected.counts, self.expected.malformed_lines, [], *fingerprint_archive(bucket, prefix)
+                self.expected.counts,
+                LinesDigest.of(self.expected.malformed_lines),
+                [],
+                *fingerprint_archive(bucket, prefix),
             )
             for label, prefix in prefixes.items()
         }

@@ -4,10 +4,15 @@ The faults are those of the scenario: a run injects them when they are due, and 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.engines.catalogue import find_engines
+from harness.engines.clusters import start_cluster
+from harness.engines.prepare import prepare
+from harness.provision.java import ensure_java
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 
 pytestmark = pytest.mark.integration
@@ -48,6 +53,25 @@ def harmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     with Ringbench(directory, "run", scenario, "--cluster", "--json") as run:
         return Harmed(engine, outcome(run))
+
+
+@pytest.mark.proof
+def test_the_truth_of_a_cluster_is_the_one_that_is_computed_here(tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path)
+    with Ringbench(tmp_path / "here", "run", scenario, "--json") as run:
+        here = outcome(run)
+    (spark,) = find_engines(["spark"])
+    # As `services up --cluster` starts it.
+    environment = {"JAVA_HOME": str(ensure_java(print).home)}
+    with start_cluster(prepare(spark, print), tmp_path / "spark", 2, environment, print) as cluster:
+        options = ("--truth-master", cluster.address, "--json")
+        with Ringbench(tmp_path / "there", "run", scenario, *options, env=dict(cluster.environment)) as run:
+            there = outcome(run)
+    truths = [dict(each.result["truth"]) for each in (here, there)]
+    assert [each.pop("master") for each in truths] == ["local[2]", cluster.address]
+    assert all(each.pop("elapsed_s") > each.pop("start_s") > 0 for each in truths)
+    assert truths[0] == truths[1] and truths[0]["malformed"] > 0 and truths[0]["agrees_with_seed"]
+    assert here.code == there.code == 0, there.stderr
 
 
 def _faults(found: Outcome) -> dict[str, dict[str, Any]]:

@@ -57,6 +57,11 @@ def test_a_run_from_before_there_was_a_key_had_its_default() -> None:
         check_comparable(OLD_RUN, with_scenario(run(seed=2), surges=surges))
 
 
+def test_where_the_truth_was_computed_makes_no_difference() -> None:
+    truth = {"master": "spark://10.0.0.1:7077", "conf": {}}
+    assert check_comparable(OLD_RUN, with_scenario(run(seed=2), truth=truth)) == []
+
+
 def test_a_run_that_does_not_say_how_its_partitions_were_chosen_had_them_take_turns() -> None:
     assert check_comparable(OLD_RUN, with_scenario(run(seed=2), partitioning="round-robin")) == []
     with pytest.raises(UsageError, match="partitioning: round-robin in OLD, cell in NEW"):

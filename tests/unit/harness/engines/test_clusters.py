@@ -7,7 +7,7 @@ import pytest
 
 from harness.engines.catalogue import Engine, all_engines, find_engines
 from harness.engines.clusters import cluster_of, has_cluster
-from harness.engines.placement import Placement, check_clusters, placed
+from harness.engines.placement import Placement, check_clusters, check_truth, placed
 from harness.errors import ServiceError, UsageError
 from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import DueFault, anywhere, check_place, possible
@@ -55,6 +55,14 @@ def test_options_become_settings_that_go_before_the_scenarios_own() -> None:
         ({"flink_jobmanager": "h"}, "--flink-jobmanager: 'h'"),
         ({"spark_conf": ["spark.a"]}, "--spark-conf: 'spark.a'"),
         ({"flink_conf": ["=b"]}, "--flink-conf: '=b'"),
+        ({"truth_master": "local[4]"}, "--truth-master: 'local[4]'"),
+        ({"truth_master": "yarn"}, "--truth-master: 'yarn'"),
+        ({"truth_master": "http://h:7077"}, "--truth-master: 'http://h:7077'"),
+        ({"truth_master": "spark://h"}, "--truth-master: 'spark://h'"),
+        ({"truth_master": "spark://me:hush@h:7077"}, "--truth-master"),
+        ({"truth_master": ""}, "--truth-master: ''"),
+        ({"truth_conf": ["spark.a=1"]}, "--truth-conf: options are for a cluster"),
+        ({"truth_master": "spark://h:7077", "truth_conf": ["spark.a"]}, "--truth-conf: 'spark.a'"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named(options: dict[str, Any], named: str) -> None:
@@ -101,6 +109,32 @@ def test_a_cluster_that_does_not_answer_is_named_before_anything_is_started(mast
             check(scenario(engine_settings=settings), External())
         bound.listen()
         check(scenario(engine_settings=settings), External())
+
+
+def test_options_of_the_truth_go_before_the_scenarios_own() -> None:
+    before = scenario(truth={"master": "spark://a:7077", "conf": {"x": "1", "y": "2"}})
+    found = placed(before, Placement(truth_master="spark://b:7077,c:7077", truth_conf=["y=3"])).truth
+    assert (found.master, found.conf) == ("spark://b:7077,c:7077", {"x": "1", "y": "3"})
+    assert placed(before, Placement()).truth == before.truth
+    assert placed(scenario(), Placement()).truth.master == ""
+
+
+def test_a_cluster_for_the_truth_that_does_not_answer_is_named_before_anything_is_started() -> None:
+    check_truth(scenario().truth, External())
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and nobody listens
+        truth = scenario(truth={"master": f"spark://127.0.0.1:{bound.getsockname()[1]}"}).truth
+        with pytest.raises(ServiceError, match=r"the truth is to run on, spark://127\.0\.0\.1:\d+, does not answer"):
+            check_truth(truth, External())
+        bound.listen()
+        check_truth(truth, External())
+
+
+def test_a_cluster_for_the_truth_elsewhere_cannot_read_a_store_on_loopback() -> None:
+    truth = scenario(truth={"master": "spark://10.1.2.3:7077"}).truth
+    with pytest.raises(UsageError, match="from where the S3 that is started here") as caught:
+        check_truth(truth, External(kafka="k:9092"))
+    assert "--s3" in caught.value.fix
 
 
 def test_an_engine_has_one_cluster() -> None:

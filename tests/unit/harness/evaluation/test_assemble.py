@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.evaluation.ground_truth import TrialTruth
+from harness.evaluation.ground_truth import LinesDigest, TrialTruth
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import disturbances, invalid_reasons
 from harness.faults.plan import DueFault
@@ -28,7 +28,7 @@ SCENARIO = Scenario(
     name="t", seed=5, rate_records_per_s=100, warmup_s=2, duration_s=4, malformed_per_million=20_000, engines=["x"]
 )
 EXPECTED = expected_counts(Workload(SCENARIO.workload()))
-TRUTH = TrialTruth(dict(EXPECTED.counts), list(EXPECTED.malformed_lines), [], 6, "00")
+TRUTH = TrialTruth(dict(EXPECTED.counts), LinesDigest.of(EXPECTED.malformed_lines), [], 6, "00")
 
 
 def _generator(**changes: Any) -> GeneratorAccount:
@@ -179,7 +179,7 @@ def test_truths_that_differ_make_the_run_invalid() -> None:
     counts = dict(EXPECTED.counts)
     cell = next(iter(counts))
     counts[cell] += 1
-    other = TrialTruth(counts, TRUTH.malformed_lines[1:], [], 6, "00")
+    other = TrialTruth(counts, LinesDigest.of(EXPECTED.malformed_lines[1:]), [], 6, "00")
     reasons = invalid_reasons(_trial(), other, SCENARIO, EXPECTED)
     assert ["differ in 1 cells" in reasons[0], "malformed lines" in reasons[1]] == [True, True]
 

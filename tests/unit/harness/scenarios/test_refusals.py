@@ -46,6 +46,11 @@ CASES = [
     (EXACTLY_ONCE | QUERY, (RUN,), "proven of counts only"),
     ({"locations": "us"}, (VIEW, LOADTEST), "`locations` is us, and .* shows California's counties"),
     ({"cluster": True}, (SWEEP, SCALE, SOAK, LOADTEST), "starts no clusters"),
+    (
+        {"truth": {"master": "spark://h:7077"}},
+        (SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE),
+        "`truth.master`, and .* computes no truth from an archive",
+    ),
     (WIDE, (SCALE,), "gives all contestants the same"),
     ({"surges": [{"county": "Kern", "at_s": 1, "duration_s": 2, "factor": 3}]}, (SWEEP, SCALE), "`surges`.*constant"),
     ({"profile": [RAMP]}, (SWEEP, SCALE), "`profile`.*constant"),

@@ -42,6 +42,15 @@ def test_options_that_are_called_almost_like_secrets_are_none() -> None:
     check({"spark": {"conf": conf}})
 
 
+def test_options_of_the_truths_job_are_looked_at_too() -> None:
+    truth = {"master": "spark://h:7077", "conf": {"spark.executorEnv.AWS_SECRET_ACCESS_KEY": "hush-1"}}
+    with pytest.raises(
+        UsageError, match=r"truth: the option spark\.executorEnv\.AWS_SECRET_ACCESS_KEY looks"
+    ) as caught:
+        check_secrets(Scenario.model_validate({"name": "of a test", "truth": truth}))
+    assert "hush-1" not in caught.value.message + str(caught.value.fix)
+
+
 def test_those_of_an_engine_that_is_not_run_are_looked_at_too() -> None:
     with pytest.raises(UsageError, match=r"flink: the option s3\.secret\.key looks like a secret"):
         check({"baseline": {}, "flink": {"conf": {"s3.secret.key": "x"}}})
