@@ -91,6 +91,9 @@ def run(
     trials: Annotated[
         int, typer.Option(min=1, help="Trials of each engine, interleaved; from 6 on, winners can be named.")
     ] = 1,
+    archivers: Annotated[
+        int | None, typer.Option(help="Processes that share the archive by the input's partitions; 1 by default.")
+    ] = None,
     tuning: Tuning = None,
     engine_cpus: EngineCpus = None,
     route: Route = None,
@@ -168,6 +171,7 @@ def run(
         duration_s=duration,
         warmup_s=warmup,
         engines=given_contestants(engine, contestant),
+        archivers=archivers,
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,

@@ -25,8 +25,11 @@ GENERATOR, KAFKA, ENGINE = "generator", "kafka", "engine"
 EXTRAPOLATED_TIMES = 10
 #: Whose work follows the updates rather than the records.
 BY_UPDATES = ("redis", "redis writer")
-#: Ringbench has one process of each, which does most of its work on one core.
-SINGLE = (*BY_UPDATES, "archiver")
+#: Of processes that do most of their work on one core: what that means where more are busy.
+ONE_CORE = {
+    **dict.fromkeys(BY_UPDATES, "Ringbench has one such process, for about one core"),
+    "archiver": "one process has about one core: the scenario's `archivers` has to be as many",
+}
 #: Parts of the harness that a load without its measurement does not need.
 _LEFT_OUT = "measuring"
 
@@ -223,9 +226,9 @@ def _warnings(peak: float, measured: MeasuredCosts, processes: Sequence[ProcessP
     if (times := peak / measured_at) > EXTRAPOLATED_TIMES:
         found.append(f"costs were measured at {measured_at:,.0f} records/s, and the peak is {times:,.0f} times that")
     found += [
-        f"{each.name}: {each.busy_cores:.1f} cores are busy, and Ringbench has one such process, for about one core"
+        f"{each.name}: {each.busy_cores:.1f} cores are busy, and {ONE_CORE[each.name]}"
         for each in processes
-        if each.name in SINGLE and each.busy_cores > 1
+        if each.name in ONE_CORE and each.busy_cores > 1
     ]
     return found
 

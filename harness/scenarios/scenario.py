@@ -129,6 +129,7 @@ class Scenario(Section):
     duration_s: int = Field(60, ge=1, le=MAX_DURATION_S, description="measured time")
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     generators: PositiveInt = Field(1, le=64, description="processes that share the load")
+    archivers: PositiveInt = Field(1, le=64, description="processes that share the archive")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
     locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
@@ -201,12 +202,12 @@ class Scenario(Section):
             raise ValueError("give each kind once")
         return kinds
 
-    @field_validator("generators")
+    @field_validator("generators", "archivers")
     @classmethod
-    def _have_partitions(cls, generators: int, info: ValidationInfo) -> int:
-        if generators > (partitions := info.data.get("partitions", generators)):
-            raise ValueError(f"{generators} processes, each with partitions of its own, and {partitions} partitions")
-        return generators
+    def _have_partitions(cls, processes: int, info: ValidationInfo) -> int:
+        if processes > (partitions := info.data.get("partitions", processes)):
+            raise ValueError(f"{processes} processes, each with partitions of its own, and {partitions} partitions")
+        return processes
 
     @field_validator("hot_partition")
     @classmethod
@@ -385,5 +386,5 @@ OPTIONS_OF_KEYS = {
     "warmup_s": "--warmup",
     "duration_s": "--duration",
     "engines": "--engine or --contestant",
-    **{key: f"--{key}" for key in ("seed", "tuning", "route", "delivery", "query", "cluster")},
+    **{key: f"--{key}" for key in ("seed", "archivers", "tuning", "route", "delivery", "query", "cluster")},
 }

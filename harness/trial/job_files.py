@@ -87,6 +87,7 @@ def archiver_job(setting: Setting) -> ArchiverJob:
         bucket=bucket.name,
         prefix=setting.archive_prefix,
         output=setting.file("archiver.npz"),
+        archivers=setting.scenario.archivers,
     )
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from engines.contract.events import Event
-from harness.clients.kafka_topics import committed_ends, end_offset
+from harness.clients.kafka_topics import committed_ends, end_offset, partition_bounds
 from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines.prepare import ENGINE_STOP_S
 from harness.errors import ServiceError
@@ -119,7 +119,9 @@ class Processes:
         return own
 
     def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
-        module = "generators" if name == GENERATOR and self._setting.scenario.generators > 1 else name
+        scenario = self._setting.scenario
+        shared = {GENERATOR: scenario.generators, "archiver": scenario.archivers}
+        module = f"{name}s" if shared.get(name, 1) > 1 else name
         child = stack.enter_context(start_worker(module, job, self._setting.directory, env, name=name))
         self.children[name] = child
 
@@ -218,6 +220,20 @@ class Processes:
         if not archiver:
             return
         try:
-            archiver.wait_for("stopped", ARCHIVE_DEADLINE_S)
+            archived = archiver.wait_for("stopped", ARCHIVE_DEADLINE_S).fields["archived_offsets"]
         except ServiceError as error:
             self._trial.spoil(f"the archive is not complete: {error}")
+            return
+        if not self._trial.injected:  # after a fault, more may have arrived than what is archived
+            self._check_archived(archived)
+
+    def _check_archived(self, archived: list[int]) -> None:
+        """Hold how far each partition was archived to what the topic holds."""
+        found = partition_bounds(self._setting.backing.kafka_client, self._setting.topics.input)
+        ends = [found[partition][1] for partition in sorted(found)]
+        if archived != ends:
+            wrong = [number for number, end in enumerate(ends) if archived[number : number + 1] != [end]]
+            self._trial.spoil(
+                f"the archive is not complete: {sum(archived):,} of {sum(ends):,} messages of the topic are in it, "
+                f"partition {wrong[0] if wrong else len(ends)} is the first that differs"
+            )

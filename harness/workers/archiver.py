@@ -1,5 +1,7 @@
 """The archiver: copies the input topic, as the broker has it, to S3 as Parquet, one object a second, while it runs.
 
+Several archivers share the partitions, each with objects of its own: see `harness.workers.archivers`.
+
 It reads the topic rather than the generator's memory, so that the archive is what the engine was given. Which offsets
 of which partition belong to which second follows from the workload alone, and rows are ordered by (partition, offset):
 the same seed gives the same bytes. The broker's times of arrival, which differ from run to run, are kept apart.
@@ -23,6 +25,7 @@ from harness.clients.s3_client import s3_client
 from harness.measurement.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
 from harness.workers.redis_writer import TRANSIENT_ERRORS
+from workloads.parts import partitions_of
 from workloads.replay import open_workload
 from workloads.sample import waterfall_records, waterfall_seconds
 
@@ -40,9 +43,10 @@ class Archiver:
     def __init__(self, job: ArchiverJob) -> None:
         self._job = job
         self._workload = open_workload(job.workload)
-        self._partitions = range(job.workload.partitions)
-        self._lines: list[list[bytes]] = [[] for _ in self._partitions]  # read, not yet archived, in order of offset
-        self._times_ms: list[list[int]] = [[] for _ in self._partitions]  # when the broker took each of `_lines`
+        every = range(job.workload.partitions)
+        self._partitions = partitions_of(job.archiver, job.archivers, len(every))  # those that are its own
+        self._lines: list[list[bytes]] = [[] for _ in every]  # read, not yet archived, in order of offset
+        self._times_ms: list[list[int]] = [[] for _ in every]  # when the broker took each of `_lines`
         self._archived = [0] * job.workload.partitions  # offset of the first of `_lines`
         self._apart = set(waterfall_seconds(self._workload))
         self._indexes = waterfall_records(self._workload)
@@ -62,7 +66,11 @@ class Archiver:
                 events.send("progress", archived_s=self._second, archived_records=sum(self._archived))
         consumer.close()
         np.savez(self._job.output, indexes=self._indexes, appended_ms=self._appended_ms)
-        return {"archived_s": self._second, "archived_records": sum(self._archived)}
+        return {
+            "archived_s": self._second,
+            "archived_records": sum(self._archived),
+            "archived_offsets": self._archived,
+        }
 
     def _consumer(self) -> Consumer:
         consumer = Consumer(
@@ -92,10 +100,10 @@ class Archiver:
     def _records_in(self, second: int) -> tuple[NDArray[np.int64], list[int]]:
         """The partitions of the records of a second of the workload, and how many records each partition receives."""
         sent = self._workload.partitions(*self._workload.second(second))
-        return sent, [int(count) for count in np.bincount(sent, minlength=len(self._partitions))]
+        return sent, [int(count) for count in np.bincount(sent, minlength=len(self._lines))]
 
     def _is_complete(self) -> bool:
-        return all(len(lines) >= wanted for lines, wanted in zip(self._lines, self._wanted, strict=True))
+        return all(len(self._lines[each]) >= self._wanted[each] for each in self._partitions)
 
     def _archive_second(self) -> None:
         if self._second in self._apart:
@@ -127,7 +135,7 @@ class Archiver:
         body = io.BytesIO()
         pq.write_table(table, body, compression="zstd")
         second_s = self._job.workload.epoch_s + self._second
-        key = f"{self._job.prefix}/second={second_s}/part-0.parquet"
+        key = f"{self._job.prefix}/second={second_s}/part-{self._job.archiver}.parquet"
         deadline = time.monotonic() + AWAY_DEADLINE_S
         while True:
             try:

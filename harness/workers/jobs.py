@@ -51,7 +51,8 @@ class ArchiverJob:
     """Copy `topic` to Parquet objects under `prefix` of an S3 bucket, one for each second of `workload`.
 
     `endpoint` is None for AWS itself. Credentials come from where AWS's tools look for them. When the broker took
-    each record goes to `output`.
+    each record goes to `output`. Of `archivers` processes, which share the partitions, this is number `archiver`, from
+    0; each of them has an object for each second.
     """
 
     workload: WorkloadSpecification
@@ -62,6 +63,8 @@ class ArchiverJob:
     bucket: str
     prefix: str
     output: str
+    archiver: int = 0
+    archivers: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -274,6 +274,7 @@ class World:
             "processes.start_worker": lambda module, *_job, name="": self._start(name or module),
             "processes.Child": lambda *_command, **_how: self._start("engine"),
             "processes.end_offset": self._end_offset,
+            "processes.partition_bounds": lambda *place: {0: (0, self._end_offset(*place))},
             "phases.end_offset": self._end_offset,
             "phases.announce_anchor": self._begin_load,
             "collection.end_offset": self._end_offset,
@@ -358,7 +359,7 @@ class World:
             if generator.is_running:
                 generator.end(**self._totals(GENERATOR))
             if self.archives and "archiver" in self.children and self.children["archiver"].is_running:
-                self.children["archiver"].end()
+                self.children["archiver"].end(**self._totals("archiver"))
 
     def _end_s(self) -> int:
         """How long the load is, if it is ended early or not."""
@@ -388,6 +389,7 @@ class World:
                 "latency_ms_p99": 1.0,
                 "behind_ms": 0.0,
             },
+            "archiver": {"archived_offsets": [self._sent]},
             "redis_writer": {"upserts": UPSERTS, "refused": 0, "delay_ms": 0.0},
         }
         return usual.get(name, {}) | self.told[name]

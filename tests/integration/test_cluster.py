@@ -56,7 +56,7 @@ def harmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.proof
-def test_the_truth_of_a_cluster_is_the_one_that_is_computed_here(tmp_path: Path) -> None:
+def test_the_truth_of_a_cluster_and_two_archivers_is_the_one_that_is_computed_here_of_one(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path)
     with Ringbench(tmp_path / "here", "run", scenario, "--json") as run:
         here = outcome(run)
@@ -64,12 +64,14 @@ def test_the_truth_of_a_cluster_is_the_one_that_is_computed_here(tmp_path: Path)
     # As `services up --cluster` starts it.
     environment = {"JAVA_HOME": str(ensure_java(print).home)}
     with start_cluster(prepare(spark, print), tmp_path / "spark", 2, environment, print) as cluster:
-        options = ("--truth-master", cluster.address, "--json")
+        options = ("--truth-master", cluster.address, "--archivers", "2", "--json")
         with Ringbench(tmp_path / "there", "run", scenario, *options, env=dict(cluster.environment)) as run:
             there = outcome(run)
     truths = [dict(each.result["truth"]) for each in (here, there)]
     assert [each.pop("master") for each in truths] == ["local[2]", cluster.address]
     assert all(each.pop("elapsed_s") > each.pop("start_s") > 0 for each in truths)
+    assert [each.pop("archive_objects") for each in truths] == [8, 16], "of eight seconds"
+    assert truths[0].pop("archive_sha256") != truths[1].pop("archive_sha256")
     assert truths[0] == truths[1] and truths[0]["malformed"] > 0 and truths[0]["agrees_with_seed"]
     assert here.code == there.code == 0, there.stderr
 

@@ -49,6 +49,7 @@ def test_ten_million_a_second_by_hand() -> None:
     assert found.stored_bytes_per_day == pytest.approx(10e6 * 40 * 3 * 86_400)
     assert found.records_per_day == pytest.approx(864e9)
     assert [each.split(":")[0].split(" ")[0] for each in found.warnings] == ["costs", "archiver"]
+    assert found.warnings[1].endswith("the scenario's `archivers` has to be as many")
 
 
 def test_a_peak_decides_cores_and_network_and_not_storage() -> None:

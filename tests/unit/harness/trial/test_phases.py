@@ -123,7 +123,7 @@ def test_a_generator_that_dies_between_two_looks_makes_the_trial_invalid(world: 
 
 
 def test_a_worker_that_stopped_in_good_order_is_not_missed(world: World) -> None:
-    world.at(2, lambda: world.children["archiver"].end())
+    world.at(2, lambda: world.children["archiver"].end(archived_offsets=[700]))
     assert world.run(archive=True, producers_stamps=True).is_complete
 
 

@@ -1,10 +1,12 @@
 """Processes of a trial that do not start, do not stop, or leave work undone. They and the clock are fakes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import ServiceError
+from harness.trial import processes
 from harness.trial.processes import ARCHIVE_DEADLINE_S, WRITER_DEADLINE_S
 from tests.builders.processes import FakeChild
 from tests.builders.trials import UPSERTS, World
@@ -94,6 +96,30 @@ def test_an_archive_that_is_never_complete_makes_the_trial_invalid(world: World)
     trial = world.run(archive=True)
     assert trial.invalid_reasons == ["the archive is not complete: archiver: no 'stopped' within 60 s\nlast words"]
     assert world.t_s > ARCHIVE_DEADLINE_S and not trial.is_complete
+
+
+def test_an_archive_that_lacks_what_a_partition_holds_makes_the_trial_invalid(world: World) -> None:
+    world.told["archiver"]["archived_offsets"] = [699]
+    trial = world.run(archive=True)
+    assert trial.invalid_reasons == [
+        "the archive is not complete: 699 of 700 messages of the topic are in it, partition 0 is the first that differs"
+    ]
+    assert not trial.is_complete
+
+
+def test_several_archivers_are_one_worker_of_the_trial(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: dict[str, tuple[str, Any]] = {}
+    start = processes.start_worker
+
+    def note(module: str, job: Any, *place: Any, name: str = "") -> Any:
+        started[name] = (module, job)
+        return start(module, job, *place, name=name)
+
+    monkeypatch.setattr(processes, "start_worker", note)
+    world.scenario["archivers"] = 2
+    assert world.run(archive=True, producers_stamps=True).is_complete
+    module, job = started["archiver"]
+    assert (module, job.archivers, started["generator"][0]) == ("archivers", 2, "generator")
 
 
 def test_an_archiver_that_dies_at_the_end_makes_the_trial_invalid(world: World) -> None:
