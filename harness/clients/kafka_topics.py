@@ -16,6 +16,8 @@ from harness.errors import ServiceError, UsageError
 from harness.processes.process import wait_until
 
 TIMEOUT_S = 30
+#: How long a transaction may take to be marked as ended, and how often that is looked for.
+OPEN_S, OPEN_POLL_S = 5.0, 0.1
 #: What a topic is called where it is told that one was left.
 TOPIC = "topic"
 
@@ -180,7 +182,7 @@ def partition_bounds(client: Client, topic: str) -> dict[int, tuple[int, int]]:
 
 
 def end_offset(client: Client, topic: str) -> int:
-    """How many messages `topic` holds, as its partitions' end offsets tell."""
+    """How many messages `topic` holds, as its partitions' end offsets tell; of transactions, up to one that is open."""
     return sum(end for _, end in partition_bounds(client, topic).values())
 
 
@@ -188,6 +190,28 @@ def committed_ends(client: Client, topic: str) -> dict[int, int]:
     """By partition of `topic`, the offset after its last message that is committed; none of those without one."""
     ends = ((message.partition(), message.offset()) for message in read_topic(client, topic))
     return {partition: offset + 1 for partition, offset in ends if partition is not None and offset is not None}
+
+
+def left_open(client: Client, topic: str, within_s: float = OPEN_S) -> int:
+    """How many offsets of `topic` are behind a transaction that is open, where no reader of what is committed gets.
+
+    Brokers mark a transaction as ended a moment after a producer ended it: they are asked for `within_s`, until none is
+    open.
+    """
+    deadline_s = time.monotonic() + within_s
+    while True:
+        ends = (_ends(client, topic, level) for level in ("read_uncommitted", "read_committed"))
+        written, readable = (sum(found.values()) for found in ends)
+        if written <= readable or time.monotonic() > deadline_s:
+            return max(0, written - readable)
+        time.sleep(OPEN_POLL_S)
+
+
+def _ends(client: Client, topic: str, isolation_level: str) -> dict[int, int]:
+    """The end of each partition, as a consumer of that level is told it."""
+    return {
+        each: end for each, (_, end) in partition_bounds({**client, "isolation.level": isolation_level}, topic).items()
+    }
 
 
 def read_topic(client: Client, topic: str) -> Iterator[Message]:

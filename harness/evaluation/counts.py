@@ -80,12 +80,26 @@ def judge(
 
     A wrong count is a `fail` whatever else happened. Without one, `troubles` (the engine died, say) make it `unknown`:
     right counts from an engine that did not live to the end prove nothing about the rest. Of delivery exactly once,
-    what was `committed` must not have come twice: that is wrong whatever the counts are in the end.
+    what was `committed` must not have come twice, and an engine that ended in good order must have left no transaction
+    open: that is wrong whatever the counts are in the end.
     """
-    twice = list(_committed_twice(committed)) if committed else []
-    if correctness is None and not twice:
+    wrong = wrongly_committed(committed, troubles)
+    if correctness is None and not wrong:
         return Verdict.UNKNOWN, troubles or ["the counts could not be verified"]
-    return verdict_on([*(_differences(correctness) if correctness else []), *twice], troubles)
+    return verdict_on([*(_differences(correctness) if correctness else []), *wrong], troubles)
+
+
+def wrongly_committed(found: Committed | None, troubles: list[str]) -> list[str]:
+    """What is wrong with what was committed, in words: nothing of an engine that delivers at least once."""
+    return [*_committed_twice(found), *([] if troubles else _left_open(found))] if found else []
+
+
+def _left_open(found: Committed) -> Iterator[str]:
+    if found.left_open:
+        yield (
+            f"a transaction was left open: {found.left_open:,} offsets of the aggregates topic are behind it, and no "
+            "reader of what is committed gets there before it times out"
+        )
 
 
 def _committed_twice(found: Committed) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engines.contract.aggregate import Cell
 from harness.engines.catalogue import Engine
-from harness.evaluation.counts import MAX_EXAMPLES
+from harness.evaluation.counts import MAX_EXAMPLES, wrongly_committed
 from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import DueFault
 from harness.measurement.recovery import (
@@ -102,11 +102,16 @@ def went_back(trial: Trial) -> bool:
     return died or any(BY_NAME[each.planned.fault].fails_tasks and each.did_something for each in trial.injected)
 
 
-def forgive_repeats(done: Done) -> int:
+def forgive_repeats(done: Iterable[Done]) -> dict[str, int]:
+    """Forgive the repeats of trials in which an engine went back that delivers at least once. How many, by label."""
+    to_forgive = [each for each in done if went_back(each.trial) and not each.scenario.is_exactly_once]
+    return {each.trial.label: _forgive_repeats(each) for each in to_forgive}
+
+
+def _forgive_repeats(done: Done) -> int:
     """Take out of the trial's dead letters those that were written again. Returns how many.
 
-    An engine that goes on from a checkpoint writes what came after it a second time; no engine promises more than "at
-    least once" here.
+    An engine that goes on from a checkpoint, and delivers at least once, writes what came after it a second time.
     """
     wanted, found = Counter(done.expected.malformed_lines), Counter(done.trial.dead_letters)
     repeats = Counter({line: found[line] - wanted[line] for line in wanted if found[line] > wanted[line]})
@@ -172,7 +177,7 @@ def resilience_of(
     Dead letters that a restarted engine has written again are taken out of the trials, and counted.
     """
     harmed = [each for each in done if each.trial.injected]
-    repeated = {each.trial.label: forgive_repeats(each) for each in harmed if went_back(each.trial)}
+    repeated = forgive_repeats(harmed)
     planned = planned_faults([plan], engines)
     bands = [own_band(each) for each in harmed]
     return Resilience(
@@ -310,7 +315,9 @@ def _reasons(trial: Trial, unverified: bool, own: list[WrongCell], first: bool) 
         yield f"the trial was broken off: {trial.broken_off}"
     elif unverified:
         yield "the counts could not be verified"
-    yield from trial.engine_troubles if first else ()
+    if first:
+        yield from trial.engine_troubles
+        yield from wrongly_committed(trial.committed, trial.engine_troubles)
     if lost := -sum(min(0, _excess(cell)) for cell in own):
         yield f"{lost:,} records lost"
     if surplus := sum(max(0, _excess(cell)) for cell in own):

@@ -102,7 +102,12 @@ def total_correctness(parts: Sequence[Correctness]) -> Correctness:
 
 def _committed(parts: Sequence[Committed]) -> Committed:
     examples = [example for part in parts for example in part.examples][:MAX_EXAMPLES]
-    return Committed(**_totals(parts, {"examples"}), examples=examples)
+    later = {name: [getattr(part, name) for part in parts] for name in ("unseen", "left_open")}
+    return Committed(
+        **_totals(parts, {"examples", *later}),
+        **{name: None if None in values else sum(values) for name, values in later.items()},
+        examples=examples,
+    )
 
 
 def _answers(parts: Sequence[Answers]) -> Answers:

@@ -20,7 +20,6 @@ from harness.evaluation.fault_outcomes import (
     not_applicable,
     outcomes,
     planned_faults,
-    went_back,
     wrong_in,
 )
 from harness.evaluation.ground_truth import truth_from_seed
@@ -192,7 +191,7 @@ def _assemble(
     missing: Missing | None,
 ) -> Result:
     plan = plan_of(chosen, {name: session.prepared(scenario, name).engine for name in scenario.contestants})
-    repeated = {each.trial.label: forgive_repeats(each) for each in done if went_back(each.trial)}
+    repeated = forgive_repeats(done)
     reasons = [
         reason
         for each in done

@@ -68,6 +68,14 @@ class Committed(ResultPart):
     messages: int
     repeated: int = Field(description="messages whose count had been told before, as the last one of its cell")
     lowered: int = Field(description="messages whose count is below the last one of its cell")
+    unseen: int | None = Field(
+        None, description="offsets that markers of transactions and aborted messages took up; null in older results"
+    )
+    left_open: int | None = Field(
+        None,
+        description="offsets behind a transaction that was open when the engine had ended, where no such consumer "
+        "gets; null in older results",
+    )
     examples: list[str] = Field([], description="the first ten of both, with partition and offset")
 
 

@@ -120,6 +120,7 @@ class TopicBytes(ResultPart):
     input: int
     aggregates: int | None = Field(None, description="null where there is no such topic: engines wrote Redis directly")
     dead_letter: int
+    own: int | None = Field(None, description="of topics that the engine made for itself; null in older results")
 
 
 class Hop(ResultPart):

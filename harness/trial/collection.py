@@ -1,16 +1,18 @@
 """What is collected when a trial's load is over: counts, dead letters, and what each worker measured."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.clients.kafka_topics import Topics, end_offset, read_topic
+from harness.clients.kafka_topics import Topics, end_offset, left_open, read_topic
 from harness.clients.redis_contents import read_answers, read_counts
 from harness.measurement.committed import look_through
 from harness.measurement.hops import counted_ahead, emitted_ms, moments, waterfall
 from harness.measurement.jvm_pauses import read_pauses
 from harness.measurement.matching import quantile_bounds
+from harness.results.correctness import Committed
 from harness.results.performance import QuantileBounds, TopicBytes
 from harness.trial.part import Part
 from harness.workers.accounts import GeneratorAccount, ProbeAccount
@@ -78,9 +80,14 @@ class Collection(Part):
         else:
             self._trial.answers = read_answers(backing.redis_url, backing.namespace)
         if self._setting.scenario.is_exactly_once:
-            self._trial.committed = look_through(read_topic(backing.kafka_client, self._setting.topics.aggregates))
+            self._trial.committed = self._what_is_committed()
         letters = read_topic(backing.kafka_client, self._setting.topics.dead_letter)
         self._trial.dead_letters = [message.value() or b"" for message in letters]
+
+    def _what_is_committed(self) -> Committed:
+        client, topic = self._setting.backing.kafka_client, self._setting.topics.aggregates
+        open_offsets = left_open(client, topic)
+        return look_through(read_topic(client, topic), end_offset(client, topic), open_offsets)
 
     def _take_latencies_apart(self) -> None:
         # When the broker took a message is known only if the broker stamped it.
@@ -126,9 +133,11 @@ def stored_bytes(kafka_data: Path | None, topics: Topics) -> TopicBytes | None:
     """How much the broker that keeps its files in `kafka_data` stores of each topic; None if they are elsewhere."""
     if kafka_data is None:
         return None
-    stored = {
-        name: sum(segment.stat().st_size for segment in kafka_data.glob(f"{topic}-*/*.log"))
-        for name, topic in vars(topics).items()
-        if topic
-    }
-    return TopicBytes(**stored)
+    patterns = {name: f"{topic}-*" for name, topic in vars(topics).items() if topic}
+    # What an engine makes for itself has the input topic's name, and a dot, in its own.
+    patterns["own"] = f"*{topics.input}.*"
+    return TopicBytes(**{name: _bytes_in(kafka_data.glob(f"{pattern}/*.log")) for name, pattern in patterns.items()})
+
+
+def _bytes_in(segments: Iterable[Path]) -> int:
+    return sum(segment.stat().st_size for segment in segments)

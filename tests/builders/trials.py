@@ -193,6 +193,7 @@ class World:
         self.topics: set[str] = set()
         self.removals = Removals(self.topics)
         self.archives = True
+        self.left_open = 0
         self._directory = directory / "trial"
         self._planned: list[tuple[float, Callable[[], object]]] = []
         self._anchor_ns, self._sent, self._visible, self._updates = 0, 0, 0, 0
@@ -275,9 +276,12 @@ class World:
             "processes.Child": lambda *_command, **_how: self._start("engine"),
             "processes.end_offset": self._end_offset,
             "processes.partition_bounds": lambda *place: {0: (0, self._end_offset(*place))},
+            "processes.committed_ends": lambda client, topic: {0: self._end_offset(client, topic)},
+            "phases.read_topic": lambda *_topic: map(Letter, self.letters),
             "phases.end_offset": self._end_offset,
             "phases.announce_anchor": self._begin_load,
             "collection.end_offset": self._end_offset,
+            "collection.left_open": lambda *_topic: self.left_open,
             "collection.read_topic": lambda *_topic: map(Letter, self.letters),
             "collection.read_counts": lambda *_place: {},
             "collection.read_answers": lambda *_place: {},

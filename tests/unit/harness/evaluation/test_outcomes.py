@@ -1,14 +1,17 @@
-"""What is said of faults about which nothing is known."""
+"""What is said of faults: of those about which nothing is known, and of what was written again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, outcomes, own_band
+from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
+from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, forgive_repeats, outcomes, own_band
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
 from harness.faults.plan import DueFault
+from harness.results.correctness import Committed
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.scenarios.scenario import Scenario
 from harness.trial.outcome import Injected, Restart, Trial
@@ -86,6 +89,37 @@ def test_a_task_that_only_a_new_process_ran_again_was_not_survived() -> None:
     found = _found(12, fault="task-kill", did_something=False, restarts=restarts)
     assert (found.verdict, found.reasons) == ("fail", [STARTED_ANEW])
     assert _found(12, did_something=False, restarts=restarts).verdict == "pass", "what died was harmed"
+
+
+TWICE = Committed(messages=9, repeated=1, lowered=0, examples=["offset 3 of partition 0: A is 2, again"])
+
+
+def test_a_count_that_was_committed_twice_fails_the_fault_although_no_record_is_wrong() -> None:
+    found = _found(12, committed=TWICE)
+    assert (found.verdict, found.lost_records, found.surplus_records) == ("fail", 0, 0)
+    assert found.reasons == [
+        "of 9 committed messages, 1 repeat a count: offset 3 of partition 0: A is 2, again",
+    ]
+    assert _found(12, committed=TWICE.model_copy(update={"repeated": 0})).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "restarts", "forgiven"),
+    [
+        (AT_LEAST_ONCE, [Restart("engine", "it was killed", 5.5)], {"x": 1}),
+        (AT_LEAST_ONCE, [], {}),
+        (EXACTLY_ONCE, [Restart("engine", "it was killed", 5.5)], {}),
+    ],
+)
+def test_dead_letters_are_forgiven_that_an_engine_wrote_again_which_delivers_at_least_once(
+    delivery: str, restarts: list[Restart], forgiven: dict[str, int]
+) -> None:
+    expected = replace(EXPECTED, malformed_lines=[b"one", b"other"])
+    scenario = SCENARIO.model_copy(update={"delivery": delivery})
+    again = [b"one", b"other", b"one"]
+    trial = Trial("x", "x", "", Path("nowhere"), restarts=restarts, dead_letters=list(again))
+    assert forgive_repeats([Done("x", 1, trial, scenario, expected)]) == forgiven
+    assert len(trial.dead_letters) == len(again) - len(forgiven)
 
 
 def test_a_fault_that_was_waited_for_and_never_recovered_from_fails() -> None:

@@ -73,3 +73,12 @@ def test_what_was_committed_twice_is_wrong_whatever_the_counts_are_in_the_end() 
     once = Committed(messages=1000, repeated=0, lowered=0)
     assert judge(_compare(dict(EXPECTED)), [], once) == (Verdict.PASS, [])
     assert judge(None, [], once)[0] is Verdict.UNKNOWN
+
+
+def test_a_transaction_that_is_left_open_is_the_engines_fault_unless_it_died() -> None:
+    found = Committed(messages=1000, repeated=0, lowered=0, unseen=12, left_open=34)
+    verdict, (reason,) = judge(_compare(dict(EXPECTED)), [], found)
+    assert verdict is Verdict.FAIL
+    assert reason.startswith("a transaction was left open: 34 offsets of the aggregates topic")
+    assert judge(_compare(dict(EXPECTED)), ["the engine died"], found) == (Verdict.UNKNOWN, ["the engine died"])
+    assert judge(_compare(dict(EXPECTED)), [], found.model_copy(update={"left_open": 0})) == (Verdict.PASS, [])

@@ -9,7 +9,7 @@ from harness.clients.kafka_topics import Topics
 from harness.results.performance import TopicBytes
 from harness.trial.collection import stored_bytes
 from tests.builders.processes import FakeChild
-from tests.builders.trials import World, plan
+from tests.builders.trials import UPSERTS, World, plan
 
 
 @pytest.fixture
@@ -30,6 +30,17 @@ def test_of_another_query_answers_are_taken_in_and_no_counts(world: World) -> No
     world.scenario["query"] = "distinct-callers"
     trial = world.run()
     assert trial.answers == {} and trial.observed is None
+
+
+def test_what_is_committed_is_looked_at_of_delivery_exactly_once_only(world: World) -> None:
+    assert world.run().committed is None
+
+
+def test_a_transaction_that_is_open_at_the_end_is_told(world: World) -> None:
+    world.scenario["delivery"] = "exactly-once"
+    world.left_open = 5
+    found = world.run().committed
+    assert found and (found.messages, found.unseen, found.left_open) == (0, UPSERTS, 5)
 
 
 @pytest.mark.parametrize("arrived", [690, 710])
@@ -89,5 +100,9 @@ def test_what_a_broker_stores_is_told_by_topic(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "0.log").write_bytes(b"x" * length)
         (folder / "0.index").write_bytes(b"x" * 100)
-    assert stored_bytes(tmp_path, topics) == TopicBytes(input=7, aggregates=0, dead_letter=0)
+    assert stored_bytes(tmp_path, topics) == TopicBytes(input=7, aggregates=0, dead_letter=0, own=0)
+    own = tmp_path / f"{topics.input}.mine-counts-changelog-0"
+    own.mkdir()
+    (own / "0.log").write_bytes(b"x" * 9)
+    assert stored_bytes(tmp_path, topics) == TopicBytes(input=7, aggregates=0, dead_letter=0, own=9)
     assert stored_bytes(None, topics) is None
