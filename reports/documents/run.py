@@ -20,6 +20,7 @@ from reports.pictures.soak import NAME as RESOURCES
 from reports.pictures.style import Picture, save_png
 from reports.sections.comparison import comparison_section
 from reports.sections.dashboard import dashboard_section
+from reports.sections.delivery import delivery_section
 from reports.sections.flame_graphs import flame_graphs_section
 from reports.sections.input import input_section
 from reports.sections.promises import promises_section
@@ -50,6 +51,7 @@ SECTIONS = (
     input_section,
     soak_section,
     resilience_section,
+    delivery_section,
     comparison_section,
     dashboard_section,
     waterfall_section,

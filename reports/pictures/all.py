@@ -7,6 +7,7 @@ import matplotlib
 from harness.results.result import Result
 from reports.pictures.comparison import draw_comparison
 from reports.pictures.dashboard import draw_dashboard
+from reports.pictures.delivery import draw_delivery
 from reports.pictures.quantiles import draw_quantiles
 from reports.pictures.resilience import draw_resilience
 from reports.pictures.run import (
@@ -23,6 +24,7 @@ from reports.wording.notes import asks_for_counts
 
 DRAWINGS = (
     draw_quantiles,
+    draw_delivery,
     draw_comparison,
     draw_soak,
     draw_resilience,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 #: What is said of a setting that was set for another contestant only, and that the engine does not tell.
 DEFAULT = "the engine's default"
@@ -25,7 +25,10 @@ class Told(Protocol):
         """What was set for it alone."""
 
 
-class Compared(Protocol):
+T_co = TypeVar("T_co", bound=Told, covariant=True)
+
+
+class Compared(Protocol[T_co]):
     """A result of any command that runs contestants: of a run, a sweep or a scaling."""
 
     @property
@@ -33,27 +36,37 @@ class Compared(Protocol):
         """As the scenario was in effect."""
 
     @property
-    def engines(self) -> Sequence[Told]:
+    def engines(self) -> Sequence[T_co]:
         """Contestants, each once or under several names: with faults, or with users of the live map."""
 
 
-def differences(result: Compared) -> list[str]:
+def differences(result: Compared[Told]) -> list[str]:
     """A sentence for each engine that has several contestants: what was set differently for them, and nothing else."""
+    return [_sentence(engine, same, result) for engine, same in contestants_by_engine(result).items() if len(same) > 1]
+
+
+def contestants_by_engine(result: Compared[T_co]) -> dict[str, list[T_co]]:
+    """The scenario's contestants by what they run: of each, what was measured of it alone, without faults or users."""
     names = [each["name"] if isinstance(each, Mapping) else each for each in result.scenario.get("engines") or []]
-    engines: dict[str, list[Told]] = {}
+    engines: dict[str, list[T_co]] = {}
     for each in result.engines:
         if each.name in names:
             engines.setdefault(each.engine, []).append(each)
-    return [_sentence(engine, same, result) for engine, same in engines.items() if len(same) > 1]
+    return engines
 
 
-def _sentence(engine: str, same: Sequence[Told], result: Compared) -> str:
+def differing_keys(same: Sequence[Told], result: Compared[Told]) -> list[str]:
+    """In what contestants of one engine differ: their version, or keys and settings that were set for them."""
+    return [each.partition(":")[0] for each in _differing(same, result)]
+
+
+def _sentence(engine: str, same: Sequence[Told], result: Compared[Told]) -> str:
     names = [each.name for each in same]
     who = f"{', '.join(names[:-1])} and {names[-1]} run {engine}"
     return f"{who}, and differ in {'; '.join(_differing(same, result)) or 'nothing that was set'}."
 
 
-def _differing(same: Sequence[Told], result: Compared) -> Iterator[str]:
+def _differing(same: Sequence[Told], result: Compared[Told]) -> Iterator[str]:
     versions = [getattr(each, "version", None) for each in same]
     if len(set(versions)) > 1:
         yield "version: " + ", ".join(
@@ -66,7 +79,7 @@ def _differing(same: Sequence[Told], result: Compared) -> Iterator[str]:
             yield f"{key}: " + ", ".join(f"{value} in {each.name}" for each, value in zip(same, values, strict=True))
 
 
-def _set(engine: Told, result: Compared) -> dict[str, Any]:
+def _set(engine: Told, result: Compared[Told]) -> dict[str, Any]:
     """What was set for a contestant, by key; an engine by its own name has the settings of the scenario.
 
     The tuning is not told: its settings are.
@@ -77,7 +90,7 @@ def _set(engine: Told, result: Compared) -> dict[str, Any]:
     return keys | found.get("settings", {})
 
 
-def _value(key: str, engine: Told, found: dict[str, Any], result: Compared) -> Any:
+def _value(key: str, engine: Told, found: dict[str, Any], result: Compared[Told]) -> Any:
     """What was in effect: what was set, or what the scenario says for all, or what the engine told, if it is kept."""
     for known in (found, result.scenario, getattr(engine, "config", {})):
         if key in known:

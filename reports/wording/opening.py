@@ -26,6 +26,7 @@ from reports.wording.dashboard import (
     reasons_of_users,
     verdict_of_users,
 )
+from reports.wording.delivery import price_sentences
 from reports.wording.head import UNKNOWN_VERSION, Contestant, Head
 from reports.wording.notes import asks_for_counts, most_trials
 from reports.wording.quoted import QuotedFigure, quoted_figures
@@ -87,7 +88,7 @@ def head_of(result: Result) -> Head:
         reasons=opening.reasons,
         in_short=(opening.in_short,),
         contestants=tuple(map(_contestant, result.engines)),
-        compared=(*differences(result), workload_text(result)),
+        compared=(*differences(result), *price_sentences(result), workload_text(result)),
         setting=(
             ("Machine", machine_text(result.environment)),
             ("How quiet it was", quiet_text(result)),

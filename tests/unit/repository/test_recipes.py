@@ -19,7 +19,7 @@ DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"version": "4.3.0"}),
     ({}, {}),
     ({}, {"settings": {"buffer_timeout_ms": 200}}),
-    ({}, {"delivery": "exactly-once", "checkpoint_interval_ms": 1000}),
+    ({"checkpoint_interval_ms": 1000}, {"delivery": "exactly-once", "checkpoint_interval_ms": 1000}),
     ({"settings": {"state_backend": "hashmap"}}, {"settings": {"state_backend": "rocksdb"}}),
     ({"checkpoint_interval_ms": 1000}, {"checkpoint_interval_ms": 20_000}),
     ({"engine_cpus": 1}, {"engine_cpus": 2}),
