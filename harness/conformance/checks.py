@@ -57,6 +57,7 @@ CHECKS = (
         "delivery",
         needs=(*_COUNTS, "counts.cells", "restart.counts"),
     ),
+    Check("stop.closed", "exactly once: no transaction is left open", "delivery", needs=("stop.sigterm",)),
     Check("counts.cells", "every cell of a seeded stream is counted right", "counts", needs=_COUNTS),
     Check("malformed.dead-letters", "malformed lines are dead letters, byte for byte", "malformed-lines", needs=_RUNS),
     Check("malformed.tombstone", "a message without a value is an empty line", "malformed-lines", needs=_RUNS),

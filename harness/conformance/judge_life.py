@@ -1,6 +1,6 @@
 """Decides whether an engine starts again and ends as it should. Pure functions that return a `Problem`, or None."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engines.contract.events import Event
@@ -59,6 +59,20 @@ def ending(end: Ending, stopped: Event | None) -> Problem | None:
         expected=f"`stopped` with the final totals and exit code 0, within {ENGINE_STOP_S:g} s",
         seen=seen,
         likely=likely,
+    )
+
+
+def closed(behind: Mapping[str, int]) -> Problem | None:
+    """Whether no transaction is open, from how many offsets are `behind` one, by topic."""
+    found = [f"{offsets:,} offsets of {topic}" for topic, offsets in behind.items() if offsets]
+    if not found:
+        return None
+    return Problem(
+        did="looked how far a consumer of committed messages can read when the engine had ended",
+        expected="the end of each topic that it writes",
+        seen=f"behind a transaction that is open: {named(found)}",
+        likely="SIGTERM ends it in the midst of a transaction: commit it, or abort it; or a process that takes the "
+        "place of one that was killed has another `transactional.id`, and does not abort what that one left",
     )
 
 

@@ -8,7 +8,7 @@ from itertools import cycle
 
 from engines.contract.job import EXACTLY_ONCE
 from engines.contract.record import OPERATORS, parse
-from harness.clients.kafka_topics import Client, Topics, create_topics, delete_topics, end_offset
+from harness.clients.kafka_topics import Client, Topics, create_topics, delete_topics, end_offset, left_open
 from harness.conformance import judge_counts, judge_life, judge_messages
 from harness.conformance.findings import Findings, Problem
 from harness.conformance.ledger import Message, key_of, line
@@ -169,12 +169,16 @@ class Stream:
         self._findings.hold("upserts.plain", judge_messages.plain(output.messages, offsets))
 
     def _once(self, rig: Rig) -> None:
-        """Judge what came again, of all that was committed."""
+        """Judge what came again, of all that was committed, and whether a transaction was left open."""
         if self._bench.delivery == EXACTLY_ONCE:
             told = f"{rig.output.messages:,} committed upserts"
             self._findings.hold("upserts.once", judge_messages.once(rig.ledger, rig.output), told)
+            written = (rig.topics.aggregates, rig.topics.dead_letter)
+            behind = {topic: left_open(self._bench.kafka_client, topic) for topic in written}
+            self._findings.hold("stop.closed", judge_life.closed(behind))
         else:
-            self._findings.skip("upserts.once", "the job's delivery is at least once")
+            for check in ("upserts.once", "stop.closed"):
+                self._findings.skip(check, "the job's delivery is at least once")
 
     # Late records
 

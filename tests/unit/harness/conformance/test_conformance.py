@@ -236,6 +236,12 @@ def test_the_end_is_held_to_the_contract(end: Ending, stopped: Event | None, wor
     assert problem is None or words in problem.likely
 
 
+def test_a_transaction_that_is_open_at_the_end_is_told_with_its_topic() -> None:
+    assert judge_life.closed({"aggregates": 0, "dead-letters": 0}) is None
+    problem = judge_life.closed({"aggregates": 0, "dead-letters": 3})
+    assert problem and problem.seen == "behind a transaction that is open: 3 offsets of dead-letters"
+
+
 def test_the_report_tells_failures_in_full_and_everything_in_a_line() -> None:
     findings = Findings()
     findings.hold("start.ready", None, "after 1.0 s")
