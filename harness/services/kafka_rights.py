@@ -23,15 +23,17 @@ _NEEDS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "{operation} on topics with the prefix cdr-",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "Read on groups with the prefix {prefix}",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "{operation} on the cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Write and Describe on transactional ids with the prefix cdr-",
 }
 
 
-def try_kafka(client: dict[str, str], tell: Progress) -> None:
+def try_kafka(client: dict[str, str], tell: Progress, *, transactions: bool) -> None:
     """Make sure that a run can create a topic, write to it, read it, in groups as it names them, and delete it.
 
     Args:
         client: settings of librdkafka's, the address among them.
         tell: told what is refused that a run can do without.
+        transactions: whether that is to go in transactions, too.
 
     Raises:
         ServiceError: one of that is refused, or does not happen in time.
@@ -50,6 +52,8 @@ def try_kafka(client: dict[str, str], tell: Progress) -> None:
     attempt("create a topic", "Create", lambda: _create(admin, topic))
     try:
         attempt("write to a topic", "Write", lambda: _write(quiet, topic))
+        if transactions:
+            attempt("write in a transaction", "Write", lambda: _write_in_transaction(quiet, topic))
         attempt("read a topic", "Read", lambda: _read(quiet, topic))
         for prefix, group in groups.items():
             attempt("read in a group", "Read", partial(_join, quiet, group, topic), prefix)
@@ -100,6 +104,15 @@ def _write(client: dict[str, str | int | float | bool], topic: str) -> None:
         raise TimeoutError
     if failures:
         raise KafkaException(failures[0])
+
+
+def _write_in_transaction(client: dict[str, str | int | float | bool], topic: str) -> None:
+    """As an engine does that delivers exactly once; its ids begin with the input topic's name."""
+    producer = Producer({**client, "transactional.id": f"{topic}.probe", "transaction.timeout.ms": _TIMEOUT_S * 1000})
+    producer.init_transactions(_TIMEOUT_S)
+    producer.begin_transaction()
+    producer.produce(topic, b"probe")
+    producer.commit_transaction(_TIMEOUT_S)
 
 
 def _read(client: dict[str, str | int | float | bool], topic: str) -> None:

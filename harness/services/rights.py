@@ -10,12 +10,13 @@ from harness.services.redis_rights import try_redis
 from harness.services.s3 import check_s3
 
 
-def try_services(external: External, tell: Progress) -> None:
+def try_services(external: External, tell: Progress, *, transactions: bool) -> None:
     """Make sure that a run can work in all that `external` names; of what was made there for this, nothing stays.
 
     Args:
         external: the user's own services.
         tell: told what could not be looked at, and what is refused that a run can do without.
+        transactions: whether an engine is to write in transactions.
 
     Raises:
         UsageError: an address makes no sense.
@@ -25,7 +26,7 @@ def try_services(external: External, tell: Progress) -> None:
     if external.kafka:
         client = librdkafka_properties(external.kafka, external.kafka_properties)
         check_kafka(client)
-        try_kafka(client, tell)
+        try_kafka(client, tell, transactions=transactions)
     if external.redis:
         check_redis(external.redis)
         try_redis(external.redis, tell)

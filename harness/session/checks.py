@@ -54,4 +54,4 @@ def check_scenario(
     for name, engine in by_name.items():
         check_clusters([engine], alike[name][0], options.external)
     check_truth(scenario.truth, options.external)
-    try_services(options.external, tell)
+    try_services(options.external, tell, transactions=any(own.is_exactly_once for own, _ in alike.values()))

@@ -66,7 +66,7 @@ def test_kafka_round_trip(tmp_path: Path) -> None:
     try:
         check_kafka(kafka.client)
         notes: list[str] = []
-        try_kafka(kafka.client, notes.append)
+        try_kafka(kafka.client, notes.append, transactions=True)
         assert notes == []
         client: dict[str, str | int | float | bool] = {"bootstrap.servers": kafka.bootstrap_servers}
         admin = AdminClient(client)

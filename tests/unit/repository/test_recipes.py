@@ -43,6 +43,6 @@ def test_a_recipe_is_a_run_of_two_contestants_of_one_engine(
 
     monkeypatch.setattr(runs, "run", plan)
     for name in ("look_before_leaping", "try_services", "cores_for"):
-        monkeypatch.setattr(checks, name, lambda *_: None)
+        monkeypatch.setattr(checks, name, lambda *_, **__: None)
     found = CliRunner().invoke(cli.app, command)
     assert isinstance(found.exception, PlannedError), found.exception

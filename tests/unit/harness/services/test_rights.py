@@ -23,6 +23,7 @@ class FakeKafka:
 
     def __init__(self, **refused: int) -> None:
         self.refused, self.topics, self.groups = refused, set[str](), list[str]()
+        self.transactions = 0
 
     def check(self, what: str) -> None:
         """Refuse it, or not."""
@@ -72,13 +73,26 @@ class FakeProducer:
     """A producer."""
 
     def __init__(self, kafka: FakeKafka, settings: dict[str, Any]) -> None:
-        assert settings["enable.idempotence"]
+        assert settings.get("enable.idempotence") or settings["transactional.id"].startswith("cdr-")
         self._kafka, self._told = kafka, []
 
-    def produce(self, _topic: str, _value: bytes, on_delivery: Callable[[KafkaError | None, Any], None]) -> None:
+    def produce(
+        self, _topic: str, _value: bytes, on_delivery: Callable[[KafkaError | None, Any], None] = lambda *_: None
+    ) -> None:
         """Send something."""
         refused = self._kafka.refused.get("write")
         self._told.append(lambda: on_delivery(KafkaError(refused) if refused else None, None))
+
+    def init_transactions(self, _timeout_s: float) -> None:
+        """Ask for its id."""
+        self._kafka.check("transact")
+
+    def begin_transaction(self) -> None:
+        """Nothing to do."""
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        """End one."""
+        self._kafka.transactions += 1
 
     def flush(self, _timeout_s: float) -> int:
         """All is told."""
@@ -141,6 +155,11 @@ DENIED = {
         ("write", DENIED["topic"], ("write to a topic", "Write on topics with the prefix cdr-")),
         ("write", DENIED["cluster"], ("write to a topic", "Write on the cluster")),
         ("read", DENIED["topic"], ("read a topic", "Read on topics with the prefix cdr-")),
+        (
+            "transact",
+            KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            ("write in a transaction", "Write and Describe on transactional ids with the prefix cdr-"),
+        ),
         ("cdr-", DENIED["group"], ("read in a group", "Read on groups with the prefix cdr-")),
         ("ringbench-", DENIED["group"], ("read in a group", "Read on groups with the prefix ringbench-")),
         ("spark-kafka-", DENIED["group"], ("read in a group", "Read on groups with the prefix spark-kafka-")),
@@ -151,7 +170,7 @@ def test_what_kafka_refuses_is_named_with_the_right_that_is_missing_and_no_topic
 ) -> None:
     kafka = FakeKafka(**{what: error}).install(monkeypatch)
     with pytest.raises(ServiceError) as caught:
-        try_kafka(ADDRESS, print)
+        try_kafka(ADDRESS, print, transactions=True)
     assert caught.value.message == f"Kafka at broker:9092: permission denied to {words[0]}"
     assert f"allow the user {words[1]}," in caught.value.fix
     assert kafka.topics == set()
@@ -160,7 +179,7 @@ def test_what_kafka_refuses_is_named_with_the_right_that_is_missing_and_no_topic
 def test_a_topic_that_may_not_be_deleted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka = FakeKafka(delete=DENIED["topic"]).install(monkeypatch)
     with pytest.raises(ServiceError, match="permission denied to delete a topic") as caught:
-        try_kafka(ADDRESS, print)
+        try_kafka(ADDRESS, print, transactions=False)
     (left,) = kafka.topics
     assert left.startswith("cdr-probe-") and left in caught.value.message
 
@@ -168,18 +187,27 @@ def test_a_topic_that_may_not_be_deleted_is_named(monkeypatch: pytest.MonkeyPatc
 def test_what_else_kafka_says_against_a_topic_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeKafka(create=KafkaError.POLICY_VIOLATION).install(monkeypatch)
     with pytest.raises(ServiceError, match=r"cannot create a topic: .*Policy"):
-        try_kafka(ADDRESS, print)
+        try_kafka(ADDRESS, print, transactions=False)
 
 
 def test_a_kafka_that_allows_everything_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka, notes = FakeKafka().install(monkeypatch), list[str]()
-    try_kafka(ADDRESS, notes.append)
+    try_kafka(ADDRESS, notes.append, transactions=False)
     assert (kafka.topics, kafka.groups, notes) == (set(), [], [])
+
+
+@pytest.mark.parametrize("transactions", [False, True])
+def test_transactions_are_tried_if_an_engine_is_to_write_in_them(
+    monkeypatch: pytest.MonkeyPatch, transactions: bool
+) -> None:
+    kafka = FakeKafka().install(monkeypatch)
+    try_kafka(ADDRESS, print, transactions=transactions)
+    assert kafka.transactions == transactions
 
 
 def test_groups_that_may_not_be_deleted_are_told_and_refuse_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka, notes = FakeKafka(forget=DENIED["group"]).install(monkeypatch), list[str]()
-    try_kafka(ADDRESS, notes.append)
+    try_kafka(ADDRESS, notes.append, transactions=False)
     assert [group.split("cdr-probe")[0] for group in kafka.groups] == list(kafka_rights.GROUP_PREFIXES)
     (note,) = notes
     assert "a group cannot be deleted (" in note and "Group authorization failed" in note
@@ -279,8 +307,10 @@ def test_evictions_are_those_since_it_was_watched_and_unknown_ones_none(
 def test_all_of_the_users_services_are_tried_and_none_that_is_started_here(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
     for name in ("check_kafka", "try_kafka", "check_redis", "try_redis", "check_s3"):
-        monkeypatch.setattr(rights, name, lambda *_, name=name: tried.append(name))
-    rights.try_services(External(), print)
+        monkeypatch.setattr(rights, name, lambda *_, name=name, **__: tried.append(name))
+    rights.try_services(External(), print, transactions=False)
     assert tried == []
-    rights.try_services(External(kafka="broker:9092", redis="redis://cache", s3="s3://bucket"), print)
+    rights.try_services(
+        External(kafka="broker:9092", redis="redis://cache", s3="s3://bucket"), print, transactions=True
+    )
     assert tried == ["check_kafka", "try_kafka", "check_redis", "try_redis", "check_s3"]

@@ -23,7 +23,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A machine that will do, and how often it was looked at."""
     found: list[str] = []
     monkeypatch.setattr(checks, "look_before_leaping", lambda *_: found.append("machine"))
-    monkeypatch.setattr(checks, "try_services", lambda *_: found.append("services"))
+    monkeypatch.setattr(checks, "try_services", lambda *_, **__: found.append("services"))
     return found
 
 
