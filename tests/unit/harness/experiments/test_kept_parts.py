@@ -45,9 +45,9 @@ from harness.session.options import SessionOptions
 from harness.session.session import Session
 from harness.trial.options import TrialOptions, View
 from harness.trial.outcome import Trial
+from tests.builders.backing import fake_backing
 from tests.builders.processes import Clock, FakeChild
 from tests.builders.results import make_engine, make_environment
-from tests.builders.trials import fake_backing
 
 JAVA = Java(Path("java"), "21", "PATH")
 LOST = KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))

@@ -16,7 +16,8 @@ from harness.session.options import SessionOptions
 from harness.session.session import Session
 from harness.trial.options import TrialOptions
 from harness.trial.outcome import Trial
-from tests.builders.trials import Notes, fake_backing
+from tests.builders.backing import fake_backing
+from tests.builders.trials import Notes
 
 
 @pytest.mark.parametrize(

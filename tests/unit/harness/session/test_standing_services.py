@@ -13,7 +13,7 @@ from harness.console.interrupt import Stopped
 from harness.errors import UsageError
 from harness.session import standing_services as module
 from harness.session.standing_services import keep_up
-from tests.builders.trials import fake_backing
+from tests.builders.backing import fake_backing
 
 QUIET = Console(quiet=True)
 

@@ -14,8 +14,9 @@ from harness.services.kafka import KafkaService
 from harness.trial.options import View
 from harness.trial.outcome import Trial
 from harness.trial.setting import TICK_S
+from tests.builders.backing import FakeRedis
 from tests.builders.processes import FakeChild, FakeProcess
-from tests.builders.trials import FakeRedis, World, plan
+from tests.builders.trials import World, plan
 from workloads.workload import Workload
 
 FROZEN_AND_THAWED = [signal.SIGSTOP, signal.SIGCONT]
