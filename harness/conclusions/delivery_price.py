@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import geometric_mean
 
 from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
 from harness.conclusions.engine_comparison import CONFIDENCE
@@ -73,10 +74,7 @@ def _in_block(engine: EngineResult, block: int) -> TrialResult:
 def _factor(over: Sequence[float], under: Sequence[float]) -> float | None:
     if not over or min(*over, *under) <= 0:
         return None
-    factor = 1.0
-    for mine, other in zip(over, under, strict=True):
-        factor *= (mine / other) ** (1 / len(over))
-    return factor
+    return geometric_mean(over) / geometric_mean(under)
 
 
 def _of_a_trial(measure: Callable[[TrialResult], float | None]) -> Callable[[TrialResult | EngineResult], float | None]:
