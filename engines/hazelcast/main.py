@@ -5,7 +5,6 @@ the one that is left, and this process starts another. When both are lost, so ar
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 from engines.contract.events import EventWriter, act_on_sigusr1
 from engines.contract.job import JobSpecification
+from engines.contract.jvm import java_program
 from engines.contract.process import run_engine
 from engines.contract.promises import Promises
 from engines.contract.record import LOCATIONS
@@ -50,25 +50,12 @@ _JVM_ACCESS = (
     "--add-opens=java.management/sun.management=ALL-UNNAMED",
     "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED",
 )
-_LOGGER = "-Dorg.slf4j.simpleLogger"
 
 
 def command(job: JobSpecification, path: Path, other: str) -> list[str]:
     """The command line of a member's JVM; `other` is the address of the member to join, if there is one."""
-    scratch = Path(job.checkpoint_dir).resolve() / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    return [
-        str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if "JAVA_HOME" in os.environ else "java",
-        f"-Xmx{job.settings['heap']}",
-        *_JVM_ACCESS,
-        # Native parts of compression are unpacked there.
-        f"-Djava.io.tmpdir={scratch}",
-        f"{_LOGGER}.defaultLogLevel=warn",
-        f"{_LOGGER}.showDateTime=true",
-        f"{_LOGGER}.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
-        *("-cp", os.pathsep.join(job.jars)),
-        *("ringbench.hazelcast.Main", str(path), LOCATIONS[job.locations], *filter(None, [other])),
-    ]
+    arguments = [str(path), LOCATIONS[job.locations], *filter(None, [other])]
+    return java_program(job, "ringbench.hazelcast.Main", arguments, options=_JVM_ACCESS, is_first=not other)
 
 
 class Member:

@@ -1,12 +1,12 @@
 """The Kafka Streams engine: a Java program (java/ringbench/kstreams), which this process becomes."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from engines.contract.job import JobSpecification
-from engines.contract.process import JVM_OPTIONS, become
+from engines.contract.jvm import java_program
+from engines.contract.process import become
 from engines.contract.record import LOCATIONS
 
 DEFAULT_SETTINGS: dict[str, Any] = {
@@ -32,20 +32,7 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 
 def command(job: JobSpecification, path: Path) -> list[str]:
     """The JVM's command line."""
-    scratch = Path(job.checkpoint_dir).resolve() / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    return [
-        str(Path(os.environ["JAVA_HOME"]) / "bin" / "java") if "JAVA_HOME" in os.environ else "java",
-        f"-Xmx{job.settings['heap']}",
-        *os.environ.get(JVM_OPTIONS, "").split(),
-        # Native parts of RocksDB and of compression are unpacked there.
-        f"-Djava.io.tmpdir={scratch}",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
-        *("-cp", os.pathsep.join(job.jars)),
-        *("ringbench.kstreams.Main", str(path), LOCATIONS[job.locations]),
-    ]
+    return java_program(job, "ringbench.kstreams.Main", [str(path), LOCATIONS[job.locations]])
 
 
 if __name__ == "__main__":
