@@ -12,11 +12,11 @@ from itertools import product
 from statistics import geometric_mean
 
 from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
-from harness.conclusions.engine_comparison import CONFIDENCE
+from harness.conclusions.engine_comparison import CONFIDENCE, told_interval
 from harness.conclusions.headline_figures import CPU, HeadlineFigure, cpu_with_pipeline, figures, headline
-from harness.numerics.intervals import Interval, adjusted, paired_ratio
+from harness.numerics.intervals import adjusted, paired_ratio
 from harness.results.performance import TopicBytes
-from harness.results.result import EngineResult, Result, TrialResult
+from harness.results.result import Confidence, EngineResult, Result, TrialResult
 
 
 def delivery_of(result: Result, engine: EngineResult) -> str:
@@ -51,7 +51,7 @@ class Price:
 
     of: HeadlineFigure
     factor: float | None
-    interval: Interval | None
+    interval: Confidence | None
 
 
 def prices(without: EngineResult, once: EngineResult) -> list[Price]:
@@ -64,7 +64,10 @@ def prices(without: EngineResult, once: EngineResult) -> list[Price]:
         if (over := figures(mine, of)) is not None and (under := figures(others, of)) is not None
     ]
     each_confidence = adjusted(CONFIDENCE, max(1, len(measured)))
-    return [Price(of, _factor(over, under), paired_ratio(over, under, each_confidence)) for of, over, under in measured]
+    return [
+        Price(of, _factor(over, under), told_interval(paired_ratio(over, under, each_confidence)))
+        for of, over, under in measured
+    ]
 
 
 def _in_block(engine: EngineResult, block: int) -> TrialResult:

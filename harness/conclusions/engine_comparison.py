@@ -69,7 +69,7 @@ def compare_engines(
     return Comparison(
         confidence=confidence,
         figures=[
-            Figure(engine=engine.name, figure=of.name, trials=found, interval=_model(typical(found, confidence)))
+            Figure(engine=engine.name, figure=of.name, trials=found, interval=told_interval(typical(found, confidence)))
             for engine in engines
             for of in headlines
             if (found := figures(_by_block(engine), of))
@@ -88,7 +88,8 @@ def _by_block(engine: EngineResult) -> list[TrialResult]:
     return sorted(engine.trials, key=lambda trial: trial.block)
 
 
-def _model(interval: Interval | None) -> Confidence | None:
+def told_interval(interval: Interval | None) -> Confidence | None:
+    """An interval as it stands in results."""
     if interval is None:
         return None
     return Confidence(estimate=interval.estimate, low=interval.low, high=interval.high, confidence=interval.confidence)
@@ -110,7 +111,7 @@ def _ratio(
         a=a.name,
         b=b.name,
         figure=of.name,
-        ratio=_model(ratio),
+        ratio=told_interval(ratio),
         winner=winner.name if winner else None,
         why_not=why_not,
         winners_worst_trial=worst_of(won, of) if winner and (won := figures(winner.trials, of)) else None,
