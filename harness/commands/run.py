@@ -94,6 +94,12 @@ def run(
     archivers: Annotated[
         int | None, typer.Option(help="Processes that share the archive by the input's partitions; 1 by default.")
     ] = None,
+    redis_writers: Annotated[
+        int | None, typer.Option(help="Processes that share what goes to Redis by the partitions; 1 by default.")
+    ] = None,
+    probes: Annotated[
+        int | None, typer.Option(help="Processes that share what is measured in Redis by the cells; 1 by default.")
+    ] = None,
     tuning: Tuning = None,
     engine_cpus: EngineCpus = None,
     route: Route = None,
@@ -172,6 +178,8 @@ def run(
         warmup_s=warmup,
         engines=given_contestants(engine, contestant),
         archivers=archivers,
+        redis_writers=redis_writers,
+        probes=probes,
         tuning=tuning,
         engine_cpus=engine_cpus,
         route=route,

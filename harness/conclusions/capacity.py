@@ -27,7 +27,8 @@ EXTRAPOLATED_TIMES = 10
 BY_UPDATES = ("redis", "redis writer")
 #: Of processes that do most of their work on one core: what that means where more are busy.
 ONE_CORE = {
-    **dict.fromkeys(BY_UPDATES, "Ringbench has one such process, for about one core"),
+    "redis": "one Redis does its work on about one core",
+    "redis writer": "one process has about one core: the scenario's `redis_writers` has to be as many",
     "archiver": "one process has about one core: the scenario's `archivers` has to be as many",
 }
 #: Parts of the harness that a load without its measurement does not need.

@@ -8,6 +8,7 @@ from harness.evaluation.ground_truth import TrialTruth
 from harness.measurement.delivery import bottlenecks
 from harness.results.host import Host
 from harness.scenarios.scenario import Scenario
+from harness.scenarios.sharing import processes_of
 from harness.trial.outcome import Trial
 from workloads.replay import open_workload
 from workloads.truth import ExpectedCounts
@@ -77,4 +78,5 @@ def _host_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
 def _path_faults(trial: Trial, scenario: Scenario) -> Iterator[str]:
     """Who of the path behind the engine did not keep up; with injected faults, it is not meant to at all times."""
     if not trial.injected:
-        yield from bottlenecks(trial.delays, trial.readings, scenario.limits.path_delay_ms, watched_s(trial, scenario))
+        bound_ms, processes = scenario.limits.path_delay_ms, processes_of(scenario)
+        yield from bottlenecks(trial.delays, trial.readings, bound_ms, watched_s(trial, scenario), processes)

@@ -10,6 +10,7 @@ each time the greatest since the last. CPU time says who it was that did not kee
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from harness.measurement.accounting import Readings
 from workloads.profiles import NANOSECONDS_PER_S
@@ -19,6 +20,7 @@ _NAMES = {"redis_writer": "the Redis writer", "redis": "Redis", "probe": "the pr
 _WHAT = {"redis_writer": "updates reached Redis", "probe": "the probe saw updates"}
 #: Delays beyond the bound for a greater share of the measured time make a run invalid.
 TOLERATED_SHARE = 0.1
+_SEVERAL = {"redis_writer": "the Redis writers", "probe": "the probes"}
 #: Of a process with one thread that works: more of a core means that it could not go faster.
 SATURATED_CORES = 0.9
 
@@ -85,7 +87,11 @@ def input_delays(progress: Sequence[tuple[int, int, int]], workload: Workload) -
 
 
 def bottlenecks(
-    delays: Mapping[str, Delays], readings: Mapping[str, Readings], bound_ms: float, duration_s: float
+    delays: Mapping[str, Delays],
+    readings: Mapping[str, Readings],
+    bound_ms: float,
+    duration_s: float,
+    processes: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[str]:
     """Who of the path behind the engine did not keep up, and how that is known.
 
@@ -94,6 +100,7 @@ def bottlenecks(
         readings: CPU time by process, those named above and ``redis``, if it was started here.
         bound_ms: of the delay.
         duration_s: of the measured time.
+        processes: how many of those that are named in `delays` share the work, where it is not one.
     """
     for name, told in delays.items():
         late = told.late(bound_ms, duration_s)
@@ -102,18 +109,30 @@ def bottlenecks(
             continue
         cores = {each: _cores(readings[each], late) for each in (name, "redis") if each in readings}
         yield (
-            f"{_blame(name, cores)}: {_WHAT[name]} more than {bound_ms:g} ms late for {late_s:.1f} s of "
+            f"{_blame(name, cores, processes)}: {_WHAT[name]} more than {bound_ms:g} ms late for {late_s:.1f} s of "
             f"{duration_s:g} s, by {max(told.delay_ms):,.0f} ms at the most; meanwhile, "
-            + ", ".join(f"{_NAMES[who]} used {used:.2f} of a core" for who, used in cores.items())
+            + ", ".join(_use(who, used, processes) for who, used in cores.items())
         )
 
 
-def _blame(name: str, cores: Mapping[str, float]) -> str:
+def _use(who: str, used: float, processes: Mapping[str, int]) -> str:
+    if (several := processes.get(who, 1)) == 1:
+        return f"{_NAMES[who]} used {used:.2f} of a core"
+    return f"{_SEVERAL[who]} used {used:.2f} cores in {several} processes"
+
+
+def _blame(name: str, cores: Mapping[str, float], processes: Mapping[str, int]) -> str:
     """Who was at its limit; if nobody was, `name` waited for something else: a core, the network, or to go on."""
-    saturated = [who for who, used in cores.items() if used >= SATURATED_CORES]
-    if not saturated:
-        return f"{_NAMES[name]} did not keep up, and was not busy"
-    return f"{' and '.join(_NAMES[who] for who in saturated)} {'was' if len(saturated) == 1 else 'were'} the bottleneck"
+    limits = {who: SATURATED_CORES * processes.get(who, 1) for who in cores}
+    names = {who: _NAMES[who] if processes.get(who, 1) == 1 else _SEVERAL[who] for who in (name, *cores)}
+    saturated = [who for who, used in cores.items() if used >= limits[who]]
+    if saturated:
+        are_several = len(saturated) > 1 or names[saturated[0]] == _SEVERAL.get(saturated[0])
+        return f"{' and '.join(names[who] for who in saturated)} {'were' if are_several else 'was'} the bottleneck"
+    # Of several processes, it is known what they used together.
+    if cores.get(name, 0.0) >= SATURATED_CORES:
+        return f"{names[name]} did not keep up, and one of them may have been busy throughout"
+    return f"{names[name]} did not keep up, and {'was' if names[name] == _NAMES[name] else 'were'} not busy"
 
 
 def _cores(readings: Readings, spans: Sequence[tuple[float, float]]) -> float:

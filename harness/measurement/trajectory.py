@@ -70,9 +70,10 @@ class Window:
 
 
 class Trajectories:
-    """Follows all cells' counts and matches increases with the records that caused them.
+    """Follows cells' counts and matches increases with the records that caused them.
 
     Windows are made from the workload as updates first mention them. The arrays of a window are let go of by `take`.
+    Where only some of the cells are followed, those that are `own`, shape (cells,), the records of others are left out.
 
     Attributes:
         matched_records: records matched so far.
@@ -81,9 +82,9 @@ class Trajectories:
         lowered: the first of them.
     """
 
-    def __init__(self, workload: Workload) -> None:
-        self._workload, self._cell_count = workload, workload.locations.cell_count
-        self._order = None if workload.is_in_order else _Order(workload)
+    def __init__(self, workload: Workload, own: NDArray[np.bool_] | None = None) -> None:
+        self._workload, self._cell_count, self._own = workload, workload.locations.cell_count, own
+        self._order = None if workload.is_in_order else _Order(workload, own)
         self._windows: dict[int, Window] = {}
         self._taken: dict[int, Integers] = {}  # counts by cell, of the last ones taken
         self._forgotten: set[int] = set()  # windows taken before
@@ -187,7 +188,8 @@ class Trajectories:
         """A window whose records are one range of the workload's."""
         first, last = self._workload.window(window_s)
         columns = self._workload.columns(first, last)
-        well_formed = np.flatnonzero(~columns.malformed)
+        followed = ~columns.malformed if self._own is None else ~columns.malformed & self._own[columns.cells]
+        well_formed = np.flatnonzero(followed)
         cells = columns.cells[well_formed]
         order = np.argsort(cells, kind="stable")
         starts = np.searchsorted(cells[order], np.arange(self._cell_count + 1))
@@ -198,10 +200,12 @@ class Trajectories:
 class _Order:
     """All records of a workload with disorder that may be counted, by window, cell and intended send time."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, own: NDArray[np.bool_] | None) -> None:
         found = classify(workload)
         self._cell_count = workload.locations.cell_count
         chosen = np.flatnonzero(found.must_count | found.either)
+        if own is not None:
+            chosen = chosen[own[found.keys[chosen] % self._cell_count]]
         self._indexes = chosen[np.argsort(found.keys[chosen], kind="stable")]
         self._keys = found.keys[self._indexes]
         self._offsets_ns = found.offsets_ns[self._indexes]

@@ -130,6 +130,8 @@ class Scenario(Section):
     partitions: PositiveInt = Field(4, le=1000, description="of the input topic")
     generators: PositiveInt = Field(1, le=64, description="processes that share the load")
     archivers: PositiveInt = Field(1, le=64, description="processes that share the archive")
+    redis_writers: PositiveInt = Field(1, le=64, description="processes that share what is written to Redis")
+    probes: PositiveInt = Field(1, le=64, description="processes that share the measurement of what is in Redis")
     profile: ProfileSections = Field([], description="of the rate over the measured time")
     locations: Literal["california", "us", "synthetic"] = Field("california", description="where records come from")
     surges: list[SurgeSection] = Field([], description="counties whose rate changes for a while")
@@ -202,7 +204,7 @@ class Scenario(Section):
             raise ValueError("give each kind once")
         return kinds
 
-    @field_validator("generators", "archivers")
+    @field_validator("generators", "archivers", "redis_writers")
     @classmethod
     def _have_partitions(cls, processes: int, info: ValidationInfo) -> int:
         if processes > (partitions := info.data.get("partitions", processes)):
@@ -386,5 +388,6 @@ OPTIONS_OF_KEYS = {
     "warmup_s": "--warmup",
     "duration_s": "--duration",
     "engines": "--engine or --contestant",
-    **{key: f"--{key}" for key in ("seed", "archivers", "tuning", "route", "delivery", "query", "cluster")},
+    **{key: f"--{key}" for key in ("seed", "archivers", "probes", "tuning", "route", "delivery", "query", "cluster")},
+    "redis_writers": "--redis-writers",
 }

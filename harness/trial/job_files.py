@@ -104,6 +104,9 @@ def writer_job(setting: Setting, proxy_ports: Mapping[str, int]) -> RedisWriterJ
         journal=setting.file(JOURNAL) if setting.options.journal else "",
         query=setting.scenario.query,
         transactional=setting.scenario.is_exactly_once,
+        writers=setting.scenario.redis_writers,
+        directory=str(setting.directory),
+        probes=setting.scenario.probes,
     )
 
 
@@ -118,6 +121,7 @@ def probe_job(setting: Setting, recording: str) -> ProbeJob:
         recording=recording,
         end=setting.end_orders,
         query=setting.scenario.query,
+        probes=setting.scenario.probes,
     )
 
 

@@ -9,9 +9,9 @@ from harness.clients.kafka_topics import committed_ends, end_offset, partition_b
 from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines.prepare import ENGINE_STOP_S
 from harness.errors import ServiceError
-from harness.faults.catalogue import GENERATOR
 from harness.processes.child import Child
 from harness.processes.supervisor import Supervisor
+from harness.scenarios.sharing import processes_of
 from harness.services.cluster import Cluster, Node
 from harness.trial import job_files
 from harness.trial.outcome import Trial
@@ -86,8 +86,8 @@ class Processes:
         setting = self._setting
         self.supervisor.starters["engine"] = lambda: self._engine(stack)
         if "redis_writer" in self.children:
-            self.supervisor.starters["redis_writer"] = lambda: stack.enter_context(
-                start_worker("redis_writer", job_files.writer_job(setting, self._proxy_ports()), setting.directory)
+            self.supervisor.starters["redis_writer"] = lambda: self._worker(
+                stack, "redis_writer", job_files.writer_job(setting, self._proxy_ports())
             )
 
     def _start_cluster(self, stack: ExitStack) -> None:
@@ -119,11 +119,12 @@ class Processes:
         return own
 
     def _start_worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> None:
-        scenario = self._setting.scenario
-        shared = {GENERATOR: scenario.generators, "archiver": scenario.archivers}
-        module = f"{name}s" if shared.get(name, 1) > 1 else name
-        child = stack.enter_context(start_worker(module, job, self._setting.directory, env, name=name))
-        self.children[name] = child
+        self.children[name] = self._worker(stack, name, job, env)
+
+    def _worker(self, stack: ExitStack, name: str, job: Any, env: dict[str, str] | None = None) -> Child:
+        """The worker called `name`: one process, or one that stands for several."""
+        module = f"{name}s" if processes_of(self._setting.scenario).get(name, 1) > 1 else name
+        return stack.enter_context(start_worker(module, job, self._setting.directory, env, name=name))
 
     def _proxy_ports(self) -> dict[str, int]:
         return {name: self.children[name].latest("port") for name in job_files.proxy_jobs(self._setting)}

@@ -52,6 +52,22 @@ class ProbeAccount(BaseModel):
     seen: dict[str, tuple[int, int]] = {}
 
 
+class ProbePart(BaseModel):
+    """What one of several probes saw of its share of the cells, and what their accounts are put together by.
+
+    Attributes:
+        account: its own; quantiles by second are not in it.
+        slots: by slot of the intended time: records, and the sum of their latencies in nanoseconds.
+        seconds: by second of becoming visible: the encoded distribution of latencies.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: ProbeAccount
+    slots: dict[int, tuple[int, int]] = {}
+    seconds: dict[int, str] = {}
+
+
 class GeneratorAccount(BaseModel):
     """What the generator, or all of them together, told in the end; of its ``stopped`` event, what a trial needs.
 

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engines.contract.events import EventWriter
-from engines.contract.keys import UPDATES_FIELD, updates_key
+from engines.contract.keys import SHARE_FIELD, UPDATES_FIELD, share_of, updates_key
 from harness.measurement.recording import Recorder
 from harness.workers.jobs import ProbeJob, Pulse, await_anchor
 
@@ -76,7 +76,7 @@ class Follower:
                 last_id = entries[-1][0]
                 found = [(_time_ms(each), fields[UPDATES_FIELD]) for each, fields in entries]
                 self._behind_ms = max(self._behind_ms, now_ms() - found[0][0])
-                self.take(found)
+                self.take(found if self.job.probes == 1 else self._own(entries))
                 if recorder:
                     recorder.add(found)
                 self.taken_ms = now_ms()
@@ -85,6 +85,22 @@ class Follower:
             pulse.tick(self._progress)
             if len(entries) < ENTRIES_PER_READ:
                 stop.wait(POLL_S)
+
+    def _own(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[tuple[int, bytes]]:
+        """Of `entries`, what is of the share of this one of several followers."""
+        number, found = b"%d" % self.job.probe, []
+        for entry_id, fields in entries:
+            field, share = fields[UPDATES_FIELD], fields.get(SHARE_FIELD)
+            if share is None:
+                field = self._own_lines(field)
+            if field and share in (None, number):
+                found.append((_time_ms(entry_id), field))
+        return found
+
+    def _own_lines(self, field: bytes) -> bytes:
+        """Of an entry that the Redis writer has not sorted by shares, as that of an engine's own, the lines of one."""
+        cells = ((line, line.rpartition(b"=")[0].partition(b"|")[2]) for line in field.split(b"\n"))
+        return b"\n".join(line for line, cell in cells if share_of(cell, self.job.probes) == self.job.probe)
 
     def _read(self, last_id: bytes) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries after `last_id`; none while Redis is away. Entries' IDs are times, and go on after that."""

@@ -72,7 +72,9 @@ class RedisWriterJob:
     """Write the upserts in `topic` to the Redis at `redis_url`, under keys that start with `namespace`.
 
     Keys have to be those of `query`. `journal` is a file in which each transaction is noted: ``SENT_NS ANSWERED_NS
-    KEY=COUNT...``; empty for none. `transactional` says that the upserts are written in transactions.
+    KEY=COUNT...``; empty for none. `transactional` says that the upserts are written in transactions. Of `writers`
+    processes, which share the topic's partitions and have their files in `directory`, this is number `writer`, from 0.
+    Among so many `probes`, which follow the updates, the cells are shared.
     """
 
     bootstrap_servers: str
@@ -84,6 +86,10 @@ class RedisWriterJob:
     journal: str = ""
     query: str = COUNTS
     transactional: bool = False
+    writer: int = 0
+    writers: int = 1
+    directory: str = ""
+    probes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +97,8 @@ class ProbeJob:
     """Follow the updates under `namespace` in the Redis at `redis_url`; save what was measured to `output`.
 
     They are answers to `query`. `recording` is a file to keep all updates in (see `harness.measurement.recording`);
-    empty for none. `end` is the file that may end the load early, as the generator's.
+    empty for none. `end` is the file that may end the load early, as the generator's. Of `probes` processes, which
+    share the cells, this is number `probe`, from 0; each of them saves a `harness.workers.accounts.ProbePart`.
     """
 
     workload: WorkloadSpecification
@@ -102,6 +109,8 @@ class ProbeJob:
     recording: str = ""
     query: str = COUNTS
     end: str = ""
+    probe: int = 0
+    probes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

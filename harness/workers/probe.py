@@ -3,6 +3,8 @@
 The evidence of *when* is the stream entry's ID, the Redis server's own clock in milliseconds; the origin is the
 record's intended send time. Neither the engine nor the generator can forgive a delay between the two. Since the IDs
 carry the time, the probe need not hurry: it reads what has gathered, a few times a second, and so costs little.
+
+Several probes share the cells, each with all that becomes of its own: see `harness.workers.probes`.
 """
 
 import threading
@@ -14,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
-from engines.contract.keys import decode_updates
+from engines.contract.keys import decode_updates, share_of
 from engines.contract.queries import COUNTS
 from harness.measurement.changes import NO_CELL, CellCodes, changes_of
 from harness.measurement.recovery import STEP_MS
 from harness.measurement.trajectory import NEVER, Lowered, Trajectories, Window
-from harness.numerics.durations import Durations, quantiles_ms
-from harness.workers.accounts import ProbeAccount
+from harness.numerics.durations import Durations, encode, quantiles_ms
+from harness.workers.accounts import ProbeAccount, ProbePart
 from harness.workers.follower import CLOCK_RESOLUTION_US, Follower, now_ms
 from harness.workers.jobs import ProbeJob, run_worker
 from harness.workers.orders import EndOrders
+from workloads.locations import Locations
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.replay import open_workload
 from workloads.sample import places, slot_length_s, waterfall_records
@@ -38,7 +41,7 @@ class Probe(Follower):
     def __init__(self, job: ProbeJob) -> None:
         super().__init__(job)
         workload = open_workload(job.workload)
-        self._trajectories = Trajectories(workload)
+        self._trajectories = Trajectories(workload, own_cells(job, workload.locations))
         self._codes, self._cells = CellCodes(workload.locations), workload.locations.cells
         self._warmup, self._measured = _durations(), _durations()
         # Records, and the sum of their latencies, by slot of the intended time, negative in the warm-up.
@@ -47,6 +50,8 @@ class Probe(Follower):
         self._seconds: dict[int, Durations] = defaultdict(_durations)  # by second of becoming visible
         # By second, of those whose distribution is gone.
         self._quantiles_ms: dict[int, tuple[float | None, float | None]] = {}
+        # The same of one of several probes, whose quantiles say nothing.
+        self._encoded: dict[int, str] = {}
         self._steps: dict[int, int] = defaultdict(int)  # records by step of becoming visible
         self._visible_in: Counter[int] = Counter()  # records by second of becoming visible
         self._measured_visible_in: Counter[int] = Counter()  # of those, records that were due in the measured time
@@ -114,8 +119,11 @@ class Probe(Follower):
         """
         while len(self._seconds) > KEPT_SECONDS:
             oldest = min(self._seconds)
-            found = _quantiles_ms(self._seconds.pop(oldest))
-            self._quantiles_ms.setdefault(oldest, found)
+            found = self._seconds.pop(oldest)
+            if self.job.probes > 1:
+                self._encoded.setdefault(oldest, encode(found.to_histogram()))
+            else:
+                self._quantiles_ms.setdefault(oldest, _quantiles_ms(found))
 
     @property
     def _sustained(self) -> int:
@@ -174,7 +182,9 @@ class Probe(Follower):
                 for second, count in sorted(self._visible_in.items())
             },
         )
-        Path(self.job.output).write_text(account.model_dump_json(), encoding="utf-8")
+        slots = {slot: (count, self._slot_sums_ns[slot]) for slot, count in self._slot_records.items()}
+        seconds = {second: encode(found.to_histogram()) for second, found in self._seconds.items()} | self._encoded
+        _write(self.job, ProbePart(account=account, slots=slots, seconds=seconds))
         np.savez(Path(self.job.output).with_suffix(".npz"), indexes=self._indexes, visible_ms=self._visible_ms)
 
 
@@ -211,8 +221,21 @@ class AnswersProbe(Follower):
     def finish(self) -> None:
         """See `Follower.finish`."""
         seen = {key.decode("ascii"): found for key, found in self._seen.items()}
-        account = ProbeAccount(**self.totals(), seen=seen)
-        Path(self.job.output).write_text(account.model_dump_json(), encoding="utf-8")
+        _write(self.job, ProbePart(account=ProbeAccount(**self.totals(), seen=seen)))
+
+
+def own_cells(job: ProbeJob, locations: Locations) -> NDArray[np.bool_] | None:
+    """Which cells are in a probe's share, shape (cells,); None, if all are."""
+    if job.probes == 1:
+        return None
+    # In the order of the cells' numbers.
+    return np.array([share_of(name, job.probes) == job.probe for name in locations.numbers], dtype=np.bool_)
+
+
+def _write(job: ProbeJob, part: ProbePart) -> None:
+    """Save what was measured: the account, or of one of several probes, all that theirs is made of."""
+    found = part if job.probes > 1 else part.account
+    Path(job.output).write_text(found.model_dump_json(), encoding="utf-8")
 
 
 def _count(into: Counter[int], keys: NDArray[np.int64]) -> None:

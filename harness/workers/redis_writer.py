@@ -6,6 +6,8 @@ rates a transaction holds one upsert, at high rates many.
 Each transaction also leaves, in Redis, up to where the topic has been applied, and is told what stood there before. So
 a writer that is started anew goes on where the last one was; and one whose Redis has lost what it held, all of it or
 what came last, finds out by its next transaction, and applies the topic again from where Redis is.
+
+Several writers share the topic's partitions, and each has a position of its own: see `harness.workers.redis_writers`.
 """
 
 import json
@@ -28,6 +30,7 @@ from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, positi
 from engines.contract.queries import QUERIES
 from harness.clients.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
+from workloads.parts import partitions_of
 
 MAX_UPSERTS_PER_TRANSACTION = 5000
 #: Keys come again and again: so many are remembered, those of some minutes.
@@ -50,6 +53,7 @@ class RedisWriter:
         self._job = job
         # Without the client's own retries: the writer must know of each connection that it has lost.
         self._redis = redis.Redis.from_url(job.redis_url, protocol=2, retry=Retry(NoBackoff(), 0))
+        self._position_key = position_key(job.namespace, job.writer if job.writers > 1 else None)
         self._positions: dict[int, int] = {}  # by partition, the offset up to which the topic has been applied
         self._written = b""  # the positions that Redis was last told
         self._journal: IO[bytes] | None = None
@@ -82,6 +86,8 @@ class RedisWriter:
                 self._write(consumer, messages)
             elif stop.is_set():
                 return
+            elif self._job.writers > 1:
+                self._look_for_loss(consumer)
             pulse.tick(self._progress)
 
     def _consumer(self) -> Consumer:
@@ -99,8 +105,8 @@ class RedisWriter:
             }
         )
         partitions = consumer.list_topics(self._job.topic, timeout=30).topics[self._job.topic].partitions
-        self._positions = dict.fromkeys(partitions, 0)
-        told: Any = self._redis.get(position_key(self._job.namespace))
+        self._positions = dict.fromkeys(partitions_of(self._job.writer, self._job.writers, len(partitions)), 0)
+        told: Any = self._redis.get(self._position_key)
         self._written = told or b""
         self._go_to(consumer, self._written)
         return consumer
@@ -142,9 +148,22 @@ class RedisWriter:
         self._delay_ms = max(self._delay_ms, time.time_ns() / 1e6 - since_ms)
         # Its own positions: the transaction was done before, and only the answer was lost.
         if found not in (before, positions):
-            self._rebuilds += 1
-            print(f"Redis has lost counts; it was at {found!r}, the writer at {before!r}", flush=True)
-            self._go_to(consumer, found)
+            self._rebuild(consumer, found, before)
+
+    def _look_for_loss(self, consumer: Consumer) -> None:
+        """Find out what Redis has lost with nothing to write: that others go on writing says nothing of what is its."""
+        with suppress(redis.ConnectionError, redis.TimeoutError):  # it is away, and is asked again
+            told: Any = self._redis.get(self._position_key)
+            found, before = told or b"", self._written
+            if found != before:
+                self._written = found
+                self._rebuild(consumer, found, before)
+
+    def _rebuild(self, consumer: Consumer, found: bytes, before: bytes) -> None:
+        """Apply the topic again from the positions that were `found` in Redis, where those from `before` are lost."""
+        self._rebuilds += 1
+        print(f"Redis has lost counts; it was at {found!r}, the writer at {before!r}", flush=True)
+        self._go_to(consumer, found)
 
     def _transact_until_done(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
         """Write `latest` and `positions`, again and again while Redis is away; counts are absolute.
@@ -164,11 +183,12 @@ class RedisWriter:
                 time.sleep(RETRY_S)
 
     def _transact(self, latest: dict[bytes, bytes], positions: bytes) -> bytes:
-        name = position_key(self._job.namespace)
-        place: Command = ("GETSET", name, positions)
+        job = self._job
+        place: Command = ("GETSET", self._position_key, positions)
         # GETSET makes a new key, which has no expiry.
-        expiry: Command = ("EXPIRE", name, max(POSITION_S, self._job.expire_s))
-        whole = Transaction.of([place, expiry, *transaction(latest, self._job.namespace, self._job.expire_s)])
+        expiry: Command = ("EXPIRE", self._position_key, max(POSITION_S, job.expire_s))
+        counts = transaction(latest, job.namespace, job.expire_s, job.probes)
+        whole = Transaction.of([place, expiry, *counts])
         sent_ns = time.time_ns()
         answers = whole.run(self._redis)
         self._transactions += 1

@@ -27,8 +27,9 @@ def _chosen(*faults: str) -> list[str]:
 def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     """The baseline with all of `FAULTS` in one trial."""
     directory = tmp_path_factory.mktemp("chaos")
-    # Longer than an outage of the broker on a slow machine: see docs/chaos.md.
-    scenario = write_scenario(directory, allowed_lateness_ms=120_000)
+    # Longer than an outage of the broker on a slow machine: see docs/chaos.md. Of several Redis writers, each has to
+    # find out what Redis has lost.
+    scenario = write_scenario(directory, allowed_lateness_ms=120_000, redis_writers=2, probes=2)
     with Ringbench(directory, "chaos", scenario, *_chosen(*FAULTS), *PLAN, "--json") as run:
         yield outcome(run)
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 OWN = {"spark": "worker-kill", "flink": "taskmanager-kill"}
 #: Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.
 WARMUP_S = {"spark": 20, "flink": 10}
+DURATION_S = 26
 PLAN = [
     {"kind": "worker-kill", "at_s": 6, "duration_s": 1.5},
     {"kind": "taskmanager-kill", "at_s": 7.5, "duration_s": 1.5},
@@ -45,10 +46,13 @@ def harmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         directory,
         rate_records_per_s=2000,
         warmup_s=WARMUP_S[engine],
-        duration_s=26,
+        duration_s=DURATION_S,
         allowed_lateness_ms=120_000,
         engines=[engine],
         faults=PLAN,
+        archivers=2,
+        redis_writers=2,
+        probes=2,
         limits={"quiet_s": 20.0},
     )
     with Ringbench(directory, "run", scenario, "--cluster", "--json") as run:
@@ -83,7 +87,9 @@ def _faults(found: Outcome) -> dict[str, dict[str, Any]]:
 @ENGINES
 def test_nothing_is_lost_and_nothing_counted_twice(harmed: Harmed) -> None:
     assert harmed.outcome.result["valid"], harmed.outcome.result["invalid_reasons"]
-    assert harmed.outcome.result["truth"]["agrees_with_seed"]
+    truth = harmed.outcome.result["truth"]
+    assert truth["agrees_with_seed"]
+    assert truth["archive_objects"] == 2 * (WARMUP_S[harmed.engine] + DURATION_S), "of two archivers"
     found = harmed.outcome.engine(harmed.engine)
     assert found["verdict"] == "pass", found["reasons"]
     assert found["correctness"]["lost_records"] == found["correctness"]["surplus_records"] == 0

@@ -286,7 +286,8 @@ def test_the_shell_counts_shards_from_one() -> None:
 def test_the_redis_writers_job_has_the_keys_that_it_takes() -> None:
     job = json.loads((BASE / "redis-writer.job.json").read_text(encoding="utf-8"))
     RedisWriterJob(**job)
-    assert set(job) | {"journal", "query", "kafka_properties", "transactional"} == {
+    of_several = {"writer", "writers", "directory", "probes"}
+    assert set(job) | {"journal", "query", "kafka_properties", "transactional"} | of_several == {
         each.name for each in fields(RedisWriterJob)
     }
 

@@ -81,6 +81,23 @@ def test_who_it_was_is_told_by_cpu_time(name: str, cores: dict[str, float], star
         assert f"{used:.2f} of a core" in reason or each not in (name, "redis")
 
 
+@pytest.mark.parametrize(
+    ("cores", "start"),
+    [
+        ({"probe": 1.9}, "the probes were the bottleneck: "),
+        ({"probe": 1.2}, "the probes did not keep up, and one of them may have been busy throughout: "),
+        ({"probe": 0.5}, "the probes did not keep up, and were not busy: "),
+        ({"probe": 1.2, "redis": 0.95}, "Redis was the bottleneck: "),
+        ({"probe": 1.9, "redis": 0.95}, "the probes and Redis were the bottleneck: "),
+    ],
+)
+def test_of_several_processes_the_limit_is_that_of_all(cores: dict[str, float], start: str) -> None:
+    readings = {name: _busy(each) for name, each in ({"redis": 0.1} | cores).items()}
+    (reason,) = bottlenecks({"probe": _delays(5, 10)}, readings, BOUND_MS, DURATION_S, {"probe": 2, "redis_writer": 3})
+    assert reason.startswith(start)
+    assert f"the probes used {cores['probe']:.2f} cores in 2 processes" in reason
+
+
 def test_it_is_the_time_of_the_delay_that_counts() -> None:
     readings = {"redis_writer": _busy(0.2, 1.0)}
     (early,) = bottlenecks({"redis_writer": _delays(2, 8)}, readings, BOUND_MS, DURATION_S)

@@ -9,7 +9,7 @@ from harness.errors import ServiceError
 from harness.trial import processes
 from harness.trial.processes import ARCHIVE_DEADLINE_S, WRITER_DEADLINE_S
 from tests.builders.processes import FakeChild
-from tests.builders.trials import UPSERTS, World
+from tests.builders.trials import UPSERTS, World, plan
 
 
 @pytest.fixture
@@ -107,19 +107,49 @@ def test_an_archive_that_lacks_what_a_partition_holds_makes_the_trial_invalid(wo
     assert not trial.is_complete
 
 
-def test_several_archivers_are_one_worker_of_the_trial(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: dict[str, tuple[str, Any]] = {}
+def _noted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple[str, Any]]]:
+    """By worker: the module and the job of each start."""
+    started: dict[str, list[tuple[str, Any]]] = {}
     start = processes.start_worker
 
     def note(module: str, job: Any, *place: Any, name: str = "") -> Any:
-        started[name] = (module, job)
+        started.setdefault(name, []).append((module, job))
         return start(module, job, *place, name=name)
 
     monkeypatch.setattr(processes, "start_worker", note)
-    world.scenario["archivers"] = 2
+    return started
+
+
+def test_several_processes_of_a_kind_are_one_worker_of_the_trial(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = _noted(monkeypatch)
+    world.scenario |= {"archivers": 2, "redis_writers": 3, "probes": 4}
     assert world.run(archive=True, producers_stamps=True).is_complete
-    module, job = started["archiver"]
-    assert (module, job.archivers, started["generator"][0]) == ("archivers", 2, "generator")
+    modules = {name: module for name, ((module, _),) in started.items()}
+    assert modules == {
+        "archiver": "archivers",
+        "redis_writer": "redis_writers",
+        "probe": "probes",
+        "generator": "generator",
+    }
+    jobs = {name: job for name, ((_, job),) in started.items()}
+    assert (jobs["archiver"].archivers, jobs["redis_writer"].writers, jobs["probe"].probes) == (2, 3, 4)
+    assert (
+        jobs["redis_writer"].probes == 4 and Path(jobs["redis_writer"].directory) == Path(jobs["probe"].output).parent
+    )
+
+
+def test_one_process_of_a_kind_is_started_as_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = _noted(monkeypatch)
+    assert world.run(archive=True, producers_stamps=True).is_complete
+    assert all(module == name for name, ((module, _),) in started.items())
+
+
+def test_writers_that_are_killed_are_started_again_all_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = _noted(monkeypatch)
+    world.scenario["redis_writers"] = 2
+    world.run(faults=plan(("writer-kill", 1.0, 1.0)))
+    assert [module for module, _ in started["redis_writer"]] == ["redis_writers"] * 2
+    assert {job.writers for _, job in started["redis_writer"]} == {2}
 
 
 def test_an_archiver_that_dies_at_the_end_makes_the_trial_invalid(world: World) -> None:

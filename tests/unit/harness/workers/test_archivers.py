@@ -6,7 +6,7 @@ Topic, store and processes are fakes.
 import io
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ServiceError
-from harness.workers import archivers
+from harness.workers import archivers, group
 from harness.workers.archiver import Archiver
-from harness.workers.archivers import Archivers
 from harness.workers.jobs import ArchiverJob
 from tests.builders.processes import Clock, FakeChild
 from workloads.workload import Workload, WorkloadSpecification
@@ -129,7 +128,7 @@ def archive(found: ArchiverJob) -> dict[str, Any]:
 def archive_together(
     found: ArchiverJob, said: Said | None = None, stop: threading.Event | None = None
 ) -> dict[str, Any]:
-    return Archivers(found).run(said or Said(), stop or threading.Event())  # type: ignore[arg-type]
+    return archivers.run_all(found, said or Said(), stop or threading.Event())  # type: ignore[arg-type]
 
 
 def appended_ms(path: str | Path) -> Any:
@@ -160,7 +159,7 @@ def test_several_archive_what_one_does_under_names_that_do_not_collide(
         child.end(**archive(part))
         return child
 
-    monkeypatch.setattr(archivers, "start_worker", start)
+    monkeypatch.setattr(group, "start_worker", start)
     assert archive_together(job(tmp_path, archivers=processes)) == alone
     assert len(store.objects) == 4 * processes
     assert store.rows() == rows
@@ -187,7 +186,7 @@ def test_one_that_dies_is_named_and_the_others_are_not_waited_for(
             child.fail("the store is full")
         return child
 
-    monkeypatch.setattr(archivers, "start_worker", start)
+    monkeypatch.setattr(group, "start_worker", start)
     with pytest.raises(ServiceError, match="archiver 1 failed: the store is full"):
         archive_together(job(tmp_path, archivers=3))
     assert not any(child.is_running for child in children)
@@ -204,12 +203,10 @@ def test_what_they_tell_is_what_all_of_them_have(tmp_path: Path, monkeypatch: py
         child.process.on_term = lambda: child.end(archived_s=3, archived_records=10, archived_offsets=[10])
         return child
 
-    def tick(_pulse: object, totals: Callable[[], dict[str, Any]]) -> None:
-        said.send("progress", **totals())
-        stop.set()
-
-    monkeypatch.setattr(archivers, "start_worker", start)
-    monkeypatch.setattr(archivers.Pulse, "tick", tick)
+    monkeypatch.setattr(group, "start_worker", start)
+    monkeypatch.setattr(
+        said, "send", lambda kind, **fields: (said.events.append((kind, fields)), len(said.events) == 2 and stop.set())
+    )
     found = archive_together(job(tmp_path, archivers=2), said, stop)
     assert said.events[1:] == [("progress", {"archived_s": 2, "archived_records": 20})]
     assert found == {"archived_s": 3, "archived_records": 20, "archived_offsets": [20]}
