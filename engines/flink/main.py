@@ -18,6 +18,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 from query import DEAD_LETTERS, SHADED, SOURCE, insert_statements, table_statements
 from rest import ENDED, LEASE_S, Rest
+from totals import Late
 
 from engines.contract.compilers import compiler_options, jvm_in_use
 from engines.contract.events import EventWriter, act_on_sigusr1
@@ -136,7 +137,7 @@ class Totals:
     """
 
     def __init__(self, rest: Rest) -> None:
-        self._rest = rest
+        self._rest, self._late = rest, Late()
         self._last: dict[str, int | None] = {"records_in": None, "malformed": None, "late": None, "task_restarts": 0}
 
     def read(self) -> dict[str, int | None]:
@@ -148,10 +149,8 @@ class Totals:
             restarts = self._restarts()
         except OSError:
             return self._last
-        self._last = {"records_in": records_in, "malformed": malformed, "late": None, "task_restarts": restarts}
-        if records_in is not None and malformed is not None and counted is not None:
-            # Metrics are read one after the other, while records are on their way: exact once the topic is quiet.
-            self._last["late"] = max(0, records_in - malformed - counted)
+        late = self._late.found(records_in, malformed, counted)
+        self._last = {"records_in": records_in, "malformed": malformed, "late": late, "task_restarts": restarts}
         return self._last
 
     def _restarts(self) -> int:
