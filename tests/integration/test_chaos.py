@@ -15,6 +15,8 @@ pytestmark = pytest.mark.integration
 
 #: A broker's death is in test_cluster.py, and all others are in the proofs.
 FAULTS = ("engine-kill", "clock-step", "redis-lost")
+#: What a transaction must come through: the death of engine, task and broker.
+KILLS = ("engine-kill", "task-kill", "kafka-kill")
 #: One trial for all, and one fault that is not for the baseline.
 PLAN = ("--fault", "task-kill", "--per-trial", str(len(FAULTS) + 1))
 
@@ -133,6 +135,21 @@ def test_every_fault_loses_and_miscounts_no_record(engine: str, tmp_path: Path) 
     for each in faults:
         assert each["verdict"] in ("pass", "not applicable"), (each["fault"], each["reasons"])
         assert not each["lost_records"] and not each["surplus_records"], each["fault"]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("engine", ["baseline", "flink", "kstreams", "quix"])
+def test_exactly_once_nothing_that_is_committed_comes_again_after_a_kill(engine: str, tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path, delivery="exactly-once", allowed_lateness_ms=120_000, limits={"quiet_s": 60.0})
+    with Ringbench(tmp_path, "chaos", scenario, *_chosen(*KILLS), "--engine", engine, "--json") as run:
+        found = outcome(run)
+    assert found.code == 0, found.stderr
+    verdicts = {each["fault"]: each["verdict"] for each in found.result["resilience"]["faults"]}
+    assert verdicts == dict.fromkeys(KILLS, "pass") | ({} if engine == "flink" else {"task-kill": "not applicable"})
+    for each in found.result["engines"]:
+        assert each["committed"]["messages"] > 0
+        assert [each["committed"][name] for name in ("repeated", "lowered", "left_open")] == [0, 0, 0]
+        assert each["correctness"]["lost_records"] == each["correctness"]["surplus_records"] == 0
 
 
 def test_the_same_seed_gives_the_same_plan(chaos: Outcome, tmp_path: Path) -> None:
