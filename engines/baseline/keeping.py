@@ -9,6 +9,7 @@ was committed last: the counts of the last snapshot, and those that were publish
 aggregates topic itself. A restart in the midst of a transaction finds neither what it published nor that it had read.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -34,6 +35,9 @@ STEP_S = 1.0
 #: The client goes on by itself once the broker is back.
 TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 FLUSH_TIMEOUT_S = 5.0
+#: What was given `STEP_S` and has not returned by then never will: librdkafka's issues 5456 and 5511, of the sending of
+#: offsets while the broker that coordinates their group is away.
+HUNG_S = 10.0
 #: For so long, a snapshot waits for a moment when all that was published has arrived by itself.
 LONGEST_WAIT_S = 1.0
 #: A broker that is away for longer, or a process that was killed and not started again, has its transaction aborted.
@@ -204,10 +208,35 @@ class ExactlyOnce:
             if offset >= 0
         ]
         group = consumer.consumer_group_metadata()
-        self._insist(lambda: self.producer.send_offsets_to_transaction(read, group, STEP_S))
+        self._insist(lambda: self._in_time(lambda: self.producer.send_offsets_to_transaction(read, group, STEP_S)))
         self._insist(lambda: self.producer.commit_transaction(STEP_S))
         self.producer.begin_transaction()
         self._committed = offsets.copy()
+
+    def _in_time(self, step: Callable[[], object]) -> None:
+        """Do `step`, which may never return.
+
+        Raises:
+            AbortedError: it has not returned; a new producer aborts the transaction.
+        """
+        failures: list[Exception] = []
+
+        def attempt() -> None:
+            try:
+                step()
+            except Exception as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=attempt, daemon=True)
+        thread.start()
+        deadline_s = time.monotonic() + HUNG_S
+        while thread.is_alive():
+            if time.monotonic() > deadline_s:
+                raise AbortedError(f"Kafka's client has not returned within {HUNG_S:g} s")
+            thread.join(STEP_S)
+            self._tell()
+        if failures:
+            raise failures[0]
 
     def _insist(self, step: Callable[[], T]) -> T:
         """Do one `step` of a commit, again while the broker is away for less than a transaction lasts."""
