@@ -22,6 +22,7 @@ from harness.commands import (
     history,
     loadtest,
     merge_shards,
+    operate,
     plan,
     report,
     run,
@@ -89,6 +90,7 @@ app.command(epilog=sweep.EPILOG)(sweep.sweep)
 app.command(epilog=scale.EPILOG)(scale.scale)
 app.command(epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command(epilog=chaos.EPILOG)(chaos.chaos)
+app.command(epilog=operate.EPILOG)(operate.operate)
 app.command(epilog=soak.EPILOG)(soak.soak)
 app.command(epilog=view.EPILOG)(view.view)
 app.command(epilog=loadtest.EPILOG)(loadtest.loadtest)

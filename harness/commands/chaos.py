@@ -1,7 +1,7 @@
 """The command `ringbench chaos`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,11 @@ from harness.commands.common import (
     watching,
 )
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.experiments.chaos import ChaosOptions
+    from harness.scenarios.scenario import Scenario
+    from harness.session.options import SessionOptions
 
 EPILOG = (
     "Examples: `ringbench chaos --engine flink` | `ringbench chaos --all` | "
@@ -55,8 +60,7 @@ def chaos(
     json: Json = False,
 ) -> None:
     """Inject faults while engines work, measure how they recover, and prove that no record was lost or miscounted."""
-    from harness.experiments.chaos import USUAL, ChaosOptions, check_names, engines_of, exit_code, plan_of
-    from harness.experiments.chaos import chaos as inject
+    from harness.experiments.chaos import USUAL, ChaosOptions, check_names
     from harness.faults.catalogue import FAULTS
     from harness.faults.plan import possible
     from harness.scenarios.contestants import given_contestants
@@ -70,6 +74,23 @@ def chaos(
     options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
     load = tuned_scenario(scenario, overrides, options.engine_paths)
     chosen = ChaosOptions(possible(names, cluster=load.cluster) if every else names, seed, per_trial, recover_within)
+    carry_out(load, chosen, options, metrics_port, metrics_host, plan=plan, json=json)
+
+
+def carry_out(
+    load: "Scenario",
+    chosen: "ChaosOptions",
+    options: "SessionOptions",
+    metrics_port: int | None,
+    metrics_host: str,
+    *,
+    plan: bool,
+    json: bool,
+) -> None:
+    """Do what is `chosen`, show what came of it, and exit; or, with `plan`, print the plan as JSON."""
+    from harness.experiments.chaos import chaos as inject
+    from harness.experiments.chaos import engines_of, exit_code, plan_of
+
     if plan:
         from pydantic import TypeAdapter
 

@@ -41,7 +41,7 @@ OPTIONS = {
 COMMANDS = {
     "Measure": ("run", "sweep", "scale", "plan", "bench"),
     "Prove": ("calibrate", "compare", "history", "conformance"),
-    "Break": ("chaos", "soak"),
+    "Break": ("chaos", "operate", "soak"),
     "Look": ("view", "loadtest", "workload", "report"),
     "Your own data": ("input",),
     "Many machines": ("generate", "merge-shards"),

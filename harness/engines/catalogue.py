@@ -18,6 +18,7 @@ from engines.contract.queries import COUNTS, QUERIES
 from harness.engines.plugins import plugin_directories
 from harness.engines.versions import check_version, split_version
 from harness.errors import ConfigurationError
+from harness.faults.catalogue import OPERATIONS
 
 ENGINES = Path(__file__).parents[2] / "engines"
 DESCRIPTOR = "engine.toml"
@@ -59,6 +60,8 @@ class Engine:
             records that are too late are dropped in time (docs/methodology.md); empty if they are in any case.
         settings: its own settings with their defaults, None for a default that is not told; empty if it does not tell
             them, and refuses others when it starts.
+        operations: planned operations that it cannot do with its state kept, each with the reason
+            (`harness.faults.catalogue.OPERATIONS`).
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
         version: the one that was asked for, which no descriptor has; empty for the default one.
     """
@@ -82,6 +85,7 @@ class Engine:
     queries: list[str] = field(default_factory=lambda: [COUNTS])
     late_settings: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    operations: dict[str, str] = field(default_factory=dict)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str = ""
 
@@ -239,6 +243,7 @@ def load_engine(directory: Path) -> Engine:
     late = found.get("late_settings", {})
     if not isinstance(late, dict) or not all(type(each) is int for each in late.values()):
         raise ConfigurationError(f"{path}: late_settings: expected a table of whole numbers, found {str(late)[:60]!r}")
+    _check_operations(path, found.get("operations", {}))
     settings = found.get("settings", {})
     if not isinstance(settings, dict):
         found["settings"] = _without_defaults(path, settings)
@@ -264,6 +269,25 @@ def _check_choices(path: Path, key: str, given: object, known: Sequence[str]) ->
     """Refuse anything under `key` but a list of some of those that are `known`."""
     if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):
         raise ConfigurationError(f"{path}: {key}: expected a list of {' and '.join(known)}, found {given!r}")
+
+
+def _check_operations(path: Path, given: object) -> None:
+    """Refuse anything but known operations, each with a reason."""
+    known = [each.name for each in OPERATIONS]
+    if (
+        not isinstance(given, dict)
+        or not set(given) <= set(known)
+        or not all(_is_reason(each) for each in given.values())
+    ):
+        raise ConfigurationError(
+            f"{path}: operations: expected a reason for each of {', '.join(known)} that the engine cannot do, found "
+            f"{str(given)[:60]!r}",
+            fix='give such as [operations] and rescale = "it has one thread"',
+        )
+
+
+def _is_reason(found: object) -> bool:
+    return isinstance(found, str) and bool(found.strip())
 
 
 def _read(path: Path) -> dict[str, Any]:

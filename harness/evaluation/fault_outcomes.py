@@ -50,6 +50,10 @@ BEFORE_S = 60.0
 DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
 #: Nor by the engine's own means.
 STARTED_ANEW = "the engine did not run what had failed again by itself: its process ended, and was started again"
+#: Why an operation did not pass, though nothing was lost.
+BEGAN_ANEW = "it went on from no state of its own, but read the whole topic again"
+NOT_CHANGED = "it was started again for a parallelism of {wanted}, and says that it has one of {told}"
+STATE_UNKNOWN = "whether it went on from its state is not known: it has not told what it read, or did not catch up"
 NO_BAND = "what is normal is not known: nothing became visible in time without a fault; a longer warm-up may help"
 
 
@@ -76,6 +80,8 @@ def planned_faults(trials: Iterable[Sequence[DueFault]], engines: Mapping[str, E
         PlannedFault(
             trial=number,
             fault=each.fault,
+            operation=BY_NAME[each.fault].operation,
+            parallelism=each.change.parallelism,
             at_s=each.at_s,
             duration_s=each.duration_s,
             not_for=[name for name, engine in engines.items() if why_not(BY_NAME[each.fault], engine)],
@@ -232,20 +238,51 @@ def outcomes(
             reasons.append(STARTED_ANEW)
         # What died of it was harmed.
         idle = not each.did_something and not times["restarts"]
+        reasons += operation_reasons(each)
+        doubts = [*([DID_NOTHING] if idle else []), *_doubts(each, recovered=times["recovered"])]
         yield FaultOutcome(
             engine=done.engine,
             trial=trial.label,
             fault=each.planned.fault,
+            operation=each.is_operation,
             description=BY_NAME[each.planned.fault].description,
-            verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=idle),
-            reasons=[*reasons, DID_NOTHING] if idle else reasons,
+            verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=bool(doubts)),
+            reasons=reasons + doubts,
             started_s=each.started_s,
             healed_s=each.healed_s,
+            reread_records=reread_records(trial, each),
             lost_records=None if wrong is None else -sum(min(0, _excess(cell)) for cell in own),
             surplus_records=None if wrong is None else sum(max(0, _excess(cell)) for cell in own),
             wrong_cells=own[:MAX_EXAMPLES],
             **times,
         )
+
+
+def operation_reasons(injected: Injected) -> list[str]:
+    """Why an operation was not done as it should be: the stop, and what was gone on from; nothing of a fault."""
+    anew = [f"{BEGAN_ANEW}: {injected.records_in:,} records"] if injected.is_operation and injected.began_anew else []
+    wanted, told = injected.planned.change.parallelism, injected.parallelism
+    same = [NOT_CHANGED.format(wanted=wanted, told=told)] if wanted and told and wanted != told else []
+    return [*injected.against, *anew, *same]
+
+
+def reread_records(trial: Trial, injected: Injected) -> int | None:
+    """How many of the records that the stopped process had read were read again; None if that is not known.
+
+    Both processes together have read all records once, and these twice. With other restarts in the trial, nobody can
+    tell which of them read what.
+    """
+    alone = sum(each.name == "engine" for each in trial.restarts) == 1
+    if not alone or not trial.generator or injected.records_before is None or injected.records_in is None:
+        return None
+    return injected.records_before + injected.records_in - trial.generator.acked_records
+
+
+def _doubts(injected: Injected, *, recovered: bool) -> list[str]:
+    """What keeps an operation from being a pass, though nothing speaks against it."""
+    # Before it had caught up, what it had read says nothing of where it began.
+    unknown = injected.began_anew is None or not recovered
+    return [STATE_UNKNOWN] if injected.is_operation and unknown else []
 
 
 def _not_recovered(within_s: float, normal: ControlBand) -> str:
@@ -296,6 +333,7 @@ def _not_measured(
         engine=engine,
         trial=label,
         fault=fault,
+        operation=BY_NAME[fault].operation,
         description=BY_NAME[fault].description,
         verdict=verdict,
         reasons=[reason],
@@ -356,4 +394,5 @@ def _note(restart: Restart) -> RestartNote:
         died_s=restart.died_s,
         started_s=restart.started_s,
         ready_s=restart.ready_s,
+        planned=restart.planned,
     )

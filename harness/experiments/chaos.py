@@ -1,7 +1,7 @@
 """Fault injection: each contestant once without faults, as the control, and then with the plan's, all verified."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from harness.clients.s3_archive import fingerprint_archive
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine
+from harness.engines.clusters import cluster_of
 from harness.engines.contestants import find_contestants
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (
@@ -26,28 +27,25 @@ from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.pooling import pool
 from harness.evaluation.trial_result import trial_result
 from harness.evaluation.validity import invalid_reasons
-from harness.faults.catalogue import BY_NAME, FAULTS
-from harness.faults.plan import DueFault, check_place, make_plan, trial_s
+from harness.faults.catalogue import BY_NAME, FAULTS, OPERATIONS
+from harness.faults.plan import UNCHANGED, Change, DueFault, check_place, make_plan, trial_s
 from harness.measurement.pace import Pace
 from harness.measurement.recovery import COMMON_BAND_S
 from harness.results.part import Missing
 from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.results.result import EngineResult, Result, TrialResult
-from harness.scenarios.refusals import CHAOS
+from harness.scenarios.refusals import CHAOS, OPERATE
 from harness.scenarios.scenario import Scenario
 from harness.session.checks import check_scenario
 from harness.session.directory import new_run_id
 from harness.session.ending import Ending, is_interrupted
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import needs_detour, suited, trial_options
+from harness.trial.fault_options import check_change, needs_detour, suited, trial_options, why_not
 from harness.trial.outcome import Trial
 from workloads.truth import expected_counts, expected_malformed
 from workloads.workload import Workload
 
-PREFIX = "chaos-"
-#: What an engine is called in the trials with faults.
-FAULTY = "faults"
 #: How long the control lasts, in seconds; as long as a trial that archives, if its archive is to be compared with that.
 CONTROL_S = 30
 #: What `ringbench chaos` injects unless told otherwise: a few that show most.
@@ -55,32 +53,62 @@ USUAL = ("engine-kill", "engine-stop", "kafka-stop", "redis-lost", "writer-kill"
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a command injects: faults, or operations.
+
+    Attributes:
+        command: as `harness.scenarios.refusals` calls it.
+        prefix: of run IDs.
+        trials: what an engine is called in the trials with them, after its name.
+        option: that names one.
+        kinds: all of them, by name.
+    """
+
+    command: str
+    prefix: str
+    trials: str
+    option: str
+    kinds: tuple[str, ...]
+
+
+FAULT_WORK = Work(CHAOS, "chaos-", "faults", "--fault", tuple(each.name for each in FAULTS))
+OPERATION_WORK = Work(OPERATE, "operate-", "operations", "--operation", tuple(each.name for each in OPERATIONS))
+
+
+@dataclass(frozen=True)
 class ChaosOptions:
     """What to inject: names of faults, the seed of the plan, and how many faults a trial has at the most.
 
-    The next fault waits for the recovery from the last one for up to `recover_within_s`.
+    The next fault waits for the recovery from the last one for up to `recover_within_s`. `faults` may be operations:
+    `changes` says, by their names, what is started then. What is not for an engine is left out of its trials if
+    `only_able`, and refused otherwise.
     """
 
     faults: Sequence[str]
     seed: int
     per_trial: int
     recover_within_s: int
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    work: Work = FAULT_WORK
+    only_able: bool = True
 
 
-def check_names(names: Iterable[str]) -> None:
-    """Make sure that all of `names` are faults.
+def check_names(names: Iterable[str], work: Work = FAULT_WORK) -> None:
+    """Make sure that all of `names` are faults, or operations, if these are the `work`.
 
     Raises:
         UsageError: one is not.
     """
-    if unknown := [name for name in names if name not in BY_NAME]:
-        known = ", ".join(fault.name for fault in FAULTS)
-        raise UsageError(f"--fault: unknown fault {unknown[0]!r}", fix=f"give one or more of: {known}")
+    if unknown := [name for name in names if name not in work.kinds]:
+        what = work.option.removeprefix("--")
+        raise UsageError(
+            f"{work.option}: unknown {what} {unknown[0]!r}", fix=f"give one or more of: {', '.join(work.kinds)}"
+        )
 
 
 def plan_of(chosen: ChaosOptions, engines: Mapping[str, Engine]) -> list[PlannedFault]:
     """The plan for `engines`, by contestants' names, as it stands in the result."""
-    return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial), engines)
+    return planned_faults(make_plan(chosen.seed, chosen.faults, chosen.per_trial, chosen.changes), engines)
 
 
 def engines_of(scenario: Scenario, options: SessionOptions) -> dict[str, Engine]:
@@ -103,18 +131,19 @@ def chaos(
         UsageError: there is no such fault, or the scenario has disorder, faults of its own, or a ramp without an end.
         RingbenchError: a trial could not take place.
     """
-    check_names(chosen.faults)
-    check_scenario(scenario, CHAOS, options, watcher.note)
+    check_names(chosen.faults, chosen.work)
+    check_scenario(scenario, chosen.work.command, options, watcher.note)
     check_place(chosen.faults, cluster=scenario.cluster)
-    plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial)
-    run_id = new_run_id(PREFIX)
+    plan = make_plan(chosen.seed, chosen.faults, chosen.per_trial, chosen.changes)
+    check_able(chosen, scenario, engines_of(scenario, options))
+    run_id = new_run_id(chosen.work.prefix)
     detour = needs_detour(each for planned in plan for each in planned)
     with open_session(
         run_id, scenario.engine_names, options, watcher, kafka_detour=detour, cluster=scenario.cluster
     ) as session:
         done: list[Done] = []
         with Ending(watcher.note, kept=lambda: done) as ending:
-            for each in _trials(session, scenario, plan, chosen.recover_within_s, ending):
+            for each in _trials(session, scenario, plan, chosen, ending):
                 done.append(each)  # noqa: PERF402 - those before one that fails are kept
         longest = _lasting(scenario, max(each.scenario.duration_s for each in done))
         result = _assemble(session, longest, chosen, done, ending.missing)
@@ -134,17 +163,49 @@ def exit_code(result: Result) -> int:
     return 0 if engines and faults_passed(result) else 1
 
 
+def check_able(chosen: ChaosOptions, scenario: Scenario, engines: Mapping[str, Engine]) -> None:
+    """Make sure that engines can do the operations that were asked for by name, and that something is left to do.
+
+    Raises:
+        UsageError: one cannot; it says which engine, and why.
+    """
+    if chosen.work is not OPERATION_WORK:
+        return
+    unable = [
+        (name, kind, why)
+        for kind in chosen.faults
+        for name, engine in engines.items()
+        if (why := why_not(BY_NAME[kind], engine))
+    ]
+    if unable and (not chosen.only_able or len(unable) == len(chosen.faults) * len(engines)):
+        name, kind, why = unable[0]
+        raise UsageError(
+            f"--operation: {kind} is not for {name}: {why}",
+            fix=f"leave {name} out by naming others with --engine, or {kind} by naming others with --operation",
+        )
+    for name, engine in engines.items():
+        if cluster_of(engine, scenario.for_contestant(name).engine_settings.get(engine.name, {})):
+            raise UsageError(
+                f"the scenario's setting `{engine.cluster}` has {name} run on a cluster of your own, which is not "
+                "started here, and so neither stopped nor started again",
+                fix=f"leave `{engine.cluster}` out of `engine_settings`",
+            )
+    for kind in chosen.faults:
+        check_change(f"--to-parallelism: {kind}", chosen.changes.get(kind, UNCHANGED), scenario)
+
+
 def _trials(
-    session: Session, scenario: Scenario, plan: list[list[DueFault]], recover_within_s: int, ending: Ending
+    session: Session, scenario: Scenario, plan: list[list[DueFault]], chosen: ChaosOptions, ending: Ending
 ) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
+    recover_within_s, label = chosen.recover_within_s, partial(_label, chosen.work)
     total, place = len(scenario.contestants) * (1 + len(plan)), 0
     for engine in scenario.contestants:
         descriptor = session.prepared(scenario, engine).engine
         for number, planned in enumerate([[], *plan]):
             place += 1
             session.watcher.progress(place, total)
-            ending.begins(f"trial {place} of {total} ({_label(engine, number)})")
+            ending.begins(f"trial {place} of {total} ({label(engine, number)})")
             fit = suited(planned, descriptor)
             if planned and not fit:
                 continue
@@ -154,7 +215,7 @@ def _trials(
             archived = _archives(fit) or (_archives(everything) and not planned)
             # The archive is compared with the control's: of both, the load has to be as long.
             pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived)
-            made = trial_options(_label(engine, number), everything, fit, archive=archived, pace=pace)
+            made = trial_options(label(engine, number), everything, fit, archive=archived, pace=pace)
             trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
             sent = _lasting(scenario.for_contestant(engine), trial.duration_s)
             yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
@@ -176,8 +237,8 @@ def _lasting(scenario: Scenario, duration_s: int) -> Scenario:
     return scenario.model_copy(update={"duration_s": duration_s})
 
 
-def _label(engine: str, number: int) -> str:
-    return f"{engine}-{FAULTY}-{number}" if number else f"{engine}-control"
+def _label(work: Work, engine: str, number: int) -> str:
+    return f"{engine}-{work.trials}-{number}" if number else f"{engine}-control"
 
 
 # What came of it
@@ -215,10 +276,10 @@ def _assemble(
             against = _against(session, each.trial, control.trial)
             faults += outcomes(each, found, wrong_in(each), against, chosen.recover_within_s)
         harmed = session.prepared(scenario, engine).engine
-        faults += not_applicable(plan, engine, harmed, partial(_label, engine))
+        faults += not_applicable(plan, engine, harmed, partial(_label, chosen.work, engine))
     return session.result(
         scenario,
-        _engines(scenario, done),
+        _engines(scenario, chosen.work, done),
         reasons,
         interrupted=is_interrupted(missing),
         resilience=Resilience(
@@ -254,12 +315,12 @@ def _archives_differ(session: Session, trial: Trial, control: Trial) -> bool:
     return fingerprint_archive(bucket, trial.archive_prefix) != fingerprint_archive(bucket, control.archive_prefix)
 
 
-def _engines(scenario: Scenario, done: list[Done]) -> list[EngineResult]:
+def _engines(scenario: Scenario, work: Work, done: list[Done]) -> list[EngineResult]:
     engines = []
     for contestant in scenario.engines:
         name = contestant.name
         own = [each for each in done if each.engine == name]
-        for title, part in ((name, own[:1]), (f"{name}-{FAULTY}", own[1:])):
+        for title, part in ((name, own[:1]), (f"{name}-{work.trials}", own[1:])):
             results = [_trial_result(each, done.index(each) + 1) for each in part]
             if results:
                 engines.append(pool(title, part[0].trial.version, part[0].trial.config, results, contestant))

@@ -1,4 +1,7 @@
-"""The faults that can be injected, as data; what is done for each of them is in `harness.trial.fault_actions`."""
+"""The faults that can be injected, and the planned operations beside them, as data.
+
+What is done for each of them is in `harness.trial.fault_actions`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +11,8 @@ TICKS_S = 1.0
 #: The proxies, among a trial's children: between the writer and Redis, and between the engine and Kafka.
 REDIS_PROXY, KAFKA_PROXY = "proxy", "kafka_proxy"
 GENERATOR = "generator"
+#: How long an engine may take to stop in good order.
+STOP_S = 20.0
 KAFKA = "kafka"
 
 
@@ -26,6 +31,8 @@ class Fault:
         single: whether it takes the engine for one process, or Kafka for one broker: not for clusters.
         evidence: the child, and the total in its progress, that rises if the fault does something; None if a signal or
             a limit cannot but do it.
+        operation: whether it is no accident, but a planned operation: the engine is stopped in good order, and started
+            again as the operation says. `duration_s` is the longest that the stop may take then.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Fault:
     cluster: str = ""
     single: bool = False
     evidence: tuple[str, str] | None = None
+    operation: bool = False
 
     @property
     def fails_tasks(self) -> bool:
@@ -58,6 +66,10 @@ def _network(name: str, description: str, duration_s: float = 4.0) -> Fault:
     """A fault of the network between the writer and Redis, or, for a name with kafka, the engine and the broker."""
     proxy, recovery_s = (KAFKA_PROXY, 20.0) if name.startswith("kafka-") else (REDIS_PROXY, 14.0)
     return Fault(name, description, duration_s, recovery_s, single=proxy == KAFKA_PROXY, evidence=(proxy, "harmed"))
+
+
+def _operation(name: str, description: str) -> Fault:
+    return Fault(name, f"the engine is stopped in good order, {description}", STOP_S, 26.0, single=True, operation=True)
 
 
 FAULTS = (
@@ -160,7 +172,12 @@ FAULTS = (
         cluster=KAFKA,
     ),
 )
-BY_NAME = {fault.name: fault for fault in FAULTS}
+OPERATIONS = (
+    _operation("restart", "and started again"),
+    _operation("rescale", "and started again with another parallelism"),
+)
+#: Faults and operations.
+BY_NAME = {fault.name: fault for fault in (*FAULTS, *OPERATIONS)}
 
 
 def needs(worker: str, names: Iterable[str]) -> bool:

@@ -1,7 +1,7 @@
 """Which faults are due when: by a scenario's list, or drawn at random from a seed."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import UsageError
@@ -15,12 +15,29 @@ SPREAD_SHARE = 0.2
 
 
 @dataclass(frozen=True)
+class Change:
+    """What is other than before when an operation starts the engine again; None for what is not.
+
+    `parallelism` is that of the job.
+    """
+
+    parallelism: int | None = None
+
+
+UNCHANGED = Change()
+
+
+@dataclass(frozen=True)
 class DueFault:
-    """A fault to come: seconds after the start of the measured time, and how long it lasts."""
+    """A fault or operation to come: seconds after the start of the measured time, and how long it lasts.
+
+    Of an operation, that is the longest that the engine may take to stop.
+    """
 
     fault: str
     at_s: float
     duration_s: float
+    change: Change = UNCHANGED
 
     @property
     def healed_s(self) -> float:
@@ -28,11 +45,13 @@ class DueFault:
         return self.at_s + self.duration_s
 
 
-def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[DueFault]]:
+def make_plan(
+    seed: int, names: Sequence[str], per_trial: int, changes: Mapping[str, Change] | None = None
+) -> list[list[DueFault]]:
     """The faults called `names`, each once, in trials of up to `per_trial`: order and times as the seed says.
 
     The times are the earliest, as if each were recovered from at once: see `put_off`. One that needs the archive has a
-    trial of its own.
+    trial of its own. `changes` are those of operations, by their names.
     """
     dice = random.Random(f"faults {seed}")
     order = sorted(names)
@@ -40,15 +59,17 @@ def make_plan(seed: int, names: Sequence[str], per_trial: int) -> list[list[DueF
     archived = [[name] for name in order if BY_NAME[name].archive]
     others = [name for name in order if not BY_NAME[name].archive]
     trials = [others[at : at + per_trial] for at in range(0, len(others), per_trial)] + archived
-    return [_trial(dice, trial) for trial in trials]
+    return [_trial(dice, trial, changes or {}) for trial in trials]
 
 
-def _trial(dice: random.Random, names: Sequence[str]) -> list[DueFault]:
+def _trial(dice: random.Random, names: Sequence[str], changes: Mapping[str, Change]) -> list[DueFault]:
     planned, t_s = [], 0.0
     for name in names:
         at_s = round(t_s + CALM_BEFORE_S + dice.uniform(0, SPREAD_S), 1)
-        duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - SPREAD_SHARE, 1 + SPREAD_SHARE), 1)
-        planned.append(DueFault(name, at_s, duration_s))
+        # An operation is over when the engine has stopped; this is the longest that may take.
+        spread = 0.0 if BY_NAME[name].operation else SPREAD_SHARE
+        duration_s = round(BY_NAME[name].duration_s * dice.uniform(1 - spread, 1 + spread), 1)
+        planned.append(DueFault(name, at_s, duration_s, changes.get(name, UNCHANGED)))
         t_s = at_s + duration_s
     return planned
 
@@ -66,12 +87,13 @@ def check_place(names: Iterable[str], *, cluster: bool) -> None:
     """
     names = list(names)
     for name in sorted(set(names) - set(possible(names, cluster=cluster))):
+        option = "--operation" if BY_NAME[name].operation else "--fault"
         if cluster:
             raise UsageError(
-                f"--fault: {name} takes the engine for one process, or Kafka for one broker, and there is a cluster",
+                f"{option}: {name} takes the engine for one process, or Kafka for one broker, and there is a cluster",
                 fix=f"leave {name} out, or --cluster; {', '.join(possible(BY_NAME, cluster=True))} go with clusters",
             )
-        raise UsageError(f"--fault: {name} harms a cluster, and there is none", fix="give --cluster, too")
+        raise UsageError(f"{option}: {name} harms a cluster, and there is none", fix="give --cluster, too")
 
 
 def anywhere(*, archive: bool) -> list[str]:

@@ -17,10 +17,11 @@ class Restart:
 
     Attributes:
         name: of the process group.
-        reason: what is known of its death.
+        reason: what is known of its death, or why it was stopped.
         died_s: when it was seen dead.
         started_s: when it was started again; None if it was not.
         ready_s: when it was ready; None if it was not.
+        planned: whether it was stopped on purpose.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Restart:
     died_s: float
     started_s: float | None = None
     ready_s: float | None = None
+    planned: bool = False
 
 
 @dataclass
@@ -43,16 +45,19 @@ class Supervisor:
     children: dict[str, Child]
     starters: dict[str, Callable[[], Child]]
     restarts: list[Restart] = field(default_factory=list)
-    _held: set[str] = field(default_factory=set)
+    _held: dict[str, str] = field(default_factory=dict)
     _due: dict[str, float] = field(default_factory=dict)
 
-    def hold(self, name: str) -> None:
-        """Do not start `name` again until `release`, if it dies: what makes it die goes on."""
-        self._held.add(name)
+    def hold(self, name: str, planned: str = "") -> None:
+        """Do not start `name` again until `release`, if it dies: what makes it die goes on.
+
+        `planned` is why it is being stopped, if that is on purpose.
+        """
+        self._held[name] = planned
 
     def release(self, name: str) -> None:
         """Start `name` again, at once if it is dead."""
-        self._held.discard(name)
+        self._held.pop(name, None)
         if name in self._due:
             self._due[name] = time.monotonic()
 
@@ -71,11 +76,16 @@ class Supervisor:
                     assert restart
                     restart.started_s = t_s
             elif not child.is_running:
-                if sum(each.name == name for each in self.restarts) >= MOST_RESTARTS:
+                if sum(each.name == name and not each.planned for each in self.restarts) >= MOST_RESTARTS:
                     return f"{child.death()}; it had been restarted {MOST_RESTARTS} times"
-                self.restarts.append(Restart(name, child.death().splitlines()[0], t_s))
+                reason = self._held.get(name, "")
+                self.restarts.append(Restart(name, reason or child.death().splitlines()[0], t_s, planned=bool(reason)))
                 self._due[name] = time.monotonic() + RESTART_AFTER_S
         return ""
+
+    def is_dead(self, name: str) -> bool:
+        """Whether `name` was seen dead, and has not been started again."""
+        return name in self._due
 
     def is_down(self, name: str) -> bool:
         """Whether `name` is dead, or was started again and is not ready yet."""

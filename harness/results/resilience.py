@@ -18,8 +18,10 @@ class PlannedFault(ResultPart):
     trial: int = Field(description="the number of the plan's trial, from 1")
     fault: str
     at_s: float = Field(description="in `chaos` the earliest, because it waits for the recovery from the one before")
-    duration_s: float
+    duration_s: float = Field(description="of an operation, the longest that the engine may take to stop")
     not_for: list[str] = Field([], description="engines of the run that have not got what it harms")
+    operation: bool = Field(False, description="whether it is planned work on the engine, and no accident")
+    parallelism: int | None = Field(None, description="of the engine after an operation; null: as before")
 
 
 class RestartNote(ResultPart):
@@ -30,6 +32,7 @@ class RestartNote(ResultPart):
     died_s: float = Field(description="when it was seen dead")
     started_s: float | None = Field(description="when it was started again; null if it was not")
     ready_s: float | None
+    planned: bool = Field(False, description="whether it was stopped on purpose, by an operation")
 
 
 class WrongCell(ResultPart):
@@ -53,6 +56,7 @@ class FaultOutcome(ResultPart):
     engine: str
     trial: str = Field(description="label of the trial")
     fault: str
+    operation: bool = Field(False, description="whether it is planned work on the engine, and no accident")
     description: str
     verdict: Verdict = Field(
         description="`pass`: 0 lost and 0 miscounted records; `unknown`, too, if the fault did nothing"
@@ -72,6 +76,11 @@ class FaultOutcome(ResultPart):
         None, description="from the fault until the recovery: the integral over time of the lag above the common band"
     )
     worst_staleness_s: float | None = Field(description="greatest time in which nothing became visible")
+    reread_records: int | None = Field(
+        None,
+        description="of an operation: records that the stopped process had read, and the started one read again; null: "
+        "not told, or the engine was also started again by others",
+    )
     lost_records: int | None
     surplus_records: int | None
     wrong_cells: list[WrongCell] = Field([], description="up to ten")

@@ -29,8 +29,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,40}$"
 #: What other trials are called, and what else lies in a session's folder beside the trials' own ones.
 _TAKEN = ("rehearsal", "search", "contract", "logs", "tmp")
-#: What `ringbench chaos` and `ringbench loadtest` append to names: those trials are told under names of their own.
-_ENDINGS = ("-faults", "-loaded")
+#: What `ringbench chaos`, `operate` and `loadtest` append to names: those trials are told under names of their own.
+_ENDINGS = ("-faults", "-operations", "-loaded")
 
 
 class Contestant(Section):

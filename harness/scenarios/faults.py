@@ -10,12 +10,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.faults.catalogue import BY_NAME
+from harness.faults.catalogue import BY_NAME, FAULTS
 from harness.faults.plan import DueFault, anywhere, draw_plan
 from harness.scenarios.sections import Section
 
 #: No fault may begin earlier: the time before the first one shows what is normal.
 NORMAL_S = 5
+_KINDS = [fault.name for fault in FAULTS]
 
 
 class FaultSection(Section):
@@ -29,10 +30,10 @@ class FaultSection(Section):
     @field_validator("kind")
     @classmethod
     def _is_known(cls, kind: str | None) -> str | None:
-        if kind is not None and kind not in BY_NAME:
-            close = difflib.get_close_matches(kind, list(BY_NAME), n=1)
+        if kind is not None and kind not in _KINDS:
+            close = difflib.get_close_matches(kind, _KINDS, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"unknown fault{hint}; give one of {', '.join(BY_NAME)}")
+            raise ValueError(f"unknown fault{hint}; give one of {', '.join(_KINDS)}")
         return kind
 
     @model_validator(mode="after")

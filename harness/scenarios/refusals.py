@@ -15,8 +15,9 @@ from harness.faults.catalogue import BY_NAME
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.sections import RampSection
 
-RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE = (
-    f"`ringbench {command}`" for command in ("run", "sweep", "scale", "chaos", "soak", "loadtest", "generate")
+RUN, SWEEP, SCALE, CHAOS, OPERATE, SOAK, LOADTEST, GENERATE = (
+    f"`ringbench {command}`"
+    for command in ("run", "sweep", "scale", "chaos", "operate", "soak", "loadtest", "generate")
 )
 VIEW, OWN_KAFKA, OWN_REDIS, OWN_S3 = "--view", "--kafka", "--redis", "--s3"
 
@@ -110,8 +111,12 @@ SINK_FAULTS = Part(
 
 #: In the order in which they are told.
 REFUSALS = (
-    Refusal(INPUT, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE), "{what} makes its own records, and replays none"),
-    Refusal(QUERY, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST), "{what} measures counts only"),
+    Refusal(
+        INPUT,
+        (SWEEP, SCALE, CHAOS, OPERATE, SOAK, LOADTEST, GENERATE),
+        "{what} makes its own records, and replays none",
+    ),
+    Refusal(QUERY, (SWEEP, SCALE, CHAOS, OPERATE, SOAK, LOADTEST), "{what} measures counts only"),
     Refusal(QUERY, (VIEW,), "{what} shows counts only"),
     Refusal(QUERY, (INPUT.name,), "{what} is replayed for counts only"),
     Refusal(QUERY, (FAULTS.name,), "faults are injected for counts only"),
@@ -119,15 +124,19 @@ REFUSALS = (
     Refusal(DELIVERY, (DIRECT.name,), "Redis takes no part in transactions of Kafka's"),
     Refusal(DELIVERY, (QUERY.name,), "it is proven of counts only"),
     Refusal(LOCATIONS, (VIEW, LOADTEST), "{what} shows California's counties"),
-    Refusal(CLUSTER, (SWEEP, SCALE, SOAK, LOADTEST), "{what} starts no clusters"),
-    Refusal(TRUTH, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE), "{what} computes no truth from an archive"),
+    Refusal(CLUSTER, (SWEEP, SCALE, OPERATE, SOAK, LOADTEST), "{what} starts no clusters"),
+    Refusal(
+        TRUTH,
+        (SWEEP, SCALE, CHAOS, OPERATE, SOAK, LOADTEST, GENERATE),
+        "{what} computes no truth from an archive",
+    ),
     Refusal(OWN_PARALLELISM, (SCALE,), "{what} gives all contestants the same, one after the other"),
     Refusal(SURGES, (SWEEP, SCALE), "{what} has one constant rate at a time"),
     Refusal(PROFILE, (SWEEP, SCALE), "{what} has one constant rate at a time"),
-    Refusal(OPEN_RAMP, (CHAOS,), "when {what} ends its load is not known beforehand"),
+    Refusal(OPEN_RAMP, (CHAOS, OPERATE), "when {what} ends its load is not known beforehand"),
     Refusal(FAULTS, (SWEEP,), "in {what}, a rate that is not held under faults says nothing of the engine's own limit"),
     Refusal(FAULTS, (SCALE,), "in {what}, what they cost could not be told from what the load does"),
-    Refusal(FAULTS, (CHAOS,), "{what} injects each kind in turn, by a plan of its own"),
+    Refusal(FAULTS, (CHAOS, OPERATE), "{what} has each of its kinds in turn, by a plan of its own"),
     Refusal(FAULTS, (SOAK,), "{what} draws its own by --faults-per-hour"),
     Refusal(FAULTS, (LOADTEST,), "in {what}, what users cost the pipeline could not be told from what the faults do"),
     Refusal(FAULTS, (GENERATE,), "{what} has no pipeline to inject them into"),
@@ -137,7 +146,9 @@ REFUSALS = (
         "{what} names a service of your own, which is not harmed",
         "leave out {what}, to have one started, or `faults`",
     ),
-    Refusal(DISORDER, (CHAOS, SOAK, FAULTS.name), "what faults cost is told from counts that are known exactly"),
+    Refusal(
+        DISORDER, (CHAOS, OPERATE, SOAK, FAULTS.name), "what faults cost is told from counts that are known exactly"
+    ),
     Refusal(DUPLICATES, (SOAK,), "they may be of another second, where {what} verifies second by second"),
     Refusal(
         DIRECT, (CHAOS, SOAK), "{what} harms Redis and its writer, and an engine need not survive a lost Redis then"

@@ -27,6 +27,7 @@ class Collection(Part):
         self._setting.phase("collecting the counts")
         self._trial.flame_graphs += self._profiling.finish()
         self._processes.stop_engine()
+        self._faults.look_for_evidence()  # its final totals
         self._processes.await_writer()
         self._processes.stop_observers()
         self._check_input()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import psutil
 
-from harness.faults.catalogue import GENERATOR, KAFKA_PROXY, REDIS_PROXY
+from harness.faults.catalogue import GENERATOR, KAFKA_PROXY, OPERATIONS, REDIS_PROXY
 from harness.services.cluster import Node
+from harness.trial.operations import ask_to_stop, has_stopped, start_again
 from harness.trial.stage import Stage, program_below, send
 from harness.workers.orders import ClockOrders
 from harness.workers.proxy import ProxyOrders
@@ -24,10 +25,14 @@ def _nothing(_stage: Stage) -> None:
 
 @dataclass(frozen=True)
 class Action:
-    """`start` causes a fault, `heal` takes the cause away; it is called once in any case, and may raise nothing."""
+    """`start` causes a fault, `heal` takes the cause away; it is called once in any case, and may raise nothing.
+
+    What `is_over` is healed before its time.
+    """
 
     start: Callable[[Stage], None]
     heal: Callable[[Stage], None] = _nothing
+    is_over: Callable[[Stage], bool] = lambda _stage: False
 
 
 def _stop(group: str) -> Action:
@@ -113,7 +118,9 @@ def _start_brokers(stage: Stage) -> None:
             broker.start_again()
 
 
-#: By the fault's name in `harness.faults.catalogue.FAULTS`.
+#: Every operation is a stop and a start; they differ in what is started.
+_OPERATION = Action(ask_to_stop, start_again, has_stopped)
+#: By the name in `harness.faults.catalogue.BY_NAME`.
 ACTIONS: dict[str, Action] = {
     "engine-kill": _kill("engine"),
     "engine-jvm-kill": Action(_kill_jvm),
@@ -148,4 +155,5 @@ ACTIONS: dict[str, Action] = {
     "worker-kill": _kill_worker(),
     "taskmanager-kill": _kill_worker(),
     "broker-leader-kill": Action(_kill_leader, _start_brokers),
+    **{each.name: _OPERATION for each in OPERATIONS},
 }

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.engines.catalogue import Engine
+from harness.errors import UsageError
 from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
-from harness.faults.plan import DueFault
+from harness.faults.plan import Change, DueFault
+from harness.scenarios.scenario import Scenario
 from harness.trial.options import TrialOptions
 
 
@@ -15,9 +17,33 @@ def why_not(fault: Fault, engine: Engine) -> str:
         return "the engine has no JVM"
     if fault.task and not engine.task_kill:
         return "the engine has no task that could fail by itself (`task_kill` in its engine.toml)"
+    if reason := engine.operations.get(fault.name):
+        return reason
     if fault.cluster not in ("", KAFKA, engine.name):
         return f"only a cluster of {fault.cluster} has such a process"
     return ""
+
+
+def check_change(place: str, change: Change, scenario: Scenario) -> None:
+    """Make sure that what an operation starts is something else than before, and can be; errors begin with `place`.
+
+    Raises:
+        UsageError: it is the same, or has more tasks than the input topic has partitions.
+    """
+    wanted = change.parallelism
+    if wanted is None:
+        return
+    for each in scenario.engines:
+        if wanted == scenario.for_contestant(each.name).parallelism:
+            raise UsageError(
+                f"{place} to {wanted}, which is the parallelism of {each.name} already", fix="give another number"
+            )
+    if wanted > scenario.partitions:
+        raise UsageError(
+            f"{place} to {wanted}, and the input topic has {scenario.partitions} partitions, each of which one task "
+            "reads",
+            fix=f"give {scenario.partitions} at the most, or raise `partitions` of the scenario",
+        )
 
 
 def suited(planned: Iterable[DueFault], engine: Engine) -> list[DueFault]:

@@ -26,6 +26,11 @@ class Injected:
 
     `before` is the total of its evidence (see `harness.faults.catalogue.Fault`) when it began, `did_something` whether
     that rose.
+
+    Of an operation, `against` is why it was not done in good order. `records_before` is how many records the process
+    that was stopped has read in all, and `records_in` how many that has that was started then, until its own end;
+    `visible_records` is how many were visible shortly before that, and `parallelism` what it says that it has. Each is
+    None if it was not told.
     """
 
     planned: DueFault
@@ -33,6 +38,23 @@ class Injected:
     healed_s: float | None = None
     before: int = 0
     did_something: bool = False
+    against: list[str] = field(default_factory=list)
+    records_before: int | None = None
+    records_in: int | None = None
+    visible_records: int | None = None
+    parallelism: int | None = None
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is no accident."""
+        return BY_NAME[self.planned.fault].operation
+
+    @property
+    def began_anew(self) -> bool | None:
+        """Whether what was started again has read the whole topic: no fewer records than are visible. None: unknown."""
+        if self.records_in is None or self.visible_records is None:
+            return None
+        return self.records_in >= self.visible_records
 
     def look(self, total: int) -> None:
         """Take in the total of the evidence now. A fault without any cannot but do something."""

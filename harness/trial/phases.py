@@ -77,6 +77,11 @@ class Phases(Part):
         """Heal what is left to heal, and wait until everything is there again. Returns whether it is."""
         if not self._setting.options.faults:
             return True
+        while self._faults.is_operating():
+            # It gets its time to stop, though the load is over.
+            if not self._watch_once():
+                return False
+            self._faults.heal_due()
         self._faults.heal_all()
         if not self._processes.await_services():
             return False

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from engines.contract.events import Event
@@ -9,6 +10,7 @@ from harness.clients.kafka_topics import committed_ends, end_offset, partition_b
 from harness.engines.clusters import ELSEWHERE, cluster_of, has_cluster, start_cluster
 from harness.engines.prepare import ENGINE_STOP_S
 from harness.errors import ServiceError
+from harness.faults.plan import Change
 from harness.processes.child import Child
 from harness.processes.supervisor import Supervisor
 from harness.scenarios.sharing import processes_of
@@ -38,6 +40,8 @@ class Processes:
         self.children: dict[str, Child] = {}
         self.supervisor = Supervisor(self.children, {}, trial.restarts)
         self.cluster: Cluster | None = None
+        #: What is started as the engine: an operation may change it.
+        self._engine_as = setting
 
     # Starting
 
@@ -51,7 +55,7 @@ class Processes:
             self.children[name].wait_for("ready", WORKER_READY_S)
         if not setting.scenario.is_direct:
             self._start_worker(stack, "redis_writer", job_files.writer_job(setting, self._proxy_ports()))
-        job_files.engine_job(setting, self._engine_settings(), self._proxy_ports()).save(setting.engine_job)
+        self._write_engine_job()
         self.children["engine"] = self._engine(stack)
         if writer := self.children.get("redis_writer"):
             writer.wait_for("ready", WORKER_READY_S)
@@ -90,6 +94,18 @@ class Processes:
                 stack, "redis_writer", job_files.writer_job(setting, self._proxy_ports())
             )
 
+    def change_engine(self, change: Change) -> None:
+        """Have the engine be started by another job from now on."""
+        scenario = self._engine_as.scenario
+        if change.parallelism is not None:
+            scenario = scenario.model_copy(update={"parallelism": change.parallelism})
+        self._engine_as = replace(self._engine_as, scenario=scenario)
+        self._write_engine_job()
+
+    def _write_engine_job(self) -> None:
+        job = job_files.engine_job(self._engine_as, self._engine_settings(), self._proxy_ports())
+        job.save(self._setting.engine_job)
+
     def _start_cluster(self, stack: ExitStack) -> None:
         """Start a cluster for the engine; each of its workers can do all of the work, if the other one is lost."""
         setting = self._setting
@@ -100,7 +116,7 @@ class Processes:
         self._trial.cluster += self.cluster.nodes
 
     def _engine(self, stack: ExitStack) -> Child:
-        setting = self._setting
+        setting = self._engine_as
         argv = setting.prepared.command(setting.engine_job)
         log = setting.directory / "engine.log"
         environment = self._environment() | (self.cluster.environment if self.cluster else {})
@@ -110,7 +126,7 @@ class Processes:
         return self._setting.environment | job_files.jvm_options(self._setting) | self._setting.cores.environment
 
     def _engine_settings(self) -> dict[str, Any]:
-        setting = self._setting
+        setting = self._engine_as
         own = setting.scenario.engine_settings.get(setting.engine, {}) | setting.options.engine_settings
         if self.cluster:
             return own | {setting.prepared.engine.cluster: self.cluster.address}

@@ -25,6 +25,7 @@ class Stage:
         orders: the file that tells a worker, by its name, what to do.
         input_topic: the trial's.
         cluster: the engine's own, if it has one.
+        change_engine: has the engine be what the operation says when it is started again.
     """
 
     pid_of: Callable[[str], int]
@@ -33,6 +34,7 @@ class Stage:
     orders: Callable[[str], Path]
     input_topic: str
     cluster: Cluster | None = None
+    change_engine: Callable[[], object] = lambda: None
 
     def processes(self, group: str) -> list[psutil.Process]:
         """The processes below the guard of a group; the guard itself must go on to watch."""

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from harness.results.resilience import FaultOutcome
 from harness.results.result import Result, TrialResult
 from reports.pictures.style import ALARM, MUTED, OKABE_ITO, STYLE, Picture, label_milliseconds, new_figure
+from reports.wording.chaos import heading, kind_of, kinds_of
 
 NAME = "resilience"
 LAG, P99 = OKABE_ITO[0], OKABE_ITO[1]
@@ -27,19 +28,24 @@ def draw_resilience(result: Result) -> Picture | None:
     shown = [(trial, marks) for trial, marks in zip(trials, faults, strict=True) if marks]
     if not shown:
         return None
+    title, kinds = heading(found), kinds_of(found)
     with matplotlib.rc_context(STYLE):
-        figure = new_figure("Faults and recovery", height_in=2.6 * len(shown) + 0.6)
+        figure = new_figure(title, height_in=2.6 * len(shown) + 0.6)
         for axes, (trial, marks) in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
             _draw(axes, trial, marks)
     return Picture(
         NAME,
-        "Faults and recovery",
-        f"Lag and p99 second by second of {len(shown)} trials with faults, each fault marked.",
+        title,
+        f"Lag and p99 second by second of {len(shown)} trials with {kinds}, each marked.",
         "Records due and not visible yet (solid), and p99 of those that became visible (dotted, right). Each shaded "
-        "stretch is a fault, from its start to its heal; the paler one after it lasts until lag and p99 are back in "
-        "the common band.",
+        f"stretch is {_an(kind_of(found))}, from its start to its heal; the paler one after it lasts "
+        "until lag and p99 are back in the common band.",
         figure,
     )
+
+
+def _an(kind: str) -> str:
+    return f"an {kind}" if kind.startswith("o") else f"a {kind}"
 
 
 def _labels(trial: TrialResult, result: Result) -> tuple[str, str]:

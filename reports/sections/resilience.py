@@ -9,7 +9,7 @@ from rich.text import Text
 from harness.results.resilience import ControlBand, FaultOutcome, Resilience
 from harness.results.result import Result
 from reports.pictures.resilience import STYLES
-from reports.wording.chaos import NOT_APPLICABLE, NOT_IN_TIME, applicable
+from reports.wording.chaos import NOT_APPLICABLE, NOT_IN_TIME, applicable, heading, kind_of
 from reports.wording.numbers import NOT_MEASURED, integer
 from reports.wording.tables import Section, Table
 
@@ -53,6 +53,12 @@ COLUMNS = (
 SHORT_COLUMNS = ("fault", "engine", "verdict", "lost", "surplus", "detect, s", "recover, s", "stale, s")
 SHORT_NOTE = "Recovery is by the common band; the report also has the own band and the excess lag."
 NEVER = "never"
+REREAD = "read again, records"
+OPERATIONS_NOTE = (
+    "An operation begins when the engine is asked to stop, and is healed when it has stopped and is started again. It "
+    "passes only if the engine stopped in good order and went on from its state. Read again: records that were read "
+    "before the stop and after it."
+)
 
 
 def resilience_section(result: Result) -> Section | None:
@@ -60,26 +66,29 @@ def resilience_section(result: Result) -> Section | None:
     found = result.resilience
     if found is None:
         return None
-    columns = (*COLUMNS, "restarts")
+    kind, has_operations = kind_of(found), any(each.operation for each in found.faults)
+    further = (REREAD,) if has_operations else ()
+    columns = (kind, *COLUMNS[1:], "restarts", *further)
     normal = Table(
         "What is normal: each engine's own band, from a trial without faults or the time before the first fault.",
         ("trial", "lag up to, records", "p99 up to, ms", "stale, s", "beyond the common band"),
         tuple(_normal_row(each) for each in found.controls),
     )
     table = Table(
-        f"Every fault, in the order of its injection (seed of the plan: {found.seed}).",
+        f"Every {kind}, in the order of its injection (seed of the plan: {found.seed}).",
         columns,
-        tuple(_row(each) for each in found.faults),
-        words=frozenset({0, 1, 2, len(columns) - 1}),
+        tuple((*_row(each), *([_reread(each)] if has_operations else [])) for each in found.faults),
+        words=frozenset({0, 1, 2, len(COLUMNS)}),
     )
     repeats = ", ".join(f"{trial} {count:,}" for trial, count in found.repeated_dead_letters.items())
     return Section(
-        "Faults and recovery",
+        heading(found),
         "resilience",
         (table, normal),
         warnings=tuple(_warnings(found)),
         notes=(
             TIMES_NOTE,
+            *([OPERATIONS_NOTE] if has_operations else []),
             *_band_notes(found),
             COUNTS_NOTE,
             *([REPEATS_NOTE.format(repeats=repeats)] if repeats else []),
@@ -122,6 +131,13 @@ def _row(each: FaultOutcome) -> tuple[str, ...]:
     )
 
 
+def _reread(each: FaultOutcome) -> str:
+    """How many records were read again after an operation; a fault has no such number."""
+    if not each.operation or each.verdict == NOT_APPLICABLE:
+        return "-"
+    return NOT_MEASURED if each.reread_records is None else f"{each.reread_records:,}"
+
+
 def _recovery(each: FaultOutcome) -> tuple[str, str]:
     """Time to recover by the common band, and excess lag; older results have neither."""
     if each.recovered is None:
@@ -160,7 +176,7 @@ def _not_applicable(found: Resilience) -> list[str]:
 def resilience_table(found: Resilience) -> Group:
     """The same for the terminal."""
     table = TerminalTable(show_edge=False, pad_edge=False)
-    for name in SHORT_COLUMNS[:3]:
+    for name in (kind_of(found), *SHORT_COLUMNS[1:3]):
         table.add_column(name, no_wrap=True)
     for name in SHORT_COLUMNS[3:]:
         table.add_column(name, justify="right")

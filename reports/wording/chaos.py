@@ -1,4 +1,4 @@
-"""What the report of injected faults begins with: who came through which, and how long that took."""
+"""What the report of faults or operations begins with: who came through which, and how long that took."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.results.result import Result
 from reports.wording.numbers import NOT_MEASURED, integer
 from reports.wording.quoted import Quoted, QuotedFigure, on_one_axis
 
-NO_WINNER = "No winner is named: each fault came once, and a single time to recover has no interval."
+_NO_WINNER = "No winner is named: each {kind} came once, and a single time to recover has no interval."
 NOT_IN_TIME = "not in time"
 NOT_APPLICABLE = "not applicable"
 
@@ -20,12 +20,34 @@ def is_chaos(result: Result) -> bool:
     return found is not None and bool({each.trial for each in found.controls} - {each.trial for each in found.faults})
 
 
+def kind_of(found: Resilience) -> str:
+    """What was done to the engines, in one word if that was all of a kind."""
+    kinds = {each.operation for each in found.faults}
+    return "operation" if kinds == {True} else "fault or operation" if len(kinds) == 2 else "fault"
+
+
+def kinds_of(found: Resilience) -> str:
+    """The same of several of them."""
+    return kind_of(found).replace(" or ", "s and ") + "s"
+
+
+def heading(found: Resilience) -> str:
+    """What section and picture are called."""
+    kinds = kinds_of(found).capitalize()
+    return f"{kinds.replace(' and', ',')} and recovery"
+
+
+def no_winner(found: Resilience) -> str:
+    """Why no winner is named."""
+    return _NO_WINNER.format(kind=kind_of(found))
+
+
 def verdict_of_faults(found: Resilience) -> str:
     """How many faults each engine came through, in one sentence."""
     faults = applicable(found)
     passed = _passed(faults)
     each = ", ".join(f"{name} {_passed(own)} of {len(own)}" for name, own in _by_engine(found).items())
-    return f"Valid run: {passed} of {len(faults)} faults passed ({each})"
+    return f"Valid run: {passed} of {len(faults)} {kinds_of(found)} passed ({each})"
 
 
 def all_passed(found: Resilience) -> bool:
@@ -52,7 +74,11 @@ def figures_of_faults(found: Resilience) -> tuple[QuotedFigure, ...]:
     engines = _by_engine(found)
     return (
         QuotedFigure(
-            "Faults come through", "of all", "more is better", tuple(map(_come_through, engines.values())), ""
+            f"{kinds_of(found).capitalize()} come through",
+            "of all",
+            "more is better",
+            tuple(map(_come_through, engines.values())),
+            "",
         ),
         QuotedFigure(
             "Records lost or counted twice",

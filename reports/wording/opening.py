@@ -11,10 +11,10 @@ from harness.results.result import EngineResult, Result
 from harness.results.soak import Soak
 from reports.wording.cautions import cautions, cold_text
 from reports.wording.chaos import (
-    NO_WINNER,
     all_passed,
     figures_of_faults,
     is_chaos,
+    no_winner,
     reasons_of_faults,
     verdict_of_faults,
 )
@@ -124,7 +124,7 @@ def _of_users(head: Head, found: Dashboard) -> Head:
 
 def _of_chaos(head: Head, found: Resilience) -> Head:
     """The same of a run that is about faults: these are its verdict and its figures."""
-    about = _about_else(head, figures_of_faults(found), verdict_of_faults(found), (NO_WINNER,))
+    about = _about_else(head, figures_of_faults(found), verdict_of_faults(found), (no_winner(found),))
     return replace(about, good=head.good and all_passed(found), reasons=(*head.reasons, *reasons_of_faults(found)))
 
 

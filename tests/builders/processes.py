@@ -131,6 +131,8 @@ class FakeProcess(Process):
             self.end(128 + number)
         elif number in (signal.SIGSTOP, signal.SIGCONT):
             self.is_frozen = number == signal.SIGSTOP
+        elif number == signal.SIGTERM and not self.is_frozen:
+            self.on_term()
 
     def stop(self, _timeout_s: float = 10.0) -> int:
         """End it in good order, or kill it: a frozen one does not heed SIGTERM."""

@@ -226,6 +226,7 @@ class World:
             "collection.read_answers": lambda *_place: {},
             "stage.guarded_tree": lambda pid: self._process(pid).child_tree(),
             "fault_actions.program_below": lambda pid: self._process(pid).child_tree(),
+            "operations.program_below": lambda pid: self._process(pid).child_tree(),
         }
         for name, fake in trial.items():
             monkeypatch.setattr(f"harness.trial.{name}", fake)

@@ -112,6 +112,7 @@ COMMANDS: dict[str, list[str]] = {
     "scale": ["SETTINGS"],
     "soak": ["SETTINGS"],
     "chaos": ["SETTINGS"],
+    "operate": ["SETTINGS"],
     "loadtest": ["SETTINGS --headless --engine spark", "--url MAP"],
     "view": ["--redis-properties REDIS_FILE", "--redis CUT", ""],
     "generate": ["SCENARIO --kafka KAFKA --kafka-properties KAFKA_FILE --topic t"],

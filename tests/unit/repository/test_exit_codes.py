@@ -72,12 +72,16 @@ class _Code:
 
 
 def _ends(code: _Code, function: str) -> Iterator[int]:
-    """What `function` gives to `typer.Exit`, or to `end`."""
+    """What `function` gives to `typer.Exit`, or to `end`, itself or by what commands share."""
     for each in ast.walk(code.functions[function]):
         if isinstance(each, ast.Call):
             called = ast.unparse(each.func)
             if called in ("typer.Exit", "end"):
                 yield from _values(each.args[-1], code, function)
+            elif called in code.functions:
+                yield from _ends(code, called)
+            elif called in code.imports and (module := code.imports[called][0]).startswith("harness.commands."):
+                yield from _ends(_Code(importlib.import_module(module)), called)
 
 
 def _values(expression: ast.expr, code: _Code, function: str) -> Iterator[int]:

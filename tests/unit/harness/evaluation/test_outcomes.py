@@ -1,5 +1,6 @@
 """What is said of faults: of those about which nothing is known, and of what was written again."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,16 @@ from typing import Any
 import pytest
 
 from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
-from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, forgive_repeats, outcomes, own_band
+from harness.evaluation.fault_outcomes import (
+    BEGAN_ANEW,
+    NO_BAND,
+    STARTED_ANEW,
+    STATE_UNKNOWN,
+    Done,
+    forgive_repeats,
+    outcomes,
+    own_band,
+)
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
 from harness.faults.plan import DueFault
@@ -60,6 +70,7 @@ def _found(
     normal: ControlBand = NORMAL,
     fault: str = "engine-kill",
     did_something: bool = True,
+    told: Mapping[str, Any] | None = None,
     **trial: Any,
 ) -> FaultOutcome:
     """What came of a fault from 5 to 7 s, if nothing is visible from 5 s on until `back_s`, or until the load ends."""
@@ -68,7 +79,8 @@ def _found(
     by_step = [(round((second + 1) * 10), 10) for second in visible_s]
     by_second = {round(second + 1): (10, 50.0, 90.0) for second in visible_s}
     measured = ProbeAccount.model_validate({"by_step": by_step, "by_second": by_second})
-    injected = [Injected(DueFault(fault, 5.0, 2.0), started_s=5.0, healed_s=7.0, did_something=did_something)]
+    planned = DueFault(fault, 5.0, 2.0)
+    injected = [Injected(planned, started_s=5.0, healed_s=7.0, did_something=did_something, **(told or {}))]
     ended = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial)
     done = Done("x", 1, ended, LONG, expected_counts(Workload(LONG.workload())))
     (found,) = outcomes(done, normal, wrong=[], recover_within_s=120 if waited else None)
@@ -81,6 +93,31 @@ def test_a_fault_that_is_recovered_from_has_its_time_and_its_excess_lag() -> Non
     assert found.common_recover_s == pytest.approx(5.0, abs=0.2)
     # 30 records may lag; the lag grows by 10 a second from 5 to 12 s.
     assert found.excess_lag_record_s == pytest.approx(10 * (7 - 3) ** 2 / 2, rel=0.2)
+
+
+RESUMED = {"records_in": 180, "visible_records": 280}
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict", "reason"),
+    [
+        (RESUMED, "pass", ""),
+        ({"records_in": 310, "visible_records": 280}, "fail", f"{BEGAN_ANEW}: 310 records"),
+        (RESUMED | {"against": ["it was killed"]}, "fail", "it was killed"),
+        ({}, "unknown", STATE_UNKNOWN),
+    ],
+)
+def test_an_operation_passes_only_if_the_engine_is_known_to_have_gone_on_from_its_state(
+    told: dict[str, Any], verdict: str, reason: str
+) -> None:
+    found = _found(12, fault="restart", told=told)
+    assert (found.verdict, found.operation) == (verdict, True)
+    assert [each for each in found.reasons if each == reason] == ([reason] if reason else [])
+
+
+def test_what_was_read_by_an_engine_that_did_not_catch_up_says_nothing_of_its_state() -> None:
+    found = _found(None, fault="restart", told=RESUMED, waited=False)
+    assert (found.verdict, found.reasons) == ("unknown", [STATE_UNKNOWN])
 
 
 def test_a_task_that_only_a_new_process_ran_again_was_not_survived() -> None:

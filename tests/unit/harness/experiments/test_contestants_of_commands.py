@@ -178,7 +178,7 @@ def test_a_load_test_has_one_contestant_at_work(contests: Contests, monkeypatch:
 
 
 def test_what_a_command_appends_to_a_name_is_at_the_end_of_no_name() -> None:
-    for ending in (chaos.FAULTY, loadtest.LOADED):
+    for ending in (chaos.FAULT_WORK.trials, chaos.OPERATION_WORK.trials, loadtest.LOADED):
         with pytest.raises(ValueError, match=f"without .*-{ending}"):
             Contests.scenario(Contests, engines=[FAST | {"name": f"fast-{ending}"}])  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from harness.engines.catalogue import find_engines
 from harness.errors import UsageError
 from harness.evaluation.fault_outcomes import verdict_of
 from harness.experiments.chaos import USUAL, ChaosOptions, check_names, plan_of
-from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, KAFKA_PROXY, REDIS_PROXY, needs
+from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, KAFKA_PROXY, OPERATIONS, REDIS_PROXY, needs
 from harness.faults.plan import CALM_BEFORE_S, DueFault, anywhere, draw_plan, make_plan, put_off, trial_s
 from harness.processes.process import start_process, wait_until
 from harness.trial.fault_actions import ACTIONS
@@ -23,7 +23,7 @@ NAMES = [fault.name for fault in FAULTS]
 
 
 def test_each_kind_has_a_name_of_its_own() -> None:
-    assert len(BY_NAME) == len(FAULTS)
+    assert len(BY_NAME) == len(FAULTS) + len(OPERATIONS)
 
 
 def test_every_kind_is_documented_as_it_is_called() -> None:
@@ -32,7 +32,7 @@ def test_every_kind_is_documented_as_it_is_called() -> None:
 
 
 def test_every_kind_has_its_action_and_no_action_is_without_a_kind() -> None:
-    assert sorted(ACTIONS) == sorted(NAMES)
+    assert sorted(ACTIONS) == sorted(BY_NAME)
 
 
 def test_a_fault_of_the_network_acts_through_the_proxy_on_its_way() -> None:

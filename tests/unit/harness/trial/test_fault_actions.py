@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.catalogue import BY_NAME, KAFKA, KAFKA_PROXY, needs
+from harness.faults.catalogue import BY_NAME, FAULTS, KAFKA, KAFKA_PROXY, needs
 from harness.trial.fault_actions import ACTIONS
 from harness.workers.orders import ClockOrders
 from harness.workers.proxy import ProxyOrders
@@ -14,7 +14,7 @@ from tests.builders.processes import FakeProcess
 from tests.builders.trials import World, plan
 
 #: Those that need neither an engine's cluster nor a second way to the broker.
-PLAIN = [name for name in ACTIONS if BY_NAME[name].cluster in ("", KAFKA) and not needs(KAFKA_PROXY, [name])]
+PLAIN = [fault.name for fault in FAULTS if fault.cluster in ("", KAFKA) and not needs(KAFKA_PROXY, [fault.name])]
 #: These leave nothing harmed even while they last: what they do is over at once.
 AT_ONCE = {"task-kill"}
 #: The orders stay, which number the resets so far.
