@@ -25,7 +25,8 @@ from harness.errors import UsageError
 
 EPILOG = (
     "Examples: `ringbench operate --engine flink` | `ringbench operate --all` | "
-    "`ringbench operate --operation rescale --to-parallelism 4 --engine flink` | `ringbench operate --all --plan`"
+    "`ringbench operate --operation rescale --to-parallelism 4 --engine flink` | "
+    "`ringbench operate --operation upgrade --engine flink --to flink@2.3.0` | `ringbench operate --all --plan`"
 )
 
 
@@ -37,6 +38,13 @@ def operate(
     every: Annotated[bool, typer.Option("--all", help="Do every operation that each engine can.")] = False,
     to_parallelism: Annotated[
         int | None, typer.Option(min=1, max=1000, help="What to rescale to; twice the scenario's if not given.")
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]ENGINE[@VERSION][:KEY=VALUE,...]",
+            help="What to upgrade to, as a contestant; can be repeated. The newest version offered if not given.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the plan: in which order, and when.")] = 1,
     recover_within: Annotated[
@@ -52,24 +60,39 @@ def operate(
     keep_logs: KeepLogs = False,
     json: Json = False,
 ) -> None:
-    """Restart and rescale engines while they work, measure what that costs, and prove that no record was miscounted."""
-    from harness.experiments.chaos import OPERATION_WORK, ChaosOptions, check_names
+    """Restart, rescale and upgrade engines at work, measure the cost, and prove that no record was miscounted."""
+    from harness.engines.upgrades import upgrades_of
+    from harness.experiments.chaos import OPERATION_WORK, ChaosOptions
     from harness.faults.plan import Change
-    from harness.scenarios.contestants import given_contestants
+    from harness.scenarios.contestants import UPGRADE_OPTION, given_contestants, parse_upgrade
+    from harness.scenarios.operations import RESCALE, UPGRADE
+
+    names = _names(operation, every=every, of_kinds={RESCALE: to_parallelism, UPGRADE: to})
+    goals = [parse_upgrade(each) for each in to or []]
+    engines = given_contestants(engine, contestant)
+    overrides = given(rate_records_per_s=number(rate), engines=engines, delivery=delivery)
+    options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
+    load = tuned_scenario(scenario, overrides, options.engine_paths)
+    changes = {RESCALE: Change(parallelism=to_parallelism or 2 * load.parallelism)}
+    if UPGRADE in names:
+        changes[UPGRADE] = upgrades_of(load, goals, options.engine_paths, UPGRADE_OPTION)
+    # Each in a trial of its own: what one has changed must not be what the next one is measured on.
+    chosen = ChaosOptions(names, seed, 1, recover_within, changes, OPERATION_WORK, only_able=every)
+    carry_out(load, chosen, options, metrics_port, metrics_host, plan=plan, json=json)
+
+
+def _names(operation: list[str] | None, *, every: bool, of_kinds: dict[str, object]) -> list[str]:
+    """The operations to do; `of_kinds` has what is given for one of them alone."""
+    from harness.experiments.chaos import OPERATION_WORK, check_names
 
     if every and operation:
         raise UsageError("--all and --operation exclude each other", fix="give one of them")
     names = list(OPERATION_WORK.kinds) if every else list(dict.fromkeys(operation or ["restart"]))
     check_names(names, OPERATION_WORK)
-    if to_parallelism and "rescale" not in names:
-        raise UsageError(
-            "--to-parallelism says what to rescale to, and nothing is rescaled", fix="give --operation rescale, too"
-        )
-    engines = given_contestants(engine, contestant)
-    overrides = given(rate_records_per_s=number(rate), engines=engines, delivery=delivery)
-    options = session_options(runs_dir, engine_path, keep_logs=keep_logs)
-    load = tuned_scenario(scenario, overrides, options.engine_paths)
-    changes = {"rescale": Change(parallelism=to_parallelism or 2 * load.parallelism)}
-    # Each in a trial of its own: what one has changed must not be what the next one is measured on.
-    chosen = ChaosOptions(names, seed, 1, recover_within, changes, OPERATION_WORK, only_able=every)
-    carry_out(load, chosen, options, metrics_port, metrics_host, plan=plan, json=json)
+    for kind, given_for_it in of_kinds.items():
+        if given_for_it and kind not in names:
+            option = "--to-parallelism" if kind == "rescale" else "--to"
+            raise UsageError(
+                f"{option} is for {kind}, and that is not asked for", fix=f"give --operation {kind}, too, or --all"
+            )
+    return names

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from engines.contract.job import AT_LEAST_ONCE, DELIVERIES, KAFKA, ROUTES
 from engines.contract.queries import COUNTS, QUERIES
@@ -62,6 +62,7 @@ class Engine:
             them, and refuses others when it starts.
         operations: planned operations that it cannot do with its state kept, each with the reason
             (`harness.faults.catalogue.OPERATIONS`).
+        fixed_settings: its own settings that an upgrade cannot change, each with the reason.
         tunings: its own settings by the name of what they are best for, such as ``latency`` and ``throughput``.
         version: the one that was asked for, which no descriptor has; empty for the default one.
     """
@@ -86,6 +87,7 @@ class Engine:
     late_settings: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     operations: dict[str, str] = field(default_factory=dict)
+    fixed_settings: dict[str, str] = field(default_factory=dict)
     tunings: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str = ""
 
@@ -244,6 +246,7 @@ def load_engine(directory: Path) -> Engine:
     if not isinstance(late, dict) or not all(type(each) is int for each in late.values()):
         raise ConfigurationError(f"{path}: late_settings: expected a table of whole numbers, found {str(late)[:60]!r}")
     _check_operations(path, found.get("operations", {}))
+    _check_reasons(path, found.get("fixed_settings", {}))
     settings = found.get("settings", {})
     if not isinstance(settings, dict):
         found["settings"] = _without_defaults(path, settings)
@@ -274,11 +277,7 @@ def _check_choices(path: Path, key: str, given: object, known: Sequence[str]) ->
 def _check_operations(path: Path, given: object) -> None:
     """Refuse anything but known operations, each with a reason."""
     known = [each.name for each in OPERATIONS]
-    if (
-        not isinstance(given, dict)
-        or not set(given) <= set(known)
-        or not all(_is_reason(each) for each in given.values())
-    ):
+    if not _are_reasons(given) or not set(given) <= set(known):
         raise ConfigurationError(
             f"{path}: operations: expected a reason for each of {', '.join(known)} that the engine cannot do, found "
             f"{str(given)[:60]!r}",
@@ -286,8 +285,18 @@ def _check_operations(path: Path, given: object) -> None:
         )
 
 
-def _is_reason(found: object) -> bool:
-    return isinstance(found, str) and bool(found.strip())
+def _check_reasons(path: Path, given: object) -> None:
+    """Refuse anything but reasons, each by a setting's name."""
+    if not _are_reasons(given):
+        raise ConfigurationError(
+            f"{path}: fixed_settings: expected a reason for each setting that an upgrade cannot change, found "
+            f"{str(given)[:60]!r}",
+            fix='give such as [fixed_settings] and state_store = "its checkpoint fixes it"',
+        )
+
+
+def _are_reasons(found: object) -> TypeGuard[dict[str, str]]:
+    return isinstance(found, dict) and all(isinstance(each, str) and each.strip() for each in found.values())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from engines.contract.aggregate import Cell
 from harness.engines.catalogue import Engine
 from harness.evaluation.counts import MAX_EXAMPLES, wrongly_committed
+from harness.evaluation.operations import operation_doubts, operation_reasons, reread_records
 from harness.faults.catalogue import BY_NAME
 from harness.faults.plan import DueFault
 from harness.measurement.recovery import (
@@ -39,7 +40,7 @@ from harness.results.resilience import (
 )
 from harness.results.result import Result
 from harness.scenarios.scenario import Scenario
-from harness.trial.fault_options import why_not
+from harness.trial.fault_options import why_not_due
 from harness.trial.outcome import Injected, Trial
 from workloads.truth import ExpectedCounts
 from workloads.workload import Workload
@@ -50,10 +51,6 @@ BEFORE_S = 60.0
 DID_NOTHING = "there is no sign that the fault did anything, so that nothing was survived"
 #: Nor by the engine's own means.
 STARTED_ANEW = "the engine did not run what had failed again by itself: its process ended, and was started again"
-#: Why an operation did not pass, though nothing was lost.
-BEGAN_ANEW = "it went on from no state of its own, but read the whole topic again"
-NOT_CHANGED = "it was started again for a parallelism of {wanted}, and says that it has one of {told}"
-STATE_UNKNOWN = "whether it went on from its state is not known: it has not told what it read, or did not catch up"
 NO_BAND = "what is normal is not known: nothing became visible in time without a fault; a longer warm-up may help"
 
 
@@ -76,29 +73,30 @@ def faults_passed(result: Result) -> bool:
 
 def planned_faults(trials: Iterable[Sequence[DueFault]], engines: Mapping[str, Engine]) -> list[PlannedFault]:
     """The plan for `engines`, by contestants' names, as it stands in the result, from that of each trial."""
-    return [
-        PlannedFault(
-            trial=number,
-            fault=each.fault,
-            operation=BY_NAME[each.fault].operation,
-            parallelism=each.change.parallelism,
-            at_s=each.at_s,
-            duration_s=each.duration_s,
-            not_for=[name for name, engine in engines.items() if why_not(BY_NAME[each.fault], engine)],
-        )
-        for number, planned in enumerate(trials, start=1)
-        for each in planned
-    ]
+    return [_planned_fault(number, each, engines) for number, planned in enumerate(trials, start=1) for each in planned]
 
 
-def not_applicable(
-    plan: Iterable[PlannedFault], name: str, engine: Engine, label: Callable[[int], str]
-) -> list[FaultOutcome]:
+def _planned_fault(trial: int, due: DueFault, engines: Mapping[str, Engine]) -> PlannedFault:
+    unable = {name: why for name, engine in engines.items() if (why := why_not_due(due, name, engine))}
+    return PlannedFault(
+        trial=trial,
+        fault=due.fault,
+        operation=BY_NAME[due.fault].operation,
+        parallelism=due.change.parallelism,
+        changes={name: told for name in engines if name not in unable and (told := due.change.told(name))},
+        at_s=due.at_s,
+        duration_s=due.duration_s,
+        not_for=list(unable),
+        why_not=unable,
+    )
+
+
+def not_applicable(plan: Iterable[PlannedFault], name: str, label: Callable[[int], str]) -> list[FaultOutcome]:
     """The faults of `plan` that are not for the contestant `name`; `label` names a trial by its number in the plan."""
     return [
-        _not_measured(name, label(each.trial), each.fault, "not applicable", why_not(BY_NAME[each.fault], engine))
+        _not_measured(name, label(each.trial), each.fault, "not applicable", each.why_not[name])
         for each in plan
-        if name in each.not_for
+        if name in each.why_not
     ]
 
 
@@ -193,14 +191,14 @@ def resilience_of(
         controls=[band for band in bands if band],
         faults=[
             *(found for each, band in zip(harmed, bands, strict=True) for found in outcomes(each, band, wrong(each))),
-            *(found for each in done for found in _left_out(planned, each, engines[each.engine])),
+            *(found for each in done for found in _left_out(planned, each)),
         ],
         repeated_dead_letters=repeated,
     )
 
 
-def _left_out(planned: Iterable[PlannedFault], done: Done, engine: Engine) -> list[FaultOutcome]:
-    return not_applicable(planned, done.engine, engine, lambda _number: done.trial.label)
+def _left_out(planned: Iterable[PlannedFault], done: Done) -> list[FaultOutcome]:
+    return not_applicable(planned, done.engine, lambda _number: done.trial.label)
 
 
 def outcomes(
@@ -238,13 +236,14 @@ def outcomes(
             reasons.append(STARTED_ANEW)
         # What died of it was harmed.
         idle = not each.did_something and not times["restarts"]
-        reasons += operation_reasons(each)
-        doubts = [*([DID_NOTHING] if idle else []), *_doubts(each, recovered=times["recovered"])]
+        reasons += operation_reasons(each, done.engine)
+        doubts = [*([DID_NOTHING] if idle else []), *operation_doubts(trial, each, recovered=times["recovered"])]
         yield FaultOutcome(
             engine=done.engine,
             trial=trial.label,
             fault=each.planned.fault,
             operation=each.is_operation,
+            changed=each.planned.change.told(done.engine),
             description=BY_NAME[each.planned.fault].description,
             verdict=verdict_of(reasons, is_unverified=wrong is None and not trial.broken_off, is_idle=bool(doubts)),
             reasons=reasons + doubts,
@@ -256,33 +255,6 @@ def outcomes(
             wrong_cells=own[:MAX_EXAMPLES],
             **times,
         )
-
-
-def operation_reasons(injected: Injected) -> list[str]:
-    """Why an operation was not done as it should be: the stop, and what was gone on from; nothing of a fault."""
-    anew = [f"{BEGAN_ANEW}: {injected.records_in:,} records"] if injected.is_operation and injected.began_anew else []
-    wanted, told = injected.planned.change.parallelism, injected.parallelism
-    same = [NOT_CHANGED.format(wanted=wanted, told=told)] if wanted and told and wanted != told else []
-    return [*injected.against, *anew, *same]
-
-
-def reread_records(trial: Trial, injected: Injected) -> int | None:
-    """How many of the records that the stopped process had read were read again; None if that is not known.
-
-    Both processes together have read all records once, and these twice. With other restarts in the trial, nobody can
-    tell which of them read what.
-    """
-    alone = sum(each.name == "engine" for each in trial.restarts) == 1
-    if not alone or not trial.generator or injected.records_before is None or injected.records_in is None:
-        return None
-    return injected.records_before + injected.records_in - trial.generator.acked_records
-
-
-def _doubts(injected: Injected, *, recovered: bool) -> list[str]:
-    """What keeps an operation from being a pass, though nothing speaks against it."""
-    # Before it had caught up, what it had read says nothing of where it began.
-    unknown = injected.began_anew is None or not recovered
-    return [STATE_UNKNOWN] if injected.is_operation and unknown else []
 
 
 def _not_recovered(within_s: float, normal: ControlBand) -> str:

@@ -10,8 +10,8 @@ from harness.clients.s3_archive import fingerprint_archive
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import Engine
-from harness.engines.clusters import cluster_of
 from harness.engines.contestants import find_contestants
+from harness.engines.upgrades import started_by
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (
     Done,
@@ -41,7 +41,14 @@ from harness.session.directory import new_run_id
 from harness.session.ending import Ending, is_interrupted
 from harness.session.options import SessionOptions
 from harness.session.session import Session, open_session
-from harness.trial.fault_options import check_change, needs_detour, suited, trial_options, why_not
+from harness.trial.fault_options import (
+    check_change,
+    check_started_here,
+    needs_detour,
+    suited,
+    trial_options,
+    why_not_due,
+)
 from harness.trial.outcome import Trial
 from workloads.truth import expected_counts, expected_malformed
 from workloads.workload import Workload
@@ -138,9 +145,8 @@ def chaos(
     check_able(chosen, scenario, engines_of(scenario, options))
     run_id = new_run_id(chosen.work.prefix)
     detour = needs_detour(each for planned in plan for each in planned)
-    with open_session(
-        run_id, scenario.engine_names, options, watcher, kafka_detour=detour, cluster=scenario.cluster
-    ) as session:
+    engines = [*scenario.engine_names, *started_by(each for planned in plan for each in planned)]
+    with open_session(run_id, engines, options, watcher, kafka_detour=detour, cluster=scenario.cluster) as session:
         done: list[Done] = []
         with Ending(watcher.note, kept=lambda: done) as ending:
             for each in _trials(session, scenario, plan, chosen, ending):
@@ -175,7 +181,7 @@ def check_able(chosen: ChaosOptions, scenario: Scenario, engines: Mapping[str, E
         (name, kind, why)
         for kind in chosen.faults
         for name, engine in engines.items()
-        if (why := why_not(BY_NAME[kind], engine))
+        if (why := why_not_due(DueFault(kind, 0, 0, chosen.changes.get(kind, UNCHANGED)), name, engine))
     ]
     if unable and (not chosen.only_able or len(unable) == len(chosen.faults) * len(engines)):
         name, kind, why = unable[0]
@@ -183,13 +189,7 @@ def check_able(chosen: ChaosOptions, scenario: Scenario, engines: Mapping[str, E
             f"--operation: {kind} is not for {name}: {why}",
             fix=f"leave {name} out by naming others with --engine, or {kind} by naming others with --operation",
         )
-    for name, engine in engines.items():
-        if cluster_of(engine, scenario.for_contestant(name).engine_settings.get(engine.name, {})):
-            raise UsageError(
-                f"the scenario's setting `{engine.cluster}` has {name} run on a cluster of your own, which is not "
-                "started here, and so neither stopped nor started again",
-                fix=f"leave `{engine.cluster}` out of `engine_settings`",
-            )
+    check_started_here(scenario, engines)
     for kind in chosen.faults:
         check_change(f"--to-parallelism: {kind}", chosen.changes.get(kind, UNCHANGED), scenario)
 
@@ -206,7 +206,7 @@ def _trials(
             place += 1
             session.watcher.progress(place, total)
             ending.begins(f"trial {place} of {total} ({label(engine, number)})")
-            fit = suited(planned, descriptor)
+            fit = suited(planned, engine, descriptor)
             if planned and not fit:
                 continue
             longest = _lasting(scenario, _planned_s(planned, plan, recover_within_s))
@@ -275,8 +275,7 @@ def _assemble(
         for each in own[1:]:
             against = _against(session, each.trial, control.trial)
             faults += outcomes(each, found, wrong_in(each), against, chosen.recover_within_s)
-        harmed = session.prepared(scenario, engine).engine
-        faults += not_applicable(plan, engine, harmed, partial(_label, chosen.work, engine))
+        faults += not_applicable(plan, engine, partial(_label, chosen.work, engine))
     return session.result(
         scenario,
         _engines(scenario, chosen.work, done),

@@ -9,6 +9,7 @@ from harness.conclusions.engine_comparison import comparison_of
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
 from harness.engines.catalogue import find_engines
+from harness.engines.upgrades import due_faults, started_by
 from harness.engines.versions import version_facts
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
@@ -137,11 +138,12 @@ def _expected(scenario: Scenario) -> ExpectedCounts:
 def _run(order: _Order, scenario: Scenario, used: Input | None, expected: ExpectedCounts) -> tuple[Result, Path]:
     """The run itself, once it is known what is sent: `scenario` is the one in effect."""
     planned, watcher = plan(scenario.contestants, order.trials), order.watcher
-    detour = needs_detour(scenario.fault_plan())
+    due = due_faults(scenario, order.options.engine_paths)
+    engines = [*_engines_of(scenario), *started_by(due)]
     taken, saved = None, None
     try:
         with open_session(
-            order.run_id, _engines_of(scenario), order.options, watcher, kafka_detour=detour, cluster=scenario.cluster
+            order.run_id, engines, order.options, watcher, kafka_detour=needs_detour(due), cluster=scenario.cluster
         ) as session:
             taken = _begin(session, scenario, order, planned, used)
             if missing(planned, taken):
@@ -236,8 +238,9 @@ def _assemble(
 def _resilience(
     session: Session, scenario: Scenario, done: list[Finished], expected: ExpectedCounts
 ) -> Resilience | None:
-    """What came of the scenario's faults. To be asked before the trials are judged: repeats are forgiven here."""
-    if not scenario.faults:
+    """What came of faults and operations. To be asked before the trials are judged: repeats are forgiven here."""
+    due = due_faults(scenario, session.options.engine_paths)
+    if not due:
         return None
     trials = [
         Done(name, each.planned.block, each.trial, scenario.for_contestant(name), expected)
@@ -245,7 +248,7 @@ def _resilience(
         for name in [each.planned.engine]
     ]
     engines = {name: session.prepared(scenario, name).engine for name in scenario.contestants}
-    return resilience_of(scenario.seed, scenario.fault_plan(), engines, trials, wrong_in)
+    return resilience_of(scenario.seed, due, engines, trials, wrong_in)
 
 
 def _engines(

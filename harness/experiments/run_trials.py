@@ -10,6 +10,7 @@ from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.interrupt import SIGNALS, name_of
 from harness.console.redaction import redact
+from harness.engines.upgrades import due_faults
 from harness.experiments.blocks import PlannedTrial
 from harness.experiments.journal import Entry, Fingerprint, Journal
 from harness.measurement.recording import keep_files
@@ -121,8 +122,8 @@ def _take(session: Session, scenario: Scenario, each: PlannedTrial, expected: Ex
 
 
 def _options(session: Session, scenario: Scenario, each: PlannedTrial, expected: ExpectedCounts) -> TrialOptions:
-    faults = scenario.fault_plan()
-    fit = suited(faults, session.prepared(scenario, each.engine).engine)
+    faults = due_faults(scenario, session.options.engine_paths)
+    fit = suited(faults, each.engine, session.prepared(scenario, each.engine).engine)
     chosen = trial_options(each.label, faults, fit, record=scenario.asks_for_counts)
     return replace(chosen, answers=len(expected.answers.due) if expected.answers else 0)
 

@@ -175,6 +175,7 @@ FAULTS = (
 OPERATIONS = (
     _operation("restart", "and started again"),
     _operation("rescale", "and started again with another parallelism"),
+    _operation("upgrade", "and another version of it, or one with other settings, is started from its state"),
 )
 #: Faults and operations.
 BY_NAME = {fault.name: fault for fault in (*FAULTS, *OPERATIONS)}

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.errors import UsageError
 from harness.faults.catalogue import BY_NAME, FAULTS, GENERATOR, TICKS_S, needs
@@ -15,13 +16,41 @@ SPREAD_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Change:
-    """What is other than before when an operation starts the engine again; None for what is not.
+class Upgrade:
+    """What an upgrade starts in place of what ran.
 
-    `parallelism` is that of the job.
+    Attributes:
+        engine: its name, as ``NAME@VERSION`` if it is not the default version.
+        version: which it has to say that it is; empty if nobody can tell.
+        settings: all of the engine's own that are set, those from before with them.
+        told: what of this is other than before, in words.
+    """
+
+    engine: str
+    version: str
+    settings: Mapping[str, Any]
+    told: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is other than before when an operation starts the engine again.
+
+    Attributes:
+        parallelism: of the job; None for the one from before.
+        upgrades: by contestants' names.
+        unable: why there is nothing to upgrade to, by the names of the contestants of which that is so.
     """
 
     parallelism: int | None = None
+    upgrades: Mapping[str, Upgrade] = field(default_factory=dict)
+    unable: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, contestant: str) -> str | None:
+        """What is other than before for a contestant, in words; None if nothing is."""
+        if self.parallelism is not None:
+            return f"parallelism {self.parallelism}"
+        return self.upgrades[contestant].told if contestant in self.upgrades else None
 
 
 UNCHANGED = Change()

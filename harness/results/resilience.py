@@ -22,6 +22,8 @@ class PlannedFault(ResultPart):
     not_for: list[str] = Field([], description="engines of the run that have not got what it harms")
     operation: bool = Field(False, description="whether it is planned work on the engine, and no accident")
     parallelism: int | None = Field(None, description="of the engine after an operation; null: as before")
+    changes: dict[str, str] = Field({}, description="by engine: what an operation changes, in words")
+    why_not: dict[str, str] = Field({}, description="of each engine in `not_for`, the reason")
 
 
 class RestartNote(ResultPart):
@@ -57,6 +59,7 @@ class FaultOutcome(ResultPart):
     trial: str = Field(description="label of the trial")
     fault: str
     operation: bool = Field(False, description="whether it is planned work on the engine, and no accident")
+    changed: str | None = Field(None, description="what an operation changed, in words; null: nothing")
     description: str
     verdict: Verdict = Field(
         description="`pass`: 0 lost and 0 miscounted records; `unknown`, too, if the fault did nothing"

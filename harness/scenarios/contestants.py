@@ -23,6 +23,8 @@ from harness.scenarios.sections import Section
 
 OPTION = "--contestant"
 _FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2' or {OPTION} new=flink@2.3.0"
+UPGRADE_OPTION = "--to"
+_UPGRADE_FIX = f"give such as {UPGRADE_OPTION} flink@2.3.0, or {UPGRADE_OPTION} 'flink:flush_interval_ms=200'"
 #: Names stand in those of topics and files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 #: Versions stand in names of files and in requirements.
@@ -159,10 +161,15 @@ def in_place_of(found: object, given: Sequence[str | Mapping[str, Any]]) -> list
     return [sections.get(each, each) if isinstance(each, str) else each for each in given]
 
 
-def parse_contestant(text: str) -> dict[str, Any]:
-    """The section that an option ``NAME=ENGINE[@VERSION]:KEY=VALUE,...`` stands for.
+def parse_contestant(text: str, option: str = OPTION, fix: str = _FIX) -> dict[str, Any]:
+    """The section that ``NAME=ENGINE[@VERSION]:KEY=VALUE,...`` stands for.
 
     Keys of a contestant go there, and all others become settings of the engine. Values are scalars of YAML.
+
+    Args:
+        text: what is given.
+        option: where it is given, which errors begin with.
+        fix: what to give instead, if it is none.
 
     Raises:
         UsageError: it is none; the message names what is wrong in it.
@@ -170,45 +177,55 @@ def parse_contestant(text: str) -> dict[str, Any]:
     name_and_engine, colon, rest = text.partition(":")
     name, equals, engine = (each.strip() for each in name_and_engine.partition("="))
     if not (name and equals and engine) or (colon and not rest.strip()):
-        raise UsageError(f"{OPTION} {text!r} is no NAME=ENGINE, nor NAME=ENGINE:KEY=VALUE,...", fix=_FIX)
+        raise UsageError(f"{option} {text!r} is no NAME=ENGINE, nor NAME=ENGINE:KEY=VALUE,...", fix=fix)
     engine, at, version = engine.partition("@")
     section: dict[str, Any] = {"name": name, "engine": engine} | ({"version": version} if at else {})
     settings: dict[str, Any] = {}
     for pair in rest.split(",") if rest else []:
-        key, value = _pair(name, pair)
+        key, value = _pair(f"{option} {name}", pair, fix)
         target = section if key in Contestant.model_fields else settings
         if key in target or key == "settings":
             why = "a setting stands by its own name" if key == "settings" else "it is given twice"
-            raise UsageError(f"{OPTION} {name}: {key}: {why}", fix=_FIX)
+            raise UsageError(f"{option} {name}: {key}: {why}", fix=fix)
         target[key] = value
     section |= {"settings": settings} if settings else {}
-    _check(name, section)
+    _check(f"{option} {name}", section, fix)
     return section
 
 
-def _pair(name: str, pair: str) -> tuple[str, Any]:
+def parse_upgrade(text: str, option: str = UPGRADE_OPTION) -> Contestant:
+    """The contestant as ``[NAME=]ENGINE[@VERSION][:KEY=VALUE,...]`` says that it is after an upgrade.
+
+    Without ``NAME=``, its name is that of the engine. Raises UsageError, as `parse_contestant`.
+    """
+    head = text.partition(":")[0]
+    named = text if "=" in head else f"{head.partition('@')[0]}={text}"
+    return Contestant.model_validate(parse_contestant(named, option, _UPGRADE_FIX))
+
+
+def _pair(where: str, pair: str, fix: str) -> tuple[str, Any]:
     key, equals, text = (each.strip() for each in pair.partition("="))
     if not (key and equals and text):
-        raise UsageError(f"{OPTION} {name}: {pair!r} is no KEY=VALUE", fix=_FIX)
+        raise UsageError(f"{where}: {pair!r} is no KEY=VALUE", fix=fix)
     try:
         value = text if key == "version" else yaml.safe_load(text)
     except yaml.YAMLError:
         value = [text]
     if isinstance(value, list | dict | None) or (isinstance(value, float) and not math.isfinite(value)):
         raise UsageError(
-            f"{OPTION} {name}: {key}: found {text!r}, expected a number, a text, true or false",
+            f"{where}: {key}: found {text!r}, expected a number, a text, true or false",
             fix="give the contestant as a section under `engines` of a scenario file",
         )
     # A date or a time is a text here.
     return key, value if isinstance(value, str | int | float) else text
 
 
-def _check(name: str, section: dict[str, Any]) -> None:
+def _check(where: str, section: dict[str, Any], fix: str) -> None:
     try:
         Contestant.model_validate(section)
     except ValidationError as error:
         (problem, *_) = error.errors()
-        where = "".join(f"{each}: " for each in problem["loc"])
-        found = f"found {problem['input']!r}; " if where else ""
+        place = "".join(f"{each}: " for each in problem["loc"])
+        found = f"found {problem['input']!r}; " if place else ""
         what = problem["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{OPTION} {name}: {where}{found}{what[0].lower()}{what[1:]}", fix=_FIX) from error
+        raise UsageError(f"{where}: {place}{found}{what[0].lower()}{what[1:]}", fix=fix) from error

@@ -97,15 +97,21 @@ def _misplaced(sections: Sequence[FaultSection], measured_s: int | None) -> Iter
             elif measured_s is not None and (why := _does_not_fit(sections, measured_s)):
                 yield number, f"{why}; draw fewer, or raise `duration_s`"
             continue
-        own = section.planned()
-        over = [f"faults.{at}" for at, other in enumerate(sections[:number]) if _overlap(own, other)]
-        if over:
-            free_s = max(other.planned().healed_s for other in sections[:number] if _overlap(own, other))
-            yield number, f"{own.fault} overlaps {', '.join(over)}; begin at {free_s:g} s or later, or shorten one"
-        elif measured_s is not None and own.healed_s > measured_s:
-            least_s = math.ceil(own.healed_s)
-            when = f"is healed {own.healed_s:g} s after the start of the measured time, which has {measured_s} s"
-            yield number, f"{own.fault} {when}; begin earlier, or set `duration_s` to {least_s} or more"
+        others = {f"faults.{at}": each.planned() for at, each in enumerate(sections[:number]) if each.random is None}
+        if why := out_of_place(section.planned(), others, measured_s):
+            yield number, why
+
+
+def out_of_place(own: DueFault, others: Mapping[str, DueFault], measured_s: int | None) -> str:
+    """Why `own` cannot be where it is beside `others`, by their places, and what to do; empty if it can."""
+    over = [name for name, other in others.items() if other.at_s < own.healed_s and own.at_s < other.healed_s]
+    if over:
+        free_s = max(others[name].healed_s for name in over)
+        return f"{own.fault} overlaps {', '.join(over)}; begin at {free_s:g} s or later, or shorten one"
+    if measured_s is not None and own.healed_s > measured_s:
+        when = f"is healed {own.healed_s:g} s after the start of the measured time, which has {measured_s} s"
+        return f"{own.fault} {when}; begin earlier, or set `duration_s` to {math.ceil(own.healed_s)} or more"
+    return ""
 
 
 def _does_not_fit(sections: Sequence[FaultSection], measured_s: int) -> str:
@@ -114,10 +120,3 @@ def _does_not_fit(sections: Sequence[FaultSection], measured_s: int) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def _overlap(one: DueFault, section: FaultSection) -> bool:
-    if section.random is not None:
-        return False
-    other = section.planned()
-    return other.at_s < one.healed_s and one.at_s < other.healed_s

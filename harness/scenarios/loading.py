@@ -15,6 +15,7 @@ from harness.scenarios.contestants import Contestant, in_place_of
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
+from harness.scenarios.operations import OperationSection
 from harness.scenarios.presets import map_path
 from harness.scenarios.scenario import OPTIONS_OF_KEYS, PACES, Limits, Scenario, SurgeSection
 from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection, Section, did_you_mean
@@ -147,6 +148,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "county_skew": CountySkewSection,
     "hot_partition": HotPartitionSection,
     "faults": FaultSection,
+    "operations": OperationSection,
     **INPUT_SECTIONS,
     **DISORDER_SECTIONS,
 }

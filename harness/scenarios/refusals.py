@@ -71,6 +71,11 @@ INPUT = _has("`input`", lambda scenario: scenario.input, "leave `input` out, or 
 FAULTS = _has(
     "`faults`", lambda scenario: scenario.faults, "leave `faults` out, or use `ringbench run`, which injects them"
 )
+OPERATIONS = _has(
+    "`operations`",
+    lambda scenario: scenario.operations,
+    "leave `operations` out, or use `ringbench run`, which carries them out",
+)
 DIRECT = _has(
     "`route: direct`",
     lambda scenario: scenario.is_direct,
@@ -120,6 +125,7 @@ REFUSALS = (
     Refusal(QUERY, (VIEW,), "{what} shows counts only"),
     Refusal(QUERY, (INPUT.name,), "{what} is replayed for counts only"),
     Refusal(QUERY, (FAULTS.name,), "faults are injected for counts only"),
+    Refusal(QUERY, (OPERATIONS.name,), "what they cost is told of counts only"),
     Refusal(QUERY, (DIRECT.name,), "{what} is for counts only"),
     Refusal(DELIVERY, (DIRECT.name,), "Redis takes no part in transactions of Kafka's"),
     Refusal(DELIVERY, (QUERY.name,), "it is proven of counts only"),
@@ -147,7 +153,18 @@ REFUSALS = (
         "leave out {what}, to have one started, or `faults`",
     ),
     Refusal(
-        DISORDER, (CHAOS, OPERATE, SOAK, FAULTS.name), "what faults cost is told from counts that are known exactly"
+        OPERATIONS, (SWEEP,), "in {what}, a rate that is not held under them says nothing of the engine's own limit"
+    ),
+    Refusal(OPERATIONS, (SCALE,), "in {what}, what they cost could not be told from what the load does"),
+    Refusal(OPERATIONS, (CHAOS, OPERATE), "{what} has each of its kinds in turn, by a plan of its own"),
+    Refusal(OPERATIONS, (SOAK,), "{what} draws faults, and looks for leaks"),
+    Refusal(OPERATIONS, (LOADTEST,), "in {what}, what users cost the pipeline could not be told from what they do"),
+    Refusal(OPERATIONS, (GENERATE,), "{what} has no engine to do them to"),
+    Refusal(OPERATIONS, (CLUSTER.name,), "they take the engine for one process"),
+    Refusal(
+        DISORDER,
+        (CHAOS, OPERATE, SOAK, FAULTS.name, OPERATIONS.name),
+        "what faults cost is told from counts that are known exactly",
     ),
     Refusal(DUPLICATES, (SOAK,), "they may be of another second, where {what} verifies second by second"),
     Refusal(

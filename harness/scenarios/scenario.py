@@ -17,6 +17,7 @@ from harness.scenarios.contestants import Contestant, Contestants, check_names
 from harness.scenarios.disorder import DisorderSection
 from harness.scenarios.faults import FaultSection, FaultSections, check_faults, fault_plan
 from harness.scenarios.input import InputSection
+from harness.scenarios.operations import OperationSection, OperationSections, check_operations
 from harness.scenarios.sections import (
     CountySkewSection,
     HotPartitionSection,
@@ -53,6 +54,7 @@ _NOT_WITH_INPUT = (
     "duplicates_per_million",
     "disorder",
     "faults",
+    "operations",
 )
 #: Counties' names, by what a scenario may call them, in lower case.
 _COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
@@ -165,6 +167,7 @@ class Scenario(Section):
     truth: TruthSection = Field(TruthSection(), description="where the ground truth is computed from the archive")
     cluster: bool = Field(False, description="run Spark and Flink on clusters of their own, beside three brokers")
     faults: FaultSections = Field([], description="what is injected while `ringbench run` runs")
+    operations: OperationSections = Field([], description="what is done to engines while `ringbench run` runs")
     limits: Limits = Limits()
     input: InputSection | None = Field(None, description="a user's own records, in place of made ones")
 
@@ -266,9 +269,17 @@ class Scenario(Section):
     def _faults_are_in_place(cls, sections: list[FaultSection], info: ValidationInfo) -> list[FaultSection]:
         return check_faults(sections, info.data.get("duration_s"))
 
+    @field_validator("operations")
+    @classmethod
+    def _operations_are_in_place(cls, sections: list[OperationSection], info: ValidationInfo) -> list[OperationSection]:
+        return check_operations(sections, info.data.get("faults", []), info.data.get("duration_s"))
+
     def fault_plan(self) -> list[DueFault]:
-        """The faults that are injected into each trial, in the order of their times."""
-        return fault_plan(self.faults, self.seed, self.duration_s)
+        """The faults and operations of each trial, in the order of their times; upgrades without what they start."""
+        faults = fault_plan(self.faults, self.seed, self.duration_s)
+        return sorted(
+            [*faults, *(each.planned(self.parallelism) for each in self.operations)], key=lambda each: each.at_s
+        )
 
     @property
     def contestants(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from harness.engines.contestants import check_contestants, find_contestants
 from harness.engines.placement import check_clusters, check_truth
+from harness.engines.upgrades import due_faults
 from harness.engines.version_locks import ensure_locks
 from harness.errors import UsageError
 from harness.faults.plan import check_place
@@ -14,6 +15,7 @@ from harness.services.rights import try_services
 from harness.session.options import SessionOptions
 from harness.session.preflight.look import look_before_leaping
 from harness.session.preflight.need import need_of
+from harness.trial.fault_options import check_operations
 
 
 def check_scenario(
@@ -41,8 +43,9 @@ def check_scenario(
     check_contestants(by_name, scenario, options.engine_paths)
     # As it is for each contestant, with what an error begins with that is of what is set for it alone.
     alike = {each.name: (scenario.for_contestant(each.name), each.whose) for each in scenario.engines}
-    faults = scenario.fault_plan()
+    faults = due_faults(scenario, options.engine_paths)
     check_place([each.fault for each in faults], cluster=scenario.cluster)
+    check_operations(scenario, faults, by_name)
     for own, whose in alike.values():
         try:
             cores_for(own.engine_cpus)

@@ -87,6 +87,7 @@ class Session:
             watcher=self.watcher,
             options=replace(options, profiler=self.profiler, when_complete=complete.append),
             contestant=engine,
+            engines=self.engines,
         )
         try:
             trial = run_trial(setting)
@@ -182,6 +183,7 @@ def open_session(
         RingbenchError: something is wrong with the engines, or could not be started.
     """
     started_at = datetime.now(UTC)
+    engines = list(dict.fromkeys(engines))
     found = find_engines(engines, options.engine_paths)
     code = code_digest(found)
     with CleanUp("ending the services") as stack:

@@ -1,9 +1,10 @@
 """Which of the planned faults suit an engine, and what a trial needs for them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.engines.catalogue import Engine
+from harness.engines.clusters import cluster_of
 from harness.errors import UsageError
 from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
 from harness.faults.plan import Change, DueFault
@@ -22,6 +23,11 @@ def why_not(fault: Fault, engine: Engine) -> str:
     if fault.cluster not in ("", KAFKA, engine.name):
         return f"only a cluster of {fault.cluster} has such a process"
     return ""
+
+
+def why_not_due(due: DueFault, contestant: str, engine: Engine) -> str:
+    """Why a planned fault or operation is not for `contestant`, which runs `engine`; empty if it is."""
+    return why_not(BY_NAME[due.fault], engine) or due.change.unable.get(contestant, "")
 
 
 def check_change(place: str, change: Change, scenario: Scenario) -> None:
@@ -46,9 +52,37 @@ def check_change(place: str, change: Change, scenario: Scenario) -> None:
         )
 
 
-def suited(planned: Iterable[DueFault], engine: Engine) -> list[DueFault]:
-    """Those of the faults that `engine` can have."""
-    return [each for each in planned if not why_not(BY_NAME[each.fault], engine)]
+def check_started_here(scenario: Scenario, engines: Mapping[str, Engine]) -> None:
+    """Make sure that the engines of `scenario`, by contestants' names, are started here: operations stop them.
+
+    Raises:
+        UsageError: one runs on a cluster of the user's own.
+    """
+    for name, engine in engines.items():
+        if cluster_of(engine, scenario.for_contestant(name).engine_settings.get(engine.name, {})):
+            raise UsageError(
+                f"the scenario's setting `{engine.cluster}` has {name} run on a cluster of your own, which is not "
+                "started here, and so neither stopped nor started again",
+                fix=f"leave `{engine.cluster}` out of `engine_settings`",
+            )
+
+
+def check_operations(scenario: Scenario, planned: Iterable[DueFault], engines: Mapping[str, Engine]) -> None:
+    """Make sure that the operations among `planned`, of `scenario` itself, can be done on its engines.
+
+    Raises:
+        UsageError: one changes nothing, or a cluster of the user's own is not started here.
+    """
+    operations = [each for each in planned if BY_NAME[each.fault].operation]
+    if operations:
+        check_started_here(scenario, engines)
+    for each in operations:
+        check_change(f"`operations`: to_parallelism: {each.fault}", each.change, scenario)
+
+
+def suited(planned: Iterable[DueFault], contestant: str, engine: Engine) -> list[DueFault]:
+    """Those of the faults that `contestant`, which runs `engine`, can have."""
+    return [each for each in planned if not why_not_due(each, contestant, engine)]
 
 
 def needs_detour(planned: Iterable[DueFault]) -> bool:

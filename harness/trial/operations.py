@@ -52,10 +52,13 @@ def note_progress(injected: Injected, engine: Child, probe: Child) -> None:
     ready = engine.last("ready")
     told_parallelism = ready.fields.get("config", {}).get("parallelism") if ready else None
     injected.parallelism = told_parallelism if isinstance(told_parallelism, int) else None
+    injected.version = ready.fields.get("version") if ready else None
     told = next((each for each in reversed(engine.events) if each.fields.get("records_in") is not None), None)
     if told is None:
         return
     injected.records_in = told.fields["records_in"]
     field, by_ms = "visible_records", told.at_ms - TOLD_LATE_MS
-    shown = (each.fields[field] for each in reversed(probe.events) if each.at_ms <= by_ms and field in each.fields)
-    injected.visible_records = next(shown, None)
+    shown = [each for each in probe.events if field in each.fields]
+    before = [each.fields[field] for each in shown if each.at_ms <= by_ms]
+    injected.visible_records = before[-1] if before else None
+    injected.visible_since = shown[-1].fields[field] - before[-1] if before else None

@@ -29,8 +29,9 @@ class Injected:
 
     Of an operation, `against` is why it was not done in good order. `records_before` is how many records the process
     that was stopped has read in all, and `records_in` how many that has that was started then, until its own end;
-    `visible_records` is how many were visible shortly before that, and `parallelism` what it says that it has. Each is
-    None if it was not told.
+    `visible_records` is how many were visible shortly before that, and `visible_since` how many became so then;
+    `parallelism` and `version` are what it says that it
+    has. Each is None if it was not told.
     """
 
     planned: DueFault
@@ -42,7 +43,9 @@ class Injected:
     records_before: int | None = None
     records_in: int | None = None
     visible_records: int | None = None
+    visible_since: int | None = None
     parallelism: int | None = None
+    version: str | None = None
 
     @property
     def is_operation(self) -> bool:
@@ -51,10 +54,15 @@ class Injected:
 
     @property
     def began_anew(self) -> bool | None:
-        """Whether what was started again has read the whole topic: no fewer records than are visible. None: unknown."""
+        """Whether what was started again has read the whole topic: no fewer records than are visible. None: unknown.
+
+        Where the stopped process had read no more than becomes visible between two tellings, nobody can tell.
+        """
         if self.records_in is None or self.visible_records is None:
             return None
-        return self.records_in >= self.visible_records
+        if self.records_in < self.visible_records:
+            return False
+        return None if self.records_before is not None and self.records_before <= (self.visible_since or 0) else True
 
     def look(self, total: int) -> None:
         """Take in the total of the evidence now. A fault without any cannot but do something."""

@@ -96,10 +96,14 @@ class Processes:
 
     def change_engine(self, change: Change) -> None:
         """Have the engine be started by another job from now on."""
-        scenario = self._engine_as.scenario
+        setting = self._engine_as
+        scenario, prepared, changed = setting.scenario, setting.prepared, dict[str, Any]()
         if change.parallelism is not None:
-            scenario = scenario.model_copy(update={"parallelism": change.parallelism})
-        self._engine_as = replace(self._engine_as, scenario=scenario)
+            changed["parallelism"] = change.parallelism
+        if upgrade := change.upgrades.get(setting.name):
+            prepared = setting.engines[upgrade.engine]
+            changed["engine_settings"] = scenario.engine_settings | {setting.engine: dict(upgrade.settings)}
+        self._engine_as = replace(setting, scenario=scenario.model_copy(update=changed), prepared=prepared)
         self._write_engine_job()
 
     def _write_engine_job(self) -> None:
@@ -123,7 +127,8 @@ class Processes:
         return stack.enter_context(Child(f"engine {setting.name}", argv, log_path=log, env=environment))
 
     def _environment(self) -> dict[str, str]:
-        return self._setting.environment | job_files.jvm_options(self._setting) | self._setting.cores.environment
+        setting = self._engine_as
+        return setting.environment | job_files.jvm_options(setting) | setting.cores.environment
 
     def _engine_settings(self) -> dict[str, Any]:
         setting = self._engine_as

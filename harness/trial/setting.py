@@ -1,6 +1,7 @@
 """What a trial is made of, and where its files are; read by all of its parts, and changed by none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Setting:
         watcher: is told how the trial goes.
         options: what differs from trial to trial.
         contestant: the name under which the engine runs; empty for its own.
+        engines: all engines of the session, by name, as ``NAME@VERSION`` if that is not the default: for upgrades.
     """
 
     run_id: str
@@ -45,6 +47,7 @@ class Setting:
     watcher: Watcher
     options: TrialOptions
     contestant: str = ""
+    engines: Mapping[str, PreparedEngine] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -118,7 +118,7 @@ def _row(each: FaultOutcome) -> tuple[str, ...]:
     if each.verdict == NOT_APPLICABLE:
         return (each.fault, each.engine, each.verdict, *["-"] * (len(COLUMNS) - 2))
     return (
-        each.fault,
+        f"{each.fault} ({each.changed})" if each.changed else each.fault,
         each.engine,
         each.verdict,
         NOT_MEASURED if each.lost_records is None else integer(each.lost_records),

@@ -159,20 +159,6 @@ def test_the_same_seed_gives_the_same_plan(chaos: Outcome, tmp_path: Path) -> No
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("engine", ["baseline", "spark", "flink", "kstreams"])
-def test_every_operation_keeps_the_state_and_miscounts_no_record(engine: str, tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, allowed_lateness_ms=120_000, limits={"quiet_s": 60.0})
-    with Ringbench(tmp_path, "operate", scenario, "--all", "--engine", engine, "--json") as run:
-        found = outcome(run)
-    assert found.code == 0, found.stderr
-    by_name = {each["fault"]: each for each in found.result["resilience"]["faults"]}
-    assert set(by_name) == {"restart", "rescale"}
-    for name, each in by_name.items():
-        is_for_it = name == "restart" or engine != "baseline"
-        assert each["verdict"] == ("pass" if is_for_it else "not applicable"), (name, each["reasons"])
-
-
-@pytest.mark.proof
 def test_ctrl_c_in_the_middle_of_a_fault_leaves_nothing(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path)
     with Ringbench(tmp_path, "chaos", scenario, *_chosen("engine-stop")) as run:

@@ -145,7 +145,7 @@ def _trial(
     watched: list[_Watched],
 ) -> None:
     """Run one trial, and add what was seen of it to `watched`, also if it comes to no good end."""
-    fit = suited(planned, session.prepared(scenario, engine).engine)
+    fit = suited(planned, engine, session.prepared(scenario, engine).engine)
     verifier = Verifier(Workload(scenario.workload()), session.backing, fit)
     resources = Resources(session.backing, session.work, session.work / engine, interval_s(scenario.duration_s))
     teller = _Teller(session.watcher, scenario.duration_s, resources, verifier)

@@ -151,13 +151,14 @@ def test_an_invalid_run_with_faults_is_called_invalid_first() -> None:
 def test_operations_are_called_so_and_tell_what_was_read_again() -> None:
     found = make_chaos()
     assert found.resilience
-    done = make_fault("restart", operation=True, reread_records=1234)
+    done = make_fault("upgrade", operation=True, changed="flink@2.3.0", reread_records=1234)
     untold = make_fault("rescale", operation=True, verdict="unknown", reasons=["it has told nothing"])
     found.resilience.faults = [done, untold]
     section = resilience_section(found)
     assert section and section.title == "Operations and recovery"
     assert section.tables[0].columns[0] == "operation" and section.tables[0].columns[-1] == "read again, records"
     assert [row[-1] for row in section.tables[0].rows] == ["1,234", "not measured"]
+    assert [row[0] for row in section.tables[0].rows] == ["upgrade (flink@2.3.0)", "rescale"]
     assert head_of(found).verdict == "Valid run: 1 of 2 operations passed (flink 1 of 2)"
     assert head_of(found).in_short[0].startswith("No winner is named: each operation came once")
     assert figures_of_faults(found.resilience)[0].title == "Operations come through"

@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
-from harness.evaluation.fault_outcomes import (
-    BEGAN_ANEW,
-    NO_BAND,
-    STARTED_ANEW,
-    STATE_UNKNOWN,
-    Done,
-    forgive_repeats,
-    outcomes,
-    own_band,
-)
+from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, forgive_repeats, outcomes, own_band
+from harness.evaluation.operations import BEGAN_ANEW, STATE_UNKNOWN
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
 from harness.faults.plan import DueFault
@@ -118,6 +110,11 @@ def test_an_operation_passes_only_if_the_engine_is_known_to_have_gone_on_from_it
 def test_what_was_read_by_an_engine_that_did_not_catch_up_says_nothing_of_its_state() -> None:
     found = _found(None, fault="restart", told=RESUMED, waited=False)
     assert (found.verdict, found.reasons) == ("unknown", [STATE_UNKNOWN])
+
+
+def test_in_the_end_of_a_complete_trial_all_is_caught_up() -> None:
+    found = _found(None, fault="restart", told=RESUMED, waited=False, is_complete=True)
+    assert (found.verdict, found.reasons, found.recovered) == ("pass", [], False)
 
 
 def test_a_task_that_only_a_new_process_ran_again_was_not_survived() -> None:

@@ -1,5 +1,6 @@
 """Operations are planned by the code that plans faults; what cannot be is refused, with its place and the fix."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.faults.catalogue import BY_NAME, FAULTS, OPERATIONS, STOP_S
 from harness.faults.plan import Change
 from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
+from harness.trial.fault_options import check_operations
 
 ALL = [each.name for each in OPERATIONS]
 
@@ -51,6 +53,9 @@ def test_each_operation_is_planned_once_with_what_it_changes_and_the_engines_tha
     found = {each.fault: each for each in plan}
     assert found["restart"].not_for == ["hazelcast"] and found["restart"].parallelism is None
     assert found["rescale"].not_for == ["baseline", "hazelcast"] and found["rescale"].parallelism == 4
+    assert (
+        found["rescale"].changes == {"flink": "parallelism 4"} and "one thread" in found["rescale"].why_not["baseline"]
+    )
 
 
 def test_the_plan_of_faults_is_what_it_was_without_operations() -> None:
@@ -80,10 +85,44 @@ def test_a_parallelism_that_changes_nothing_or_that_no_task_could_make_use_of_is
         _check(_chosen("rescale", to=to), "flink")
 
 
+def test_an_upgrade_by_name_of_an_engine_that_has_nothing_to_be_upgraded_to_is_refused() -> None:
+    changes = {"upgrade": Change(unable={"kstreams": "it offers one version"})}
+    chosen = ChaosOptions(["upgrade"], 1, 1, 120, changes, OPERATION_WORK, only_able=False)
+    with pytest.raises(UsageError, match="--operation: upgrade is not for kstreams: it offers one version"):
+        _check(chosen, "flink", "kstreams")
+    _check(replace(chosen, only_able=True), "flink", "kstreams")
+    assert [each.why_not for each in plan_of(chosen, _engines("flink", "kstreams"))] == [
+        {"kstreams": "it offers one version"}
+    ]
+
+
 def test_an_engine_on_a_cluster_of_the_users_own_is_not_operated() -> None:
     settings = {"flink": {"jobmanager": "far.example:8081"}}
     with pytest.raises(UsageError, match="`jobmanager` has flink run on a cluster of your own"):
         _check(_chosen("restart"), "flink", engine_settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"parallelism": 2, "operations": [{"kind": "rescale", "at_s": 9, "to_parallelism": 2}]},
+            "the parallelism of flink",
+        ),
+        ({"partitions": 4, "operations": [{"kind": "rescale", "at_s": 9, "to_parallelism": 5}]}, "has 4 partitions"),
+        (
+            {
+                "operations": [{"kind": "restart", "at_s": 9}],
+                "engine_settings": {"flink": {"jobmanager": "far.example:8081"}},
+            },
+            "a cluster of your own",
+        ),
+    ],
+)
+def test_operations_of_a_scenario_are_held_to_the_same(keys: dict[str, Any], words: str) -> None:
+    scenario = load_scenario("main", {"engines": ["flink"], **keys})
+    with pytest.raises(UsageError, match=words):
+        check_operations(scenario, scenario.fault_plan(), _engines("flink"))
 
 
 @pytest.mark.parametrize(
@@ -92,5 +131,5 @@ def test_an_engine_on_a_cluster_of_the_users_own_is_not_operated() -> None:
 def test_a_descriptor_names_known_operations_each_with_a_reason(tmp_path: Path, given: str) -> None:
     text = f'name = "mine"\ndescription = ""\nentry = "main.py"\nrequirements = "requirements.lock"\n{given}\n'
     (tmp_path / "engine.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="operations: expected a reason for each of restart, rescale"):
+    with pytest.raises(ConfigurationError, match="operations: expected a reason for each of restart, rescale, upgrade"):
         load_engine(tmp_path)

@@ -10,6 +10,7 @@ from harness.scenarios.refusals import (
     CHAOS,
     GENERATE,
     LOADTEST,
+    OPERATE,
     OWN_REDIS,
     REFUSALS,
     RUN,
@@ -24,6 +25,7 @@ from harness.scenarios.scenario import Scenario
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "scenarios.md"
 FAULTS = {"faults": [{"kind": "redis-lost", "at_s": 9}]}
+OPERATIONS = {"operations": [{"kind": "restart", "at_s": 9}]}
 QUERY = {"query": "pairs"}
 CONTESTANTS = {"engines": ["flink", {"name": "fast", "engine": "flink"}]}
 EXACTLY_ONCE = {"delivery": "exactly-once"}
@@ -41,6 +43,7 @@ CASES = [
     (QUERY, (VIEW,), "--view shows counts only"),
     (QUERY | {"input": {"path": "calls.csv"}}, (RUN,), "`input` is replayed for counts only"),
     (QUERY | FAULTS, (RUN,), "faults are injected for counts only"),
+    (QUERY | OPERATIONS, (RUN,), "what they cost is told of counts only"),
     (QUERY | {"route": "direct"}, (RUN,), "`route: direct` is for counts only"),
     (EXACTLY_ONCE | {"route": "direct"}, (RUN, SWEEP), "`delivery` is exactly-once, and Redis takes no part"),
     (EXACTLY_ONCE | QUERY, (RUN,), "proven of counts only"),
@@ -56,6 +59,8 @@ CASES = [
     ({"profile": [RAMP]}, (SWEEP, SCALE), "`profile`.*constant"),
     ({"profile": [RAMP]}, (CHAOS,), "a ramp up to the end"),
     (FAULTS, (SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE), "the scenario has `faults`"),
+    (OPERATIONS, (SWEEP, SCALE, CHAOS, OPERATE, SOAK, LOADTEST, GENERATE), "the scenario has `operations`"),
+    (OPERATIONS | {"cluster": True}, (RUN,), "they take the engine for one process"),
     (FAULTS, (OWN_REDIS,), "--redis names a service of your own"),
     ({"disorder": {"shuffle_ms": 100}}, (CHAOS, SOAK), "counts that are known exactly"),
     ({"disorder": {"shuffle_ms": 100}} | FAULTS, (RUN,), "counts that are known exactly"),
@@ -98,6 +103,7 @@ def test_every_row_is_tried() -> None:
     [
         ({}, (RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, GENERATE, VIEW, OWN_REDIS)),
         (FAULTS, (RUN, VIEW)),
+        (OPERATIONS, (RUN, VIEW, OWN_REDIS)),
         (QUERY, (RUN, OWN_REDIS)),
         (CONTESTANTS, (RUN, SWEEP, SCALE, CHAOS, SOAK, LOADTEST, VIEW)),
         (WIDE, (RUN, SWEEP, CHAOS, SOAK, LOADTEST)),

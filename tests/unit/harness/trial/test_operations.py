@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from engines.contract.job import JobSpecification
-from harness.engines.prepare import ENGINE_STOP_S
-from harness.evaluation.fault_outcomes import BEGAN_ANEW, NOT_CHANGED, operation_reasons, reread_records
+from harness.engines.prepare import ENGINE_STOP_S, PreparedEngine
+from harness.evaluation.operations import BEGAN_ANEW, NOT_CHANGED, NOT_UPGRADED, operation_reasons, reread_records
 from harness.faults.catalogue import OPERATIONS, STOP_S
-from harness.faults.plan import Change, DueFault
+from harness.faults.plan import Change, DueFault, Upgrade
 from harness.measurement.pace import Pace
+from harness.trial import processes
 from harness.trial.operations import PLANNED
 from harness.trial.outcome import Injected, Trial
 from tests.builders.processes import FakeChild
@@ -19,6 +20,9 @@ from tests.builders.trials import World, plan
 from workloads.workload import Workload
 
 NAMES = [each.name for each in OPERATIONS]
+#: What is operated on, and what it is upgraded to.
+MINE = "mine"
+NEWER = Upgrade("mine@2", "2", {"linger_ms": 5}, "mine@2, linger_ms=5")
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def _engines(world: World) -> list[FakeChild]:
 
 def _against(trial: Trial) -> list[str]:
     (injected,) = trial.injected
-    return operation_reasons(injected)
+    return operation_reasons(injected, MINE)
 
 
 def test_an_engine_has_as_long_to_stop_as_at_the_end_of_a_trial() -> None:
@@ -119,6 +123,15 @@ def test_an_engine_that_reads_the_whole_topic_again_did_not_go_on_from_its_state
     assert _against(trial)[0].startswith(BEGAN_ANEW)
 
 
+@pytest.mark.parametrize(("read_before", "anew"), [(250, None), (300, None), (301, True), (None, True)])
+def test_an_engine_that_had_hardly_read_anything_cannot_be_told_from_one_that_began_anew(
+    read_before: int | None, anew: bool | None
+) -> None:
+    told = {"records_in": 4800, "visible_records": 4700, "visible_since": 300}
+    (planned,) = plan(("restart", 6, STOP_S))
+    assert Injected(planned, records_before=read_before, **told).began_anew is anew
+
+
 def test_what_an_engine_has_not_told_is_not_known(world: World) -> None:
     trial = world.run(faults=plan(("restart", 6, STOP_S)))
     (injected,) = trial.injected
@@ -147,11 +160,46 @@ def test_a_rescale_starts_the_same_job_with_another_parallelism(world: World) ->
 
 def test_an_engine_that_says_that_it_has_another_parallelism_has_not_been_rescaled() -> None:
     injected = Injected(DueFault("rescale", 6, STOP_S, Change(parallelism=3)), parallelism=2)
-    assert operation_reasons(injected) == [NOT_CHANGED.format(wanted=3, told=2)]
+    assert operation_reasons(injected, MINE) == [NOT_CHANGED.format(wanted=3, told=2)]
     injected.parallelism = 3
-    assert operation_reasons(injected) == []
+    assert operation_reasons(injected, MINE) == []
     injected.parallelism = None
-    assert operation_reasons(injected) == [], "it does not say"
+    assert operation_reasons(injected, MINE) == [], "it does not say"
+
+
+def test_an_upgrade_starts_another_version_with_other_settings_from_the_same_checkpoints(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    start = processes.Child
+    monkeypatch.setattr(processes, "Child", lambda name, argv, **how: (started.append(argv), start(name, **how))[1])
+    jobs: list[JobSpecification] = []
+    for t_s in (2, 15):
+        world.at(t_s, lambda: jobs.append(JobSpecification.load(world.orders("x").with_name("engine.job.json"))))
+    setting = world.setting(faults=[DueFault("upgrade", 6, STOP_S, Change(upgrades={MINE: NEWER}))])
+    newer = PreparedEngine(setting.prepared.engine, Path("newer-python"), [Path("newer.jar")])
+    world.drive(replace(setting, engines={NEWER.engine: newer}))
+    before, after = jobs
+    assert [argv[0] for argv in started] == ["python", "newer-python"]
+    assert (before.settings, after.settings) == ({}, {"linger_ms": 5})
+    assert replace(after, settings={}, jars=[]) == before and after.jars == ["newer.jar"]
+
+
+def test_an_upgrade_that_another_contestant_gets_changes_nothing(world: World) -> None:
+    jobs: list[JobSpecification] = []
+    for t_s in (2, 15):
+        world.at(t_s, lambda: jobs.append(JobSpecification.load(world.orders("x").with_name("engine.job.json"))))
+    world.run(faults=[DueFault("upgrade", 6, STOP_S, Change(upgrades={"other": NEWER}))])
+    before, after = jobs
+    assert before == after
+
+
+def test_an_engine_that_says_that_it_is_of_another_version_has_not_been_upgraded() -> None:
+    injected = Injected(DueFault("upgrade", 6, STOP_S, Change(upgrades={MINE: NEWER})), version="1")
+    assert operation_reasons(injected, MINE) == [NOT_UPGRADED.format(wanted="2", told="1")]
+    for version in ("2", None):
+        injected.version = version
+        assert operation_reasons(injected, MINE) == []
 
 
 def test_operations_are_no_deaths(world: World) -> None:
@@ -162,4 +210,4 @@ def test_operations_are_no_deaths(world: World) -> None:
 
 def test_a_fault_is_no_operation() -> None:
     (fault,) = plan(("engine-kill", 5, 2))
-    assert not Injected(fault).is_operation and operation_reasons(Injected(fault)) == []
+    assert not Injected(fault).is_operation and operation_reasons(Injected(fault), MINE) == []
