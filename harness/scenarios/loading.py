@@ -17,8 +17,9 @@ from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import HELD_BELOW, INPUT_SECTIONS, LAYOUTS, MISSING_KEYS
 from harness.scenarios.operations import OperationSection
 from harness.scenarios.presets import map_path
-from harness.scenarios.scenario import OPTIONS_OF_KEYS, PACES, Limits, Scenario, SurgeSection
+from harness.scenarios.scenario import OPTIONS_OF_KEYS, PACES, Limits, Scenario
 from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection, Section, did_you_mean
+from harness.scenarios.surges import SurgeSection
 from workloads.partitioning import ROUND_ROBIN
 
 SCENARIOS = Path(__file__).parent

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import product
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -23,17 +21,15 @@ from harness.scenarios.sections import (
     HotPartitionSection,
     ProfileSections,
     Section,
-    changes_something,
     check_profile,
     did_you_mean,
     shapes,
 )
+from harness.scenarios.surges import SurgeSection, misplaced, surges_of
 from harness.scenarios.truth import TruthSection
-from workloads.california import COUNTIES
 from workloads.disorder import MAX_DUPLICATES_PER_MILLION
 from workloads.malformed import KINDS
 from workloads.partitioning import ROUND_ROBIN, why_uneven
-from workloads.surges import Surge
 from workloads.workload import SUBSCRIBERS_PER_AREA_CODE, WorkloadSpecification
 
 MAX_DURATION_S = 86_400
@@ -56,8 +52,6 @@ _NOT_WITH_INPUT = (
     "faults",
     "operations",
 )
-#: Counties' names, by what a scenario may call them, in lower case.
-_COUNTIES = {key: county.name for county in COUNTIES for key in (county.name.lower(), county.fips)}
 
 
 class Limits(Section):
@@ -81,36 +75,6 @@ class Limits(Section):
     engine_ready_s: float = Field(120.0, gt=0)
     settle_s: float = Field(2.0, gt=0, description="no update for this long, all records visible: the trial has ended")
     quiet_s: float = Field(15.0, gt=0, description="no update for this long, records missing: waiting is over")
-
-
-class SurgeSection(Section):
-    """A surge of one county, or of several at once: see `workloads.surges.Surge`."""
-
-    county: str | list[str]
-    at_s: int = Field(ge=0, le=86_400, description="after the start of the measured time")
-    duration_s: int = Field(ge=1, le=86_400)
-    factor: float = Field(gt=0, le=100, description="by which the counties' rates are multiplied")
-
-    @field_validator("county", mode="before")
-    @classmethod
-    def _known_counties(cls, found: object) -> str | list[str]:
-        if not isinstance(found, list):
-            return _known_county(found)
-        names = [_known_county(each) for each in found]
-        if not names or len(names) > len(set(names)):
-            raise ValueError("give a county, or a list of one or more, each once")
-        return names
-
-    _changes = field_validator("factor")(changes_something)
-
-
-def _known_county(county: object) -> str:
-    name = _COUNTIES.get(str(county).strip().lower())
-    # YAML takes 06037 without quotes for an octal number: what is no text is no code.
-    if not isinstance(county, str) or name is None:
-        close = did_you_mean(str(county).strip().title(), list(_COUNTIES.values()))
-        raise ValueError(f"unknown county {county!r}{close}; give a name, or a FIPS code in quotes")
-    return name
 
 
 class Scenario(Section):
@@ -259,7 +223,7 @@ class Scenario(Section):
     def _surges_are_in_place(cls, sections: list[SurgeSection], info: ValidationInfo) -> list[SurgeSection]:
         if sections and info.data.get("locations", CALIFORNIA) != CALIFORNIA:
             raise ValueError("surges are of California's counties: leave them out, or set `locations` to california")
-        problems = dict(_misplaced(sections, info.data.get("duration_s")))
+        problems = dict(misplaced(sections, info.data.get("duration_s")))
         if problems:
             raise PydanticCustomError("misplaced", "surges are out of place", {"problems": problems})
         return sections
@@ -346,7 +310,7 @@ class Scenario(Section):
             partitions=self.partitions,
             profile=shapes(self.profile),
             warmup_rate_records_per_s=self.warmup_rate_records_per_s,
-            surges=tuple(surge for section in self.surges for surge in _surges(section)),
+            surges=tuple(surge for section in self.surges for surge in surges_of(section)),
             locations=self.locations,
             zipf_exponent=self.county_skew.zipf if self.county_skew else None,
             partitioning=self.partitioning,
@@ -364,33 +328,6 @@ class Scenario(Section):
     def replay(self, folder: str, epoch_s: int) -> None:
         """Send the records that were prepared in `folder`, the first of them of the second `epoch_s`."""
         self._replayed, self._epoch_s = folder, epoch_s
-
-
-def _surges(section: SurgeSection) -> list[Surge]:
-    """The surges of all counties that `section` names."""
-    counties = section.county if isinstance(section.county, list) else [section.county]
-    return [Surge(county, section.at_s, section.duration_s, section.factor) for county in counties]
-
-
-def _misplaced(sections: Sequence[SurgeSection], measured_s: int | None) -> Iterator[tuple[int, str]]:
-    """The numbers of the surges that cannot be where they are, and why; `measured_s` is None if it is wrong itself."""
-    for number, section in enumerate(sections):
-        overlapped = [
-            f"surges.{earlier}" for earlier, other in enumerate(sections[:number]) if _overlap(section, other)
-        ]
-        end_s = section.at_s + section.duration_s
-        if overlapped:
-            yield number, f"overlaps {', '.join(overlapped)}, of the same county"
-        elif measured_s is not None and end_s > measured_s:
-            yield number, f"ends {end_s} s after the start of the measured time, which has {measured_s} s"
-
-
-def _overlap(section: SurgeSection, other: SurgeSection) -> bool:
-    """Whether a county surges by both at once."""
-    return any(
-        one.county == another.county and another.at_s < one.end_s and one.at_s < another.end_s
-        for one, another in product(_surges(section), _surges(other))
-    )
 
 
 #: What the command line calls the keys that stand on it.

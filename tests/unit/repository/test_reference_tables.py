@@ -20,8 +20,9 @@ from harness.scenarios.contestants import Contestant
 from harness.scenarios.disorder import DISORDER_SECTIONS
 from harness.scenarios.faults import FaultSection
 from harness.scenarios.input import ActivityColumns, ActivityMap, InputSection, RecordColumns, RecordsMap
-from harness.scenarios.scenario import Limits, Scenario, SurgeSection
+from harness.scenarios.scenario import Limits, Scenario
 from harness.scenarios.sections import SHAPE_SECTIONS, CountySkewSection, HotPartitionSection
+from harness.scenarios.surges import SurgeSection
 from tests.builders.command_line import commands
 from tests.builders.documents import DOCS, names, rows, section
 

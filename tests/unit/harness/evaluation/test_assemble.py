@@ -18,7 +18,8 @@ from harness.numerics.durations import Durations
 from harness.processes.supervisor import Restart
 from harness.results.correctness import Verdict
 from harness.results.result import TrialResult
-from harness.scenarios.scenario import Limits, Scenario, SurgeSection
+from harness.scenarios.scenario import Limits, Scenario
+from harness.scenarios.surges import SurgeSection
 from harness.trial.outcome import Injected, Trial
 from harness.workers.accounts import GeneratorAccount, ProbeAccount
 from workloads.truth import expected_counts
