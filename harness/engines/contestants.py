@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.engines.catalogue import (
     DESCRIPTOR,
@@ -13,6 +14,7 @@ from harness.engines.catalogue import (
     find_engines,
 )
 from harness.errors import ConfigurationError
+from harness.scenarios.contestants import Contestant
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.sections import did_you_mean
 
@@ -58,6 +60,11 @@ def check_contestants(engines: Mapping[str, Engine], scenario: Scenario, extra: 
     check_settings(engines, scenario)
 
 
+def settings_of(scenario: Scenario, contestant: Contestant) -> dict[str, Any]:
+    """What is set of a contestant's engine: for it alone, or, of one that is plain, for all that are called like it."""
+    return scenario.engine_settings.get(contestant.engine, {}) if contestant.is_plain else contestant.settings
+
+
 def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
     """Make sure that each contestant's engine has the settings that are given for it, and drops late records in time.
 
@@ -72,8 +79,9 @@ def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:
         ConfigurationError: an engine lacks one, or a setting keeps late records; the message names it, and where.
     """
     late = next((key for key in ("disorder", "duplicates_per_million") if getattr(scenario, key)), "")
-    for name, engine in engines.items():
-        given = scenario.for_contestant(name).engine_settings.get(engine.name, {})
+    for contestant in scenario.engines:
+        name, engine = contestant.name, engines[contestant.name]
+        given = settings_of(scenario, contestant)
         unknown = next((each for each in given if each not in engine.settings), None) if engine.settings else None
         if unknown is not None:
             close = did_you_mean(unknown, list(engine.settings))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.catalogue import DESCRIPTOR, Engine
-from harness.engines.contestants import check_settings, find_contestants
+from harness.engines.contestants import check_settings, find_contestants, settings_of
 from harness.engines.versions import default_version, offered_versions
 from harness.errors import UsageError
 from harness.faults.plan import Change, DueFault, Upgrade
@@ -37,16 +37,30 @@ def upgrades_of(scenario: Scenario, to: Sequence[Contestant], extra: list[Path],
         UsageError: one of `to` is of no contestant, changes nothing, or what no upgrade can.
         ConfigurationError: there is no such version, tuning or setting.
     """
-    _check_asked(scenario, to, place)
     engines = find_contestants(scenario, extra)
+    contestants = {each.name: each for each in scenario.engines}
+    _check_asked(contestants, to, place)
     asked = {each.name: each for each in to}
     able = {name: engine for name, engine in engines.items() if UPGRADE not in engine.operations or name in asked}
-    found = {name: asked.get(name) or _to_newest(scenario.contestant(name), engine) for name, engine in able.items()}
+    found = {name: asked.get(name) or _to_newest(contestants[name], engine) for name, engine in able.items()}
     goals = {name: each for name, each in found.items() if isinstance(each, Contestant)}
     return Change(
-        upgrades=_upgrades(scenario, goals, engines, extra, place),
         unable={name: each for name, each in found.items() if isinstance(each, str)},
+        upgrades=_upgrades(scenario, goals, engines, extra, place),
     )
+
+
+def changes_of(scenario: Scenario, extra: list[Path]) -> dict[float, Change]:
+    """What each upgrade among the operations of `scenario` starts, by its time.
+
+    Raises:
+        RingbenchError: as `upgrades_of`; the place is the scenario's.
+    """
+    return {
+        each.at_s: upgrades_of(scenario, each.goals, extra, "`operations`: to")
+        for each in scenario.operations
+        if each.kind == UPGRADE
+    }
 
 
 def due_faults(scenario: Scenario, extra: list[Path]) -> list[DueFault]:
@@ -55,12 +69,9 @@ def due_faults(scenario: Scenario, extra: list[Path]) -> list[DueFault]:
     Raises:
         RingbenchError: as `upgrades_of`; the place is the scenario's.
     """
-    goals = {each.at_s: each.goals for each in scenario.operations if each.kind == UPGRADE}
+    changes = changes_of(scenario, extra)
     return [
-        replace(each, change=upgrades_of(scenario, goals[each.at_s], extra, "`operations`: to"))
-        if each.fault == UPGRADE
-        else each
-        for each in scenario.fault_plan()
+        replace(each, change=changes[each.at_s]) if each.fault == UPGRADE else each for each in scenario.fault_plan()
     ]
 
 
@@ -69,16 +80,16 @@ def started_by(planned: Iterable[DueFault]) -> list[str]:
     return list(dict.fromkeys(each.engine for due in planned for each in due.change.upgrades.values()))
 
 
-def _check_asked(scenario: Scenario, to: Sequence[Contestant], place: str) -> None:
+def _check_asked(contestants: Mapping[str, Contestant], to: Sequence[Contestant], place: str) -> None:
     for number, each in enumerate(to):
-        if each.name not in scenario.contestants:
+        if each.name not in contestants:
             raise UsageError(
                 f"{place} {each.name}: there is no contestant of that name",
-                fix=f"give one of {', '.join(scenario.contestants)} as NAME=ENGINE, or ENGINE alone if it is called so",
+                fix=f"give one of {', '.join(contestants)} as NAME=ENGINE, or ENGINE alone if it is called so",
             )
         if each.name in [other.name for other in to[:number]]:
             raise UsageError(f"{place} {each.name}: it is given twice", fix="give it once")
-        if each.engine != (runs := scenario.contestant(each.name).engine):
+        if each.engine != (runs := contestants[each.name].engine):
             raise UsageError(
                 f"{place} {each.name}: {each.engine} cannot go on from the state of {runs}",
                 fix=f"give a version or settings of {runs}",
@@ -108,16 +119,22 @@ def _numbers(version: str) -> list[int]:
 def _upgrades(
     scenario: Scenario, goals: Mapping[str, Contestant], engines: Mapping[str, Engine], extra: list[Path], place: str
 ) -> dict[str, Upgrade]:
-    settings = {name: _settings(scenario, each, engines[name], place) for name, each in goals.items()}
+    before = {each.name: (each, settings_of(scenario, each)) for each in scenario.engines if each.name in goals}
+    settings = {name: _settings(before[name][1], each, engines[name], place) for name, each in goals.items()}
     upgraded = [_as_upgraded(each, goals.get(each.name), settings.get(each.name, {})) for each in scenario.engines]
     later = scenario.model_copy(update={"engines": upgraded})
     found = find_contestants(later, extra)
+    upgrades = {
+        each.name: _upgrade(*before[each.name], each, found[each.name], place)
+        for each in upgraded
+        if each.name in before
+    }
     check_settings(found, later)
-    return {name: _upgrade(scenario, later, name, found[name], place) for name in goals}
+    return upgrades
 
 
-def _settings(scenario: Scenario, goal: Contestant, engine: Engine, place: str) -> dict[str, Any]:
-    """All settings of the engine afterwards: those from before, then those of the new tuning, and its own."""
+def _settings(old: dict[str, Any], goal: Contestant, engine: Engine, place: str) -> dict[str, Any]:
+    """All settings of the engine afterwards: the `old` ones, then those of the new tuning, and its own."""
     if goal.tuning and not engine.tunings:
         raise UsageError(
             f"{place} {goal.name}: the engine {engine.name} has no tuning {goal.tuning!r}: it publishes none "
@@ -130,11 +147,7 @@ def _settings(scenario: Scenario, goal: Contestant, engine: Engine, place: str) 
             f"{place} {goal.name}: no upgrade can change {fixed} of {engine.name}: {engine.fixed_settings[fixed]}",
             fix=f"leave {fixed} out, or compare two contestants by `ringbench run`",
         )
-    return _set(scenario, goal.name, engine) | given
-
-
-def _set(scenario: Scenario, contestant: str, engine: Engine) -> dict[str, Any]:
-    return scenario.for_contestant(contestant).engine_settings.get(engine.name, {})
+    return old | given
 
 
 def _as_upgraded(contestant: Contestant, goal: Contestant | None, settings: dict[str, Any]) -> Contestant:
@@ -143,16 +156,16 @@ def _as_upgraded(contestant: Contestant, goal: Contestant | None, settings: dict
     return contestant.model_copy(update={"version": goal.version or contestant.version, "settings": settings})
 
 
-def _upgrade(scenario: Scenario, later: Scenario, name: str, engine: Engine, place: str) -> Upgrade:
-    before, after = scenario.contestant(name).runs, later.contestant(name).runs
-    old, new = _set(scenario, name, engine), later.contestant(name).settings
-    defaults = engine.settings
-    changed = [f"{key}={value}" for key, value in new.items() if value != old.get(key, defaults.get(key))]
-    told = [*([after] if after != before else []), *changed]
+def _upgrade(before: Contestant, old: dict[str, Any], after: Contestant, engine: Engine, place: str) -> Upgrade:
+    """What becomes of the contestant `before`, which has the settings `old`; `engine` is the one afterwards."""
+    changed = [
+        f"{key}={value}" for key, value in after.settings.items() if value != old.get(key, engine.settings.get(key))
+    ]
+    told = [*([after.runs] if after.runs != before.runs else []), *changed]
     if not told:
         raise UsageError(
-            f"{place} {name}: that is what it is already", fix="give another version, or a setting that differs"
+            f"{place} {after.name}: that is what it is already", fix="give another version, or a setting that differs"
         )
     # Of the default one it is known, too, what it has to say, if it has a version to choose.
-    version = engine.version or default_version(engine) if after != before else ""
-    return Upgrade(engine=after, version=version, settings=new, told=", ".join(told))
+    version = engine.version or default_version(engine) if after.runs != before.runs else ""
+    return Upgrade(engine=after.runs, version=version, settings=after.settings, told=", ".join(told))

@@ -189,9 +189,10 @@ def check_able(chosen: ChaosOptions, scenario: Scenario, engines: Mapping[str, E
             f"--operation: {kind} is not for {name}: {why}",
             fix=f"leave {name} out by naming others with --engine, or {kind} by naming others with --operation",
         )
-    check_started_here(scenario, engines)
+    own = {name: scenario.for_contestant(name) for name in engines}
+    check_started_here(own, engines)
     for kind in chosen.faults:
-        check_change(f"--to-parallelism: {kind}", chosen.changes.get(kind, UNCHANGED), scenario)
+        check_change(f"--to-parallelism: {kind}", chosen.changes.get(kind, UNCHANGED), own)
 
 
 def _trials(

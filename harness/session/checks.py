@@ -2,7 +2,7 @@
 
 from harness.engines.contestants import check_contestants, find_contestants
 from harness.engines.placement import check_clusters, check_truth
-from harness.engines.upgrades import due_faults
+from harness.engines.upgrades import changes_of
 from harness.engines.version_locks import ensure_locks
 from harness.errors import UsageError
 from harness.faults.plan import check_place
@@ -41,11 +41,12 @@ def check_scenario(
     for engine in engines:
         ensure_locks(engine, tell)
     check_contestants(by_name, scenario, options.engine_paths)
+    changes_of(scenario, options.engine_paths)
     # As it is for each contestant, with what an error begins with that is of what is set for it alone.
     alike = {each.name: (scenario.for_contestant(each.name), each.whose) for each in scenario.engines}
-    faults = due_faults(scenario, options.engine_paths)
+    faults = scenario.fault_plan()
     check_place([each.fault for each in faults], cluster=scenario.cluster)
-    check_operations(scenario, faults, by_name)
+    check_operations(faults, {name: each for name, (each, _) in alike.items()}, by_name)
     for own, whose in alike.values():
         try:
             cores_for(own.engine_cpus)

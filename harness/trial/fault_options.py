@@ -30,8 +30,11 @@ def why_not_due(due: DueFault, contestant: str, engine: Engine) -> str:
     return why_not(BY_NAME[due.fault], engine) or due.change.unable.get(contestant, "")
 
 
-def check_change(place: str, change: Change, scenario: Scenario) -> None:
+def check_change(place: str, change: Change, own: Mapping[str, Scenario]) -> None:
     """Make sure that what an operation starts is something else than before, and can be; errors begin with `place`.
+
+    Args:
+        own: the scenario as it is for each contestant, by their names.
 
     Raises:
         UsageError: it is the same, or has more tasks than the input topic has partitions.
@@ -39,27 +42,31 @@ def check_change(place: str, change: Change, scenario: Scenario) -> None:
     wanted = change.parallelism
     if wanted is None:
         return
-    for each in scenario.engines:
-        if wanted == scenario.for_contestant(each.name).parallelism:
+    for name, scenario in own.items():
+        if wanted == scenario.parallelism:
             raise UsageError(
-                f"{place} to {wanted}, which is the parallelism of {each.name} already", fix="give another number"
+                f"{place} to {wanted}, which is the parallelism of {name} already", fix="give another number"
             )
-    if wanted > scenario.partitions:
-        raise UsageError(
-            f"{place} to {wanted}, and the input topic has {scenario.partitions} partitions, each of which one task "
-            "reads",
-            fix=f"give {scenario.partitions} at the most, or raise `partitions` of the scenario",
-        )
+        if wanted > scenario.partitions:
+            raise UsageError(
+                f"{place} to {wanted}, and the input topic has {scenario.partitions} partitions, each of which one "
+                "task reads",
+                fix=f"give {scenario.partitions} at the most, or raise `partitions` of the scenario",
+            )
 
 
-def check_started_here(scenario: Scenario, engines: Mapping[str, Engine]) -> None:
-    """Make sure that the engines of `scenario`, by contestants' names, are started here: operations stop them.
+def check_started_here(own: Mapping[str, Scenario], engines: Mapping[str, Engine]) -> None:
+    """Make sure that the contestants' engines are started here: operations stop them.
+
+    Args:
+        own: as of `check_change`.
+        engines: by the same names.
 
     Raises:
         UsageError: one runs on a cluster of the user's own.
     """
     for name, engine in engines.items():
-        if cluster_of(engine, scenario.for_contestant(name).engine_settings.get(engine.name, {})):
+        if cluster_of(engine, own[name].engine_settings.get(engine.name, {})):
             raise UsageError(
                 f"the scenario's setting `{engine.cluster}` has {name} run on a cluster of your own, which is not "
                 "started here, and so neither stopped nor started again",
@@ -67,17 +74,20 @@ def check_started_here(scenario: Scenario, engines: Mapping[str, Engine]) -> Non
             )
 
 
-def check_operations(scenario: Scenario, planned: Iterable[DueFault], engines: Mapping[str, Engine]) -> None:
-    """Make sure that the operations among `planned`, of `scenario` itself, can be done on its engines.
+def check_operations(planned: Iterable[DueFault], own: Mapping[str, Scenario], engines: Mapping[str, Engine]) -> None:
+    """Make sure that the operations among `planned` can be done on the `engines`, by contestants' names.
+
+    Args:
+        own: as of `check_change`.
 
     Raises:
         UsageError: one changes nothing, or a cluster of the user's own is not started here.
     """
     operations = [each for each in planned if BY_NAME[each.fault].operation]
-    if operations:
-        check_started_here(scenario, engines)
     for each in operations:
-        check_change(f"`operations`: to_parallelism: {each.fault}", each.change, scenario)
+        check_change(f"`operations`: to_parallelism: {each.fault}", each.change, own)
+    if operations:
+        check_started_here(own, engines)
 
 
 def suited(planned: Iterable[DueFault], contestant: str, engine: Engine) -> list[DueFault]:

@@ -122,7 +122,7 @@ def test_an_engine_on_a_cluster_of_the_users_own_is_not_operated() -> None:
 def test_operations_of_a_scenario_are_held_to_the_same(keys: dict[str, Any], words: str) -> None:
     scenario = load_scenario("main", {"engines": ["flink"], **keys})
     with pytest.raises(UsageError, match=words):
-        check_operations(scenario, scenario.fault_plan(), _engines("flink"))
+        check_operations(scenario.fault_plan(), {"flink": scenario.for_contestant("flink")}, _engines("flink"))
 
 
 @pytest.mark.parametrize(
