@@ -134,14 +134,15 @@ class ExactlyOnce:
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         }
         self.producer = Producer(_producer_properties(job, settings) | transactions)
-        # Aborts what a process that was killed has left open.
-        self.producer.init_transactions(TIMEOUT_S)
+        # Aborts what a process that was killed has left open. The first one of a broker makes a topic for transactions.
+        self._insist(lambda: self.producer.init_transactions(STEP_S))
         self.producer.begin_transaction()
 
     def resume(self, consumer: Consumer, query: Query, offsets: Offsets) -> None:
         """See `AtLeastOnce.resume`."""
         places = [TopicPartition(self._job.input_topic, each) for each in range(len(offsets))]
-        found = {each.partition: each for each in consumer.committed(places, timeout=TIMEOUT_S) if each.offset >= 0}
+        committed = self._insist(lambda: consumer.committed(places, timeout=STEP_S))
+        found = {each.partition: each for each in committed if each.offset >= 0}
         if not found:
             return
         self.resumed = True
@@ -168,7 +169,7 @@ class ExactlyOnce:
             }
         )
         topic = self._job.output_topic
-        left = set(consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
+        left = set(self._insist(lambda: consumer.list_topics(topic, timeout=STEP_S)).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, each, positions.get(each, 0)) for each in left])
         while left:
             for message in consumer.consume(10_000, timeout=0.1):
@@ -239,7 +240,7 @@ class ExactlyOnce:
             raise failures[0]
 
     def _insist(self, step: Callable[[], T]) -> T:
-        """Do one `step` of a commit, again while the broker is away for less than a transaction lasts."""
+        """Do one `step`, again while the broker is away, or too busy to answer, for less than a transaction lasts."""
         deadline_s = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         while True:
             try:
