@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from matplotlib.axes import Axes
 
 from harness.conclusions.delivery_price import Price
@@ -11,6 +13,8 @@ from reports.wording.delivery import PricedPair, factor_text, priced_pairs
 from reports.wording.quoted import figure_text, range_of
 
 NAME = "delivery"
+#: So many fit beside each other.
+TITLE_CHARACTERS = 60
 #: The figures with a bar: the mean says the same as the median, and not every engine has topics of its own.
 LEFT_OUT = ("latency_ms_mean", "kafka_bytes_per_record_with_own")
 
@@ -25,7 +29,7 @@ def draw_delivery(result: Result) -> Picture | None:
     ]
     if not panels:
         return None
-    figure = new_figure("What exactly once costs", height_in=0.6 + 0.95 * len(panels))
+    figure = new_figure("What exactly once costs", height_in=0.6 + 1.05 * len(panels))
     colours = engine_colours(result.engines)
     for axes, (pair, price) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         _draw(axes, pair, price, colours)
@@ -43,7 +47,8 @@ def draw_delivery(result: Result) -> Picture | None:
 
 
 def _draw(axes: Axes, pair: PricedPair, price: Price, colours: dict[str, str]) -> None:
-    axes.set_title(f"{price.of.label}, {price.of.unit}: x {factor_text(price)}", fontsize=9)
+    title = f"{price.of.label}, {price.of.unit}: x {factor_text(price)}"
+    axes.set_title(textwrap.fill(title, TITLE_CHARACTERS), fontsize=9)
     for place, engine in enumerate((pair.without, pair.once)):
         _draw_bar(axes, place, engine, price, colours[engine.name])
     axes.set_yticks((0, 1), (pair.without.name, pair.once.name), fontsize=8.5)
