@@ -15,6 +15,8 @@ from harness.commands.common import (
     KeepLogs,
     MetricsHost,
     MetricsPort,
+    Plan,
+    Rate,
     RunsDir,
     given,
     number,
@@ -48,8 +50,8 @@ def chaos(
     recover_within: Annotated[
         int, typer.Option(min=1, help="Seconds for which the next fault waits for the recovery from the last, at most.")
     ] = 120,
-    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    rate: Rate = None,
+    plan: Plan = False,
     delivery: Delivery = None,
     cluster: Cluster = False,
     engine_path: EnginePath = None,

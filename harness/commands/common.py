@@ -106,6 +106,8 @@ ShowBadValues = Annotated[
     ),
 ]
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where runs are kept.", envvar="RINGBENCH_RUNS_DIR")]
+Rate = Annotated[str | None, typer.Option(help="Records per second.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")]
 KeepLogs = Annotated[bool, typer.Option(help="Keep the logs of all processes beside the result.")]
 MetricsPort = Annotated[
     int | None,

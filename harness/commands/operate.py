@@ -15,6 +15,8 @@ from harness.commands.common import (
     KeepLogs,
     MetricsHost,
     MetricsPort,
+    Plan,
+    Rate,
     RunsDir,
     given,
     number,
@@ -50,8 +52,8 @@ def operate(
     recover_within: Annotated[
         int, typer.Option(min=1, help="Seconds for which a recovery is waited for, at most.")
     ] = 120,
-    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print the plan as JSON, and start nothing.")] = False,
+    rate: Rate = None,
+    plan: Plan = False,
     delivery: Delivery = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
@@ -84,6 +86,7 @@ def operate(
 def _names(operation: list[str] | None, *, every: bool, of_kinds: dict[str, object]) -> list[str]:
     """The operations to do; `of_kinds` has what is given for one of them alone."""
     from harness.experiments.chaos import OPERATION_WORK, check_names
+    from harness.scenarios.operations import RESCALE
 
     if every and operation:
         raise UsageError("--all and --operation exclude each other", fix="give one of them")
@@ -91,7 +94,7 @@ def _names(operation: list[str] | None, *, every: bool, of_kinds: dict[str, obje
     check_names(names, OPERATION_WORK)
     for kind, given_for_it in of_kinds.items():
         if given_for_it and kind not in names:
-            option = "--to-parallelism" if kind == "rescale" else "--to"
+            option = "--to-parallelism" if kind == RESCALE else "--to"
             raise UsageError(
                 f"{option} is for {kind}, and that is not asked for", fix=f"give --operation {kind}, too, or --all"
             )

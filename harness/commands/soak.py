@@ -13,6 +13,7 @@ from harness.commands.common import (
     KeepLogs,
     MetricsHost,
     MetricsPort,
+    Rate,
     RunsDir,
     given,
     number,
@@ -46,7 +47,7 @@ def soak(
         float, typer.Option(min=1, help="Growth in per cent of its level in an hour from which a resource leaks.")
     ] = 10.0,
     seed: Annotated[int | None, typer.Option(help="Seed of the workload and of the faults.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Records per second.")] = None,
+    rate: Rate = None,
     engine_path: EnginePath = None,
     runs_dir: RunsDir = Path("runs"),
     metrics_port: MetricsPort = None,
