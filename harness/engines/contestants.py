@@ -62,7 +62,7 @@ def check_contestants(engines: Mapping[str, Engine], scenario: Scenario, extra: 
 
 def settings_of(scenario: Scenario, contestant: Contestant) -> dict[str, Any]:
     """What is set of a contestant's engine: for it alone, or, of one that is plain, for all that are called like it."""
-    return scenario.engine_settings.get(contestant.engine, {}) if contestant.is_plain else contestant.settings
+    return scenario.for_contestant(contestant.name).engine_settings.get(contestant.engine, {})
 
 
 def check_settings(engines: Mapping[str, Engine], scenario: Scenario) -> None:

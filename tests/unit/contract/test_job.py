@@ -6,19 +6,12 @@ from pathlib import Path
 import pytest
 
 from engines.contract.job import DIRECT, JobSpecification, RedisTarget
+from tests.builders.jobs import make_job
 
-JOB = JobSpecification(
-    run_id="run-1",
-    engine="mine",
-    bootstrap_servers="127.0.0.1:1",
+JOB = make_job(
     route=DIRECT,
     redis=RedisTarget(url="redis://:secret@127.0.0.1:2/0", namespace="cdr", expire_s=60),
-    input_topic="cdr",
-    dead_letter_topic="cdr-dead-letter",
-    allowed_lateness_ms=0,
-    parallelism=1,
-    checkpoint_dir="checkpoints",
-    checkpoint_interval_ms=1000,
+    output_topic="",
 )
 
 

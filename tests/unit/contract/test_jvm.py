@@ -7,23 +7,15 @@ import pytest
 from engines.contract.job import JobSpecification
 from engines.contract.jvm import java_program
 from engines.contract.process import JVM_OPTIONS
+from tests.builders.jobs import make_job
 
 ARCHIVE, LISTING = "-XX:SharedArchiveFile=/cache/some.jsa", "-XX:DumpLoadedClassList=/run/some.classes"
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> JobSpecification:
-    return JobSpecification(
-        run_id="run-1",
-        engine="mine",
-        bootstrap_servers="127.0.0.1:1",
-        input_topic="cdr",
-        output_topic="cdr-aggregates",
-        dead_letter_topic="cdr-dead-letter",
-        allowed_lateness_ms=0,
-        parallelism=1,
+    return make_job(
         checkpoint_dir=str(tmp_path / "checkpoints"),
-        checkpoint_interval_ms=1000,
         settings={"heap": "64m"},
         jars=["/jars/a.jar", "/jars/b.jar"],
     )

@@ -14,7 +14,6 @@ from confluent_kafka import Producer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.contract.job import JobSpecification
 from engines.contract.kafka import (
     CHOICES,
     OAUTH_HANDLER,
@@ -25,6 +24,7 @@ from engines.contract.kafka import (
     librdkafka_properties,
 )
 from harness.processes.process import wait_until
+from tests.builders.jobs import make_job
 from tests.deadlines import DEADLINE_S
 
 SERVERS = "broker:9093"
@@ -208,17 +208,8 @@ def test_every_secret_is_a_property_that_can_stand_there() -> None:
 
 
 def test_a_job_has_them_for_either_client() -> None:
-    job = JobSpecification(
-        run_id="r",
-        engine="mine",
+    job = make_job(
         bootstrap_servers=SERVERS,
         kafka_properties={"ssl.truststore.type": "PEM", "ssl.truststore.location": "/ca.pem"},
-        input_topic="in",
-        output_topic="out",
-        dead_letter_topic="dead",
-        allowed_lateness_ms=0,
-        parallelism=1,
-        checkpoint_dir="c",
-        checkpoint_interval_ms=1,
     )
     assert job.librdkafka_properties() == {"bootstrap.servers": SERVERS, "ssl.ca.location": "/ca.pem"}

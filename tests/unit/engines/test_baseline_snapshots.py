@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from engines.contract.job import JobSpecification
 from tests.builders.baseline import baseline_module
+from tests.builders.jobs import make_job
 from tests.deadlines import DEADLINE_S
 
 engine, keeping, query_module = map(baseline_module, ("engine", "keeping", "query"))
@@ -99,18 +99,7 @@ class _Baseline:
         patch.setattr(engine, "Message", _Message)
         patch.setattr(engine, "Consumer", lambda _: _Consumer(topic))
         patch.setattr(keeping, "Producer", lambda _: self.producer)
-        job = JobSpecification(
-            run_id="r",
-            engine="baseline",
-            bootstrap_servers="nowhere:1",
-            input_topic="cdr",
-            output_topic="aggregates",
-            dead_letter_topic="dead",
-            allowed_lateness_ms=1000,
-            parallelism=1,
-            checkpoint_dir=str(folder),
-            checkpoint_interval_ms=0,
-        )
+        job = make_job(allowed_lateness_ms=1000, checkpoint_dir=str(folder), checkpoint_interval_ms=0)
         self.query = query_module.Query(job.allowed_lateness_ms)
         self.loop = engine._Loop(job, engine.DEFAULT_SETTINGS, self.query, lambda: None)
 

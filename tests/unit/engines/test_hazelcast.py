@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engines.contract.job import JobSpecification
 from tests.builders.engine_modules import engine_module
+from tests.builders.jobs import make_job
 
 main = engine_module("hazelcast", "main")
 Member = main.Member
@@ -56,16 +56,10 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _members(tmp_path: Path, *, restarts_tasks: bool = True) -> Any:
     """Two members on which the job runs, for the first time."""
-    job = JobSpecification(
-        run_id="r",
-        engine="hazelcast",
-        bootstrap_servers="127.0.0.1:1",
-        input_topic="cdr",
-        dead_letter_topic="dead",
+    job = make_job(
         allowed_lateness_ms=5000,
         parallelism=2,
         checkpoint_dir=str(tmp_path),
-        checkpoint_interval_ms=1000,
         restarts_tasks=restarts_tasks,
         settings=main.DEFAULT_SETTINGS,
     )

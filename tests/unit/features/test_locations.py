@@ -15,6 +15,7 @@ from harness.errors import ConfigurationError
 from harness.measurement.trajectory import Trajectories
 from harness.scenarios.loading import load_scenario
 from reports.pictures.workload import draw_workload, totals
+from tests.builders.jobs import make_job
 from tests.builders.trajectories import changes_to, tell
 from workloads.disorder import Disorder
 from workloads.locations import locations_of
@@ -183,19 +184,7 @@ def test_counts_of_windows_that_were_taken_stay_known_until_there_are_too_many(
 
 
 def test_an_unknown_set_is_refused_by_the_job_and_by_the_scenario(tmp_path: Path) -> None:
-    job = JobSpecification(
-        run_id="r",
-        engine="e",
-        bootstrap_servers="h:1",
-        input_topic="i",
-        output_topic="o",
-        dead_letter_topic="d",
-        locations="mars",
-        allowed_lateness_ms=0,
-        parallelism=1,
-        checkpoint_dir="c",
-        checkpoint_interval_ms=1,
-    )
+    job = make_job(locations="mars")
     job.save(tmp_path / "job.json")
     with pytest.raises(ValueError, match=r"unknown locations 'mars'; known: california, us, synthetic"):
         JobSpecification.load(tmp_path / "job.json")

@@ -15,6 +15,7 @@ from harness.measurement.host import HostReading, HostWatch, cgroup_cores, read_
 from harness.processes.process import wait_until
 from harness.results.host import ForeignProgram, Host
 from reports.wording import cautions
+from tests.builders.hosts import QUIET
 from tests.builders.results import make_engine, make_result
 from tests.deadlines import DEADLINE_S
 
@@ -22,18 +23,9 @@ NOTHING = {"cpu": None, "memory": None, "io": None}
 
 
 def host(*, stolen: float | None = 0.0, foreign: float | None = 0.0, cores: int = 2) -> Host:
-    return Host(
-        cores=cores,
-        stolen_share=stolen,
-        foreign_cores=foreign,
-        foreign_programs=[ForeignProgram(name="busy", cores=foreign)] if foreign else [],
-        throttled_share=None,
-        cgroup_cores=None,
-        cpu_pressure_share=None,
-        memory_pressure_share=None,
-        io_pressure_share=None,
-        frequency_mhz=None,
-    )
+    programs = [ForeignProgram(name="busy", cores=foreign)] if foreign else []
+    seen = {"cores": cores, "stolen_share": stolen, "foreign_cores": foreign, "foreign_programs": programs}
+    return QUIET.model_copy(update=seen)
 
 
 def watch(readings: list[HostReading]) -> HostWatch:
