@@ -82,17 +82,20 @@ def create_topics(
 def delete_topics(client: Client, topics: Topics) -> list[Left]:
     """Delete a trial's topics, and those of the engine's own; that one is gone already is no error.
 
-    What an engine makes for itself has the input topic's name, and a dot, in its own.
-
     Returns: what could not be deleted. Nothing is raised: what ended the trial must not be hidden.
     """
     admin = _admin(client)
     left = []
     try:
-        engines = [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
+        engines = _engines_own(admin, topics)
     except KafkaException as error:
         engines, left = [], [Left(TOPIC, f"those with {topics.input}. in their names", reason(error))]
     return remove_topics(admin, [*topics.all(), *engines]) + left
+
+
+def _engines_own(admin: AdminClient, topics: Topics) -> list[str]:
+    """What an engine has made for itself: it has the input topic's name, and a dot, in its own."""
+    return [each for each in admin.list_topics(timeout=TIMEOUT_S).topics if f"{topics.input}." in each]
 
 
 def remove_topics(admin: AdminClient, names: Iterable[str]) -> list[Left]:
@@ -205,6 +208,12 @@ def left_open(client: Client, topic: str, within_s: float = OPEN_S) -> int:
         if written <= readable or time.monotonic() > deadline_s:
             return max(0, written - readable)
         time.sleep(OPEN_POLL_S)
+
+
+def has_open_transaction(client: Client, topics: Topics) -> bool:
+    """Whether a transaction is open now in what an engine writes: a trial's topics, and the engine's own."""
+    written = [topics.aggregates, topics.dead_letter, *_engines_own(_admin(client), topics)]
+    return any(left_open(client, each, within_s=0) for each in written if each)
 
 
 def _ends(client: Client, topic: str, isolation_level: str) -> dict[int, int]:
