@@ -56,13 +56,25 @@ NO_BAND = "what is normal is not known: nothing became visible in time without a
 
 @dataclass(frozen=True)
 class Done:
-    """A contestant's trial that took place, with what was sent: its number in the plan, 0 for a control."""
+    """A contestant's trial that took place, with what was sent.
+
+    Attributes:
+        number: in the plan, 0 for a control.
+        scenario: as it is for the contestant.
+        band_s: see `common_band_s`.
+    """
 
     engine: str
     number: int
     trial: Trial
     scenario: Scenario
     expected: ExpectedCounts
+    band_s: float
+
+
+def common_band_s(scenario: Scenario) -> float:
+    """How long what is due may be unseen in the band that is the same for all contestants of `scenario`."""
+    return COMMON_BAND_S + scenario.longest_commit_s
 
 
 def faults_passed(result: Result) -> bool:
@@ -151,7 +163,7 @@ def control_band(done: Done, end_s: float) -> ControlBand | None:
         lag_records=float(band.lag_records),
         latency_ms_p99=band.p99_ms,
         worst_staleness_s=worst_staleness_s(course, 0, end_s),
-        beyond_common_band_share=beyond_share(course, common_band(course), end_s),
+        beyond_common_band_share=beyond_share(course, common_band(course, done.band_s), end_s),
     )
 
 
@@ -168,13 +180,13 @@ def wrong_in(done: Done) -> list[WrongCell] | None:
 
 
 def resilience_of(
-    seed: int,
+    scenario: Scenario,
     plan: Sequence[DueFault],
     engines: Mapping[str, Engine],
     done: Sequence[Done],
     wrong: Callable[[Done], list[WrongCell] | None],
 ) -> Resilience:
-    """The account of trials that all had the faults of `plan`, each beside its own time before the first of them.
+    """The account of trials of a run that all had the faults of `plan`, each beside its own time before the first.
 
     `engines` are what contestants run, by their names.
 
@@ -185,8 +197,8 @@ def resilience_of(
     planned = planned_faults([plan], engines)
     bands = [own_band(each) for each in harmed]
     return Resilience(
-        seed=seed,
-        common_band_s=COMMON_BAND_S,
+        seed=scenario.seed,
+        common_band_s=common_band_s(scenario),
         plan=planned,
         controls=[band for band in bands if band],
         faults=[
@@ -231,7 +243,7 @@ def outcomes(
         times = _times(done, course, NormalBand(normal.lag_records, normal.latency_ms_p99), number)
         reasons = [*_reasons(trial, wrong is None, own, number == 0), *further(each.planned.fault)]
         if recover_within_s is not None and not times["recovered"] and not trial.broken_off:
-            reasons.append(_not_recovered(recover_within_s, normal))
+            reasons.append(_not_recovered(recover_within_s, normal, done.band_s))
         if BY_NAME[each.planned.fault].fails_tasks and times["restarts"] and not each.did_something:
             reasons.append(STARTED_ANEW)
         # What died of it was harmed.
@@ -257,11 +269,9 @@ def outcomes(
         )
 
 
-def _not_recovered(within_s: float, normal: ControlBand) -> str:
+def _not_recovered(within_s: float, normal: ControlBand, band_s: float) -> str:
     share = normal.beyond_common_band_share
-    why = (
-        f"never recovered from: not within {COMMON_BAND_S:g} s of load, though there were {within_s:g} s to recover in"
-    )
+    why = f"never recovered from: not within {band_s:g} s of load, though there were {within_s:g} s to recover in"
     return f"{why}; without a fault, it was beyond that for {share:.0%} of the time, too" if share else why
 
 
@@ -277,12 +287,12 @@ def _times(done: Done, course: Course, band: NormalBand, number: int) -> dict[st
     end_s = (*(each.planned.at_s for each in trial.injected), float("inf"))[number + 1]
     restarts = [restart for restart in trial.restarts if started_s <= restart.died_s < end_s]
     near = course.part(started_s - BEFORE_S, end_s)
-    common, load_end_s = common_band(near), min(end_s, float(done.scenario.duration_s))
-    recover_s = time_to_recover_s(near, common, healed_s, load_end_s)
+    common, load_end_s = common_band(near, done.band_s), min(end_s, float(done.scenario.duration_s))
+    recover_s = time_to_recover_s(near, common, healed_s, load_end_s, done.band_s)
     recovered_s = None if recover_s is None else healed_s + recover_s
     return {
         "detect_s": _first(time_to_detect_s(near, band, started_s, end_s), restarts, started_s),
-        "recover_s": time_to_recover_s(near, band, healed_s, load_end_s),
+        "recover_s": time_to_recover_s(near, band, healed_s, load_end_s, done.band_s),
         "recovered": recover_s is not None,
         "common_recover_s": recover_s,
         "excess_lag_record_s": None

@@ -15,6 +15,7 @@ from harness.engines.upgrades import started_by
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (
     Done,
+    common_band_s,
     control_band,
     faults_passed,
     forgive_repeats,
@@ -30,7 +31,6 @@ from harness.evaluation.validity import invalid_reasons
 from harness.faults.catalogue import BY_NAME, FAULTS, OPERATIONS
 from harness.faults.plan import UNCHANGED, Change, DueFault, check_place, make_plan, trial_s
 from harness.measurement.pace import Pace
-from harness.measurement.recovery import COMMON_BAND_S
 from harness.results.part import Missing
 from harness.results.resilience import ControlBand, FaultOutcome, PlannedFault, Resilience
 from harness.results.result import EngineResult, Result, TrialResult
@@ -199,7 +199,7 @@ def _trials(
     session: Session, scenario: Scenario, plan: list[list[DueFault]], chosen: ChaosOptions, ending: Ending
 ) -> Iterable[Done]:
     everything = [each for planned in plan for each in planned]
-    recover_within_s, label = chosen.recover_within_s, partial(_label, chosen.work)
+    recover_within_s, label, band_s = chosen.recover_within_s, partial(_label, chosen.work), common_band_s(scenario)
     total, place = len(scenario.contestants) * (1 + len(plan)), 0
     for engine in scenario.contestants:
         descriptor = session.prepared(scenario, engine).engine
@@ -215,11 +215,11 @@ def _trials(
             malformed = expected_malformed(workload)
             archived = _archives(fit) or (_archives(everything) and not planned)
             # The archive is compared with the control's: of both, the load has to be as long.
-            pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived)
+            pace = Pace(workload, malformed.malformed_indexes, recover_within_s, not archived, band_s)
             made = trial_options(label(engine, number), everything, fit, archive=archived, pace=pace)
             trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
             sent = _lasting(scenario.for_contestant(engine), trial.duration_s)
-            yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())))
+            yield Done(engine, number, trial, sent, expected_counts(Workload(sent.workload())), band_s)
 
 
 def _archives(planned: Iterable[DueFault]) -> bool:
@@ -284,7 +284,7 @@ def _assemble(
         interrupted=is_interrupted(missing),
         resilience=Resilience(
             seed=chosen.seed,
-            common_band_s=COMMON_BAND_S,
+            common_band_s=common_band_s(scenario),
             recover_within_s=chosen.recover_within_s,
             plan=plan,
             controls=controls,

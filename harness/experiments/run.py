@@ -12,7 +12,7 @@ from harness.engines.catalogue import find_engines
 from harness.engines.upgrades import due_faults, started_by
 from harness.engines.versions import version_facts
 from harness.errors import InvalidRun, UsageError
-from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_in
+from harness.evaluation.fault_outcomes import Done, common_band_s, faults_passed, resilience_of, wrong_in
 from harness.evaluation.ground_truth import TrialTruth, summarise
 from harness.evaluation.pooling import pool
 from harness.evaluation.query_answers import truth_of
@@ -243,12 +243,12 @@ def _resilience(
     if not due:
         return None
     trials = [
-        Done(name, each.planned.block, each.trial, scenario.for_contestant(name), expected)
+        Done(name, each.planned.block, each.trial, scenario.for_contestant(name), expected, common_band_s(scenario))
         for each in done
         for name in [each.planned.engine]
     ]
     engines = {name: session.prepared(scenario, name).engine for name in scenario.contestants}
-    return resilience_of(scenario.seed, due, engines, trials, wrong_in)
+    return resilience_of(scenario, due, engines, trials, wrong_in)
 
 
 def _engines(

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.measurement.recovery import CALM_S, COMMON_BAND_S
+from harness.measurement.recovery import COMMON_BAND_S
 from workloads.profiles import NANOSECONDS_PER_S
 from workloads.workload import Workload
 
@@ -21,12 +21,14 @@ class Pace:
         malformed_indexes: of its records that never become visible; in order.
         within_s: how long to wait for a recovery at the most, from the heal.
         ends_load: whether the load ends early, once the last fault is recovered from.
+        band_s: of the common band: what is due in so long a time may be unseen; and how long all has to be calm.
     """
 
     workload: Workload
     malformed_indexes: Sequence[int]
     within_s: float
     ends_load: bool = True
+    band_s: float = COMMON_BAND_S
     _calm_from_s: float | None = None
 
     def look(self, t_s: float, told_s: float, visible_records: int, *, is_over: bool) -> None:
@@ -47,7 +49,7 @@ class Pace:
         """Whether the fault that was healed at `healed_s` is recovered from, or was waited for long enough."""
         if t_s - healed_s >= self.within_s:
             return True
-        return self._calm_from_s is not None and t_s - max(self._calm_from_s, healed_s) >= CALM_S
+        return self._calm_from_s is not None and t_s - max(self._calm_from_s, healed_s) >= self.band_s
 
     def malformed_before(self, index: int) -> int:
         """How many malformed records there are before that one."""
@@ -55,7 +57,7 @@ class Pace:
 
     def _is_in_band(self, told_s: float, visible_records: int) -> bool:
         """Whether all that was due before the common band's time is visible: the same lag as `common_band` allows."""
-        return self._to_be_visible(told_s - COMMON_BAND_S) <= visible_records
+        return self._to_be_visible(told_s - self.band_s) <= visible_records
 
     def _to_be_visible(self, t_s: float) -> int:
         due = self.workload.due_before(int((t_s + self.workload.specification.warmup_s) * NANOSECONDS_PER_S))

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 #: How finely it is known when records became visible.
 STEP_MS = 100
 STEP_S = STEP_MS / 1000
-#: For how long everything must be back in the band before a fault is over.
+#: For how long everything must be back in the band before a fault is over: for no less than the common band's time, so
+#: that what stands still at the heal leaves the band before it could seem calm.
 CALM_S = 3
 #: The band: the greatest figure of the control, times this, and this much more.
 BAND_FACTOR = 1.5
 BAND_MS = 100.0
 BAND_LAG_S = 0.25
 #: The common band: no more unseen than was due in so long a time, and a p99 of no more than that. Above what engines
-#: have that work in micro-batches of a second or two, below the outages that faults make.
+#: have that work in micro-batches of a second or two, below the outages that faults make. Exactly once, nothing is seen
+#: before it is committed: commit intervals are added.
 COMMON_BAND_S = 3.0
 
 
@@ -93,12 +95,12 @@ def normal_band(control: Course, end_s: float) -> NormalBand:
     )
 
 
-def common_band(course: Course) -> NormalBand:
-    """The band that is the same for all engines: what was due in the last `COMMON_BAND_S`, whatever the rate is."""
-    at = np.arange(len(course.due)) - round(COMMON_BAND_S / STEP_S)
+def common_band(course: Course, band_s: float = COMMON_BAND_S) -> NormalBand:
+    """The band that is the same for all engines: what was due in the last `band_s`, whatever the rate is."""
+    at = np.arange(len(course.due)) - round(band_s / STEP_S)
     # Before the first step, nothing was due; of a part of a trial, that is far from the fault that it is about.
     before = np.where(at < 0, 0, course.due[at])
-    return NormalBand(course.due - before, COMMON_BAND_S * 1000)
+    return NormalBand(course.due - before, band_s * 1000)
 
 
 def beyond_share(course: Course, band: NormalBand, end_s: float) -> float:
@@ -113,13 +115,15 @@ def time_to_detect_s(course: Course, band: NormalBand, start_s: float, end_s: fl
     return float(course.ends_s[np.argmax(beyond)] - start_s) if beyond.any() else None
 
 
-def time_to_recover_s(course: Course, band: NormalBand, healed_s: float, end_s: float) -> float | None:
-    """From the heal until lag and p99 are back in the band, and stay there for `CALM_S`; None if not before `end_s`.
+def time_to_recover_s(
+    course: Course, band: NormalBand, healed_s: float, end_s: float, calm_s: float = CALM_S
+) -> float | None:
+    """From the heal until lag and p99 are back in the band, and stay there for `calm_s`; None if not before `end_s`.
 
     0 if they never left it.
     """
     ends_s, calm = course.ends_s, _within(course, band)
-    steps = round(CALM_S / STEP_S)
+    steps = round(calm_s / STEP_S)
     first = int(np.searchsorted(ends_s, healed_s + 1e-9))
     last = int(np.searchsorted(ends_s, end_s + 1e-9))
     run = 0

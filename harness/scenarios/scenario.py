@@ -291,6 +291,12 @@ class Scenario(Section):
         return self.delivery == EXACTLY_ONCE
 
     @property
+    def longest_commit_s(self) -> float:
+        """How long what any contestant publishes may wait to be committed; 0 if none delivers exactly once."""
+        each_alone = map(self.for_contestant, self.contestants)
+        return max((each.checkpoint_interval_ms / 1000 for each in each_alone if each.is_exactly_once), default=0.0)
+
+    @property
     def parameters(self) -> dict[str, int]:
         """All parameters of the query."""
         return QUERIES[self.query].parameters | self.query_parameters

@@ -10,7 +10,7 @@ from harness.console.interrupt import INTERRUPTED, Interrupt
 from harness.console.progress import ConsoleWatcher
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.counts import judge
-from harness.evaluation.fault_outcomes import Done, faults_passed, resilience_of, wrong_cells
+from harness.evaluation.fault_outcomes import Done, common_band_s, faults_passed, resilience_of, wrong_cells
 from harness.evaluation.ground_truth import truth_from_seed
 from harness.evaluation.pooling import pool, total_correctness
 from harness.evaluation.trial_result import trial_result
@@ -212,15 +212,18 @@ def _assemble(
     interrupt: Interrupt,
 ) -> Result:
     rests = {each.engine: _rest(each, scenario, malformed) for each in watched}
-    done = [Done(each.engine, 1, each.trial, scenario, malformed) for each in watched]
+    band_s, own = common_band_s(scenario), {name: scenario.for_contestant(name) for name in scenario.contestants}
+    done = [Done(each.engine, 1, each.trial, own[each.engine], malformed, band_s) for each in watched]
     wrong = {each.trial.label: _wrong(each, rests[each.engine]) for each in watched}
     engines = {name: session.prepared(scenario, name).engine for name in scenario.contestants}
-    resilience = resilience_of(scenario.seed, planned, engines, done, lambda each: wrong[each.trial.label])
+    resilience = resilience_of(scenario, planned, engines, done, lambda each: wrong[each.trial.label])
     reasons = [
         reason
         for each in watched
         if not each.trial.broken_off
-        for reason in invalid_reasons(each.trial, truth_from_seed(rests[each.engine]), scenario, rests[each.engine])
+        for reason in invalid_reasons(
+            each.trial, truth_from_seed(rests[each.engine]), own[each.engine], rests[each.engine]
+        )
     ]
     reasons += [missing.text()] if missing else []
     interrupted = interrupt.has_come or is_interrupted(missing)

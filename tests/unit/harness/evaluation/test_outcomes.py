@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from engines.contract.job import AT_LEAST_ONCE, EXACTLY_ONCE
-from harness.evaluation.fault_outcomes import NO_BAND, STARTED_ANEW, Done, forgive_repeats, outcomes, own_band
+from harness.evaluation.fault_outcomes import (
+    NO_BAND,
+    STARTED_ANEW,
+    Done,
+    common_band_s,
+    forgive_repeats,
+    outcomes,
+    own_band,
+)
 from harness.evaluation.operations import BEGAN_ANEW, STATE_UNKNOWN
 from harness.experiments.chaos import exit_code
 from harness.experiments.run import exit_code as exit_code_of_a_run
@@ -29,7 +37,12 @@ EXPECTED = expected_counts(Workload(SCENARIO.workload()))
 def _why(measured: ProbeAccount | None, **trial: Any) -> str:
     injected = [Injected(DueFault("engine-kill", 2.0, 1.0), started_s=2.0, healed_s=3.0)]
     done = Done(
-        "x", 1, Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial), SCENARIO, EXPECTED
+        "x",
+        1,
+        Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial),
+        SCENARIO,
+        EXPECTED,
+        3.0,
     )
     (found,) = outcomes(done, own_band(done), wrong=None)
     assert found.verdict == "unknown" and found.recover_s is None
@@ -63,18 +76,23 @@ def _found(
     fault: str = "engine-kill",
     did_something: bool = True,
     told: Mapping[str, Any] | None = None,
+    commit_s: int = 0,
     **trial: Any,
 ) -> FaultOutcome:
-    """What came of a fault from 5 to 7 s, if nothing is visible from 5 s on until `back_s`, or until the load ends."""
+    """What came of a fault from 5 to 7 s, if nothing is visible from 5 s on until `back_s`, or until the load ends.
+
+    With `commit_s`, what there is becomes visible at each multiple of it.
+    """
     end_s = 31.0 if back_s is None else back_s
     visible_s = [second if not 5 <= second < end_s else end_s for second in range(-1, 30)]
+    visible_s = [-(-each // commit_s) * commit_s if commit_s else each for each in visible_s]
     by_step = [(round((second + 1) * 10), 10) for second in visible_s]
     by_second = {round(second + 1): (10, 50.0, 90.0) for second in visible_s}
     measured = ProbeAccount.model_validate({"by_step": by_step, "by_second": by_second})
     planned = DueFault(fault, 5.0, 2.0)
     injected = [Injected(planned, started_s=5.0, healed_s=7.0, did_something=did_something, **(told or {}))]
     ended = Trial("x", "x", "", Path("nowhere"), measured=measured, injected=injected, **trial)
-    done = Done("x", 1, ended, LONG, expected_counts(Workload(LONG.workload())))
+    done = Done("x", 1, ended, LONG, expected_counts(Workload(LONG.workload())), 3.0 + commit_s)
     (found,) = outcomes(done, normal, wrong=[], recover_within_s=120 if waited else None)
     return found
 
@@ -85,6 +103,30 @@ def test_a_fault_that_is_recovered_from_has_its_time_and_its_excess_lag() -> Non
     assert found.common_recover_s == pytest.approx(5.0, abs=0.2)
     # 30 records may lag; the lag grows by 10 a second from 5 to 12 s.
     assert found.excess_lag_record_s == pytest.approx(10 * (7 - 3) ** 2 / 2, rel=0.2)
+
+
+def test_an_engine_that_commits_every_five_seconds_recovers_though_nothing_is_visible_in_between() -> None:
+    found = _found(12, commit_s=5)
+    assert (found.verdict, found.recovered, found.common_recover_s) == ("pass", True, pytest.approx(8.0, abs=0.2))
+
+
+def test_one_that_commits_nothing_any_more_is_not_taken_to_have_recovered_before_its_lag_leaves_the_band() -> None:
+    found = _found(None, commit_s=5)
+    assert (found.verdict, found.recovered) == ("fail", False)
+    assert "not within 8 s of load" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("contestants", "band_s"),
+    [
+        (["baseline"], 3.0),
+        ([{"name": "eo", "engine": "flink", "delivery": "exactly-once", "checkpoint_interval_ms": 5000}, "spark"], 8.0),
+        ([{"name": "eo", "engine": "flink", "delivery": "exactly-once"}], 4.0),
+    ],
+)
+def test_the_common_band_has_room_for_the_longest_commit_interval(contestants: list[Any], band_s: float) -> None:
+    scenario = {"name": "x", "rate_records_per_s": 10, "checkpoint_interval_ms": 1000, "engines": contestants}
+    assert common_band_s(Scenario.model_validate(scenario)) == band_s
 
 
 RESUMED = {"records_in": 180, "visible_records": 280}
@@ -152,7 +194,7 @@ def test_dead_letters_are_forgiven_that_an_engine_wrote_again_which_delivers_at_
     scenario = SCENARIO.model_copy(update={"delivery": delivery})
     again = [b"one", b"other", b"one"]
     trial = Trial("x", "x", "", Path("nowhere"), restarts=restarts, dead_letters=list(again))
-    assert forgive_repeats([Done("x", 1, trial, scenario, expected)]) == forgiven
+    assert forgive_repeats([Done("x", 1, trial, scenario, expected, 3.0)]) == forgiven
     assert len(trial.dead_letters) == len(again) - len(forgiven)
 
 
