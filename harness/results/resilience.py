@@ -69,12 +69,12 @@ class FaultOutcome(ResultPart):
     healed_s: float | None
     detect_s: float | None = Field(description="to the lag's leaving what is normal, or a death; null: never")
     recover_s: float | None = Field(
-        description="from the heal to 3 s within the engine's own band; null: not before next fault or end of load"
+        description="from the heal until it stays in the engine's own band; null: not before next fault or end of load"
     )
     recovered: bool | None = Field(
         None, description="whether it was back in the common band before the next fault or the load's end"
     )
-    common_recover_s: float | None = Field(None, description="from the heal to 3 s within the common band")
+    common_recover_s: float | None = Field(None, description="from the heal until it stays in the common band")
     excess_lag_record_s: float | None = Field(
         None, description="from the fault until the recovery: the integral over time of the lag above the common band"
     )

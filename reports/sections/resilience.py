@@ -15,11 +15,11 @@ from reports.wording.tables import Section, Table
 
 TIMES_NOTE = (
     "Detect: from the fault to the lag's leaving what is normal, by a trial without faults or by the time before the "
-    "first fault, or to a process's being seen dead. Recover: from the heal until lag and p99 have been in a band for "
-    "3 s; that wait is not counted. The common band is the same for all engines: only its times compare engines. The "
-    "own band is what is normal for that engine: a slow one is back in it sooner. Excess lag: the lag above the common "
-    "band, times how long it lasted, from the fault to the recovery. Stale: the longest time in which no further "
-    "record became visible."
+    "first fault, or to a process's being seen dead. Recover: from the heal until lag and p99 are in a band, and stay "
+    "there for as long as the common band is wide; that wait is not counted. The common band is the same for all "
+    "engines: only its times compare engines. The own band is what is normal for that engine: a slow one is back in it "
+    "sooner. Excess lag: the lag above the common band, times how long it lasted, from the fault to the recovery. "
+    "Stale: the longest time in which no further record became visible."
 )
 BAND_NOTE = (
     "Common band: no more records lag than were due in the last {band_s:g} s, and the p99 of a second is no more than "
@@ -175,11 +175,13 @@ def _not_applicable(found: Resilience) -> list[str]:
 
 def resilience_table(found: Resilience) -> Group:
     """The same for the terminal."""
-    table = TerminalTable(show_edge=False, pad_edge=False)
-    for name in (kind_of(found), *SHORT_COLUMNS[1:3]):
+    # Without lines, so that what an upgrade goes from and to has room beside the figures: in two rows, if need be.
+    table = TerminalTable(box=None, pad_edge=False)
+    table.add_column(kind_of(found), overflow="fold")
+    for name in SHORT_COLUMNS[1:3]:
         table.add_column(name, no_wrap=True)
     for name in SHORT_COLUMNS[3:]:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace(", ", ",\n"), justify="right", no_wrap=True)
     for each in found.faults:
         fault, engine, verdict, *numbers = _row(each)[: len(COLUMNS)]
         lost, surplus, detect, recover, _excess_lag, _own, stale = numbers
