@@ -32,8 +32,18 @@ T = TypeVar("T")
 TIMEOUT_S = 15.0
 #: One request of a commit is awaited for so long at once, so that progress can be told in between.
 STEP_S = 1.0
-#: The client goes on by itself once the broker is back.
-TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
+#: The client goes on by itself once the broker is back, and has found out which groups it coordinates.
+TRANSIENT_ERRORS = (
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+#: Between two attempts, since an answer that is an error may come at once.
+RETRY_S = 0.1
 FLUSH_TIMEOUT_S = 5.0
 #: What was given `STEP_S` and has not returned by then never will: librdkafka's issues 5456 and 5511, of the sending of
 #: offsets while the broker that coordinates their group is away.
@@ -254,6 +264,7 @@ class ExactlyOnce:
                 if not is_transient or time.monotonic() > deadline_s:
                     raise
             self._tell()
+            time.sleep(RETRY_S)
 
     def _ends(self, consumer: Consumer) -> Offsets:
         """The end of each partition of the aggregates topic, shape (partitions,)."""
