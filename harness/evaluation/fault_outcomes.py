@@ -74,7 +74,7 @@ class Done:
 
 def common_band_s(scenario: Scenario) -> float:
     """How long what is due may be unseen in the band that is the same for all contestants of `scenario`."""
-    return COMMON_BAND_S + scenario.longest_commit_s
+    return COMMON_BAND_S + max(scenario.for_contestant(each).commit_wait_s for each in scenario.contestants)
 
 
 def faults_passed(result: Result) -> bool:

@@ -24,7 +24,7 @@ BAND_MS = 100.0
 BAND_LAG_S = 0.25
 #: The common band: no more unseen than was due in so long a time, and a p99 of no more than that. Above what engines
 #: have that work in micro-batches of a second or two, below the outages that faults make. Exactly once, nothing is seen
-#: before it is committed: commit intervals are added.
+#: before it is committed: the wait for commits is added.
 COMMON_BAND_S = 3.0
 
 

@@ -55,15 +55,10 @@ class Phases(Part):
             if updates != (now := probe.latest("updates", 0)):
                 updates, changed_s = now, time.monotonic()
             quiet_s = time.monotonic() - changed_s
-            if quiet_s > limits.quiet_s + self._longest_commit_s():
+            if quiet_s > limits.quiet_s + self._setting.scenario.commit_wait_s:
                 return True
             if quiet_s > limits.settle_s and self._all_visible() and self._has_dead_letters():
                 return True
-
-    def _longest_commit_s(self) -> float:
-        """How long what is written may wait for a commit: for two, if it goes through a topic of the engine's."""
-        scenario = self._setting.scenario
-        return 2 * scenario.checkpoint_interval_ms / 1000 if scenario.is_exactly_once else 0.0
 
     def _watch_once(self) -> bool:
         """Look at everything once. Returns whether all processes live."""
