@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
+from harness.clients.kafka_errors import is_transient
 from harness.clients.s3_client import s3_client
 from harness.measurement.trajectory import NEVER
 from harness.workers.jobs import ArchiverJob, run_worker
-from harness.workers.redis_writer import TRANSIENT_ERRORS
 from workloads.parts import partitions_of
 from workloads.replay import open_workload
 from workloads.sample import waterfall_records, waterfall_seconds
@@ -89,7 +89,7 @@ class Archiver:
     def _read(self, consumer: Consumer) -> None:
         for message in consumer.consume(POLL_RECORDS, timeout=0.25):
             if error := message.error():
-                if error.code() in TRANSIENT_ERRORS:
+                if is_transient(error):
                     continue
                 raise KafkaException(error)
             partition = message.partition()

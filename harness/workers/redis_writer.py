@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import redis
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
@@ -28,6 +28,7 @@ from engines.contract.events import EventWriter
 from engines.contract.kafka import librdkafka_properties
 from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, position_key, transaction
 from engines.contract.queries import QUERIES
+from harness.clients.kafka_errors import is_transient
 from harness.clients.redis_transaction import Transaction
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 from workloads.parts import partitions_of
@@ -42,8 +43,6 @@ RETRY_S = 0.05
 AWAY_DEADLINE_S = 120.0
 #: For how long the positions outlive the last transaction, at least: what they are for has ended long before.
 POSITION_S = 3600
-#: The client goes on by itself once the broker is back.
-TRANSIENT_ERRORS = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
 
 class RedisWriter:
@@ -252,7 +251,7 @@ def _take(consumer: Consumer) -> list[Message]:
     messages = [first, *consumer.consume(MAX_UPSERTS_PER_TRANSACTION - 1, timeout=0)]
     failed = [message for message in messages if message.error()]
     for message in failed:
-        if (error := message.error()) and error.code() not in TRANSIENT_ERRORS:
+        if (error := message.error()) and not is_transient(error):
             raise KafkaException(error)
     return [message for message in messages if not message.error()] if failed else messages
 
