@@ -82,7 +82,7 @@ def floor_warning(result: Result) -> str:
         return ""
     return (
         f"The calibrated floor is higher than what {' and '.join(faster)} took: it was measured when the machine was "
-        "busier. Calibrate anew on a quiet machine: ringbench calibrate."
+        "busier, and is not drawn. Calibrate anew on a quiet machine: ringbench calibrate."
     )
 
 

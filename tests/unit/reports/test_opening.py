@@ -10,7 +10,7 @@ from harness.numerics.intervals import typical
 from harness.results.host import Host
 from harness.results.result import CalibrationSummary, Result
 from reports.documents.run import html_text, markdown_text
-from reports.pictures.quantiles import draw_quantiles
+from reports.pictures.quantiles import curves_of, draw_quantiles
 from reports.wording import opening, quoted, setting
 from reports.wording.cautions import marked_cautions
 from tests.builders.hosts import QUIET
@@ -138,5 +138,6 @@ def test_a_floor_that_an_engine_fell_below_is_called_out_of_date() -> None:
     environment = make_result().environment.model_copy(update={"calibration": high})
     result = make_result().model_copy(update={"environment": environment})
     assert setting.floor_warning(result).startswith("The calibrated floor is higher than what baseline took")
+    assert curves_of(make_result()).floor_ms and curves_of(result).floor_ms == ()
     for text in (html_text(result, [draw_quantiles(result)]), markdown_text(result, [draw_quantiles(result)])):
         assert setting.floor_warning(result) in text
