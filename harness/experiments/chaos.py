@@ -215,9 +215,7 @@ def _trials(
             malformed = expected_malformed(workload)
             archived = _archives(fit) or (_archives(everything) and not planned)
             # The archive is compared with the control's: of both, the load has to be as long.
-            pace = Pace(
-                workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived, band_s=band_s
-            )
+            pace = Pace(workload, malformed.malformed_indexes, recover_within_s, ends_load=not archived, band_s=band_s)
             made = trial_options(label(engine, number), everything, fit, archive=archived, pace=pace)
             trial = session.trial(longest, engine, len(malformed.malformed_lines), made)
             sent = _lasting(scenario.for_contestant(engine), trial.duration_s)
