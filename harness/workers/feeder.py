@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from engines.contract.events import EventWriter
 from harness.clients.kafka_producer import Messages
-from harness.processes.turns import take_short_turns
 from harness.workers.generator import Generator
 from harness.workers.jobs import GeneratorJob, run_worker
 from workloads.upserts import Counting
@@ -33,7 +32,6 @@ class Feeder(Generator):
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
-    take_short_turns()
     return Feeder(job, events).run(stop)
 
 

@@ -16,7 +16,6 @@ from engines.contract.kafka import librdkafka_properties
 from harness.clients.kafka_producer import BulkProducer, Messages
 from harness.clients.kafka_topics import replicas
 from harness.numerics.durations import Durations, encode, quantiles_ms
-from harness.processes.turns import take_short_turns
 from harness.workers.jobs import GeneratorJob, Pulse, await_anchor, run_worker
 from harness.workers.orders import ORDERS_POLL_S, ClockOrders, EndOrders
 from workloads.partitioning import CELL
@@ -297,7 +296,6 @@ def schedule_errors(errors: HdrHistogram, max_ms: float) -> dict[str, Any]:
 
 
 def _work(job: GeneratorJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
-    take_short_turns()
     return Generator(job, events).run(stop)
 
 

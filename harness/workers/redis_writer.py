@@ -30,7 +30,6 @@ from engines.contract.keys import STREAM_LENGTH, Command, encode_updates, positi
 from engines.contract.queries import QUERIES
 from harness.clients.kafka_errors import is_transient
 from harness.clients.redis_transaction import Transaction
-from harness.processes.turns import take_short_turns
 from harness.workers.jobs import Pulse, RedisWriterJob, run_worker
 from workloads.parts import partitions_of
 
@@ -258,7 +257,6 @@ def _take(consumer: Consumer) -> list[Message]:
 
 
 def _work(job: RedisWriterJob, events: EventWriter, stop: threading.Event) -> dict[str, Any]:
-    take_short_turns()
     return RedisWriter(job).run(events, stop)
 
 
