@@ -16,8 +16,7 @@ processes that are hidden (``hidepid``) are none of its own.
 It exits with the program's exit code, or with 128 + N if the program died of signal N, and not before every descendant
 is gone: as "child subreaper" it becomes the parent of those whose own parents have died. Start it in a session of its
 own, so that Ctrl-C in the terminal reaches the harness only. Standard input, output and error are the program's. If the
-variable `CPUS` has numbers of cores, the program runs on them alone; if `SHORT_TURNS` is set, it asks the scheduler for
-short turns, so that it waits less for a core, and has the same share of them. The program gets neither variable.
+variable `CPUS` has numbers of cores, the program runs on them alone, and does not get the variable.
 
 Standard library only, and little of it, since it is started once for every program.
 """
@@ -31,7 +30,6 @@ import time
 
 ORPHAN_GRACE_S = 2.0
 CPUS = "RINGBENCH_GUARD_CPUS"
-SHORT_TURNS = "RINGBENCH_GUARD_SHORT_TURNS"
 
 _CANNOT_EXECUTE = 127
 _PARENT_CHECK_S = 1.0
@@ -41,25 +39,6 @@ _CAUGHT = (signal.SIGCHLD, signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# The shortest turn that Linux grants.
-_SHORT_TURN_NS = 100_000
-# By machine: the numbers of the system calls sched_setattr and sched_getattr, for which the C library has no function.
-_SCHED_CALLS = {"x86_64": (314, 315), "aarch64": (274, 275)}
-
-
-class _SchedulingAttributes(ctypes.Structure):
-    """Linux's ``struct sched_attr``, in its first version."""
-
-    _fields_ = [
-        ("size", ctypes.c_uint32),
-        ("policy", ctypes.c_uint32),
-        ("flags", ctypes.c_uint64),
-        ("nice", ctypes.c_int32),
-        ("priority", ctypes.c_uint32),
-        ("turn_ns", ctypes.c_uint64),
-        ("deadline_ns", ctypes.c_uint64),
-        ("period_ns", ctypes.c_uint64),
-    ]
 
 
 class Guard:
@@ -187,8 +166,6 @@ def _become(command: list[str], guard: int) -> None:
     try:
         if cpus := os.environ.pop(CPUS, ""):
             os.sched_setaffinity(0, map(int, cpus.split(",")))
-        if os.environ.pop(SHORT_TURNS, ""):
-            _take_short_turns()
         os.execvp(command[0], command)
     except OSError as error:
         os.write(2, f"cannot execute {command[0]}: {error.strerror}\n".encode())
@@ -199,20 +176,6 @@ def _prctl(option: int, value: int) -> None:
     """Set a property of this process; without effect where the system has no prctl (all but Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-def _take_short_turns() -> None:
-    """Have this process, and all that comes of it, take short turns on a core; without effect where there are none.
-
-    From Linux 6.12 on, a thread's next turn is due the sooner, the shorter the turn is that it has asked for.
-    """
-    calls = _SCHED_CALLS.get(os.uname().machine) if sys.platform == "linux" else None
-    if calls is None:
-        return
-    system, attributes = ctypes.CDLL(None), _SchedulingAttributes()
-    if system.syscall(calls[1], 0, ctypes.byref(attributes), ctypes.sizeof(attributes), 0) == 0:
-        attributes.turn_ns = _SHORT_TURN_NS
-        system.syscall(calls[0], 0, ctypes.byref(attributes), 0)
 
 
 def _descendants() -> list[int]:

@@ -16,7 +16,6 @@ from confluent_kafka.admin import AdminClient
 
 from harness.errors import ConfigurationError, ServiceError
 from harness.measurement.jvm_pauses import logging_option
-from harness.processes.guard import SHORT_TURNS
 from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.class_archive import ClassArchive, class_archive
@@ -260,7 +259,7 @@ def _prepare(kit: _Kit, place: _Place, further: str, format_options: list[str]) 
     argv = [*java_command, gc_log, *kit.class_path, "kafka.Kafka", "server.properties"]
 
     def launch() -> Process:
-        return start_process("Kafka", argv, log_path=log_path, env={SHORT_TURNS: "1"}, cwd=home)
+        return start_process("Kafka", argv, log_path=log_path, cwd=home)
 
     address = f"{HOST}:{place.port}"
     return lambda: KafkaService(address, kafka_version(), launch(), home / "data", log_path.parent, launch, detour)

@@ -16,7 +16,6 @@ from redis.retry import Retry
 from harness.clients.credentials import PASSWORD_VARIABLE, without_login
 from harness.console.redaction import conceal
 from harness.errors import ServiceError
-from harness.processes.guard import SHORT_TURNS
 from harness.processes.process import Process, start_process, wait_until
 from harness.provision.cache import Progress
 from harness.provision.redis_server import ensure_redis_server
@@ -132,7 +131,7 @@ def _start(directory: Path, port: int, password: str, primary: int | None, progr
         argv, log = [*argv, "--replicaof", HOST, str(primary)], "redis-replica.log"
 
     def launch() -> Process:
-        return start_process("Redis", argv, log_path=directory / "logs" / log, env={SHORT_TURNS: "1"})
+        return start_process("Redis", argv, log_path=directory / "logs" / log)
 
     process, url = launch(), f"redis://:{password}@{HOST}:{port}/0"
     try:

@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.processes.child import Child, module_command
-from harness.processes.guard import SHORT_TURNS
 from harness.workers.jobs import Job, save_job
 
 #: By worker. The probe makes large arrays and small ones that stay, second by second. glibc soon takes both from one
 #: heap, which then grows for as long as the run lasts; arrays of their own go back to the system.
 _MALLOC = {"probe": {"MALLOC_MMAP_THRESHOLD_": "131072"}}
-#: They work little, and what they are late by is in every record's latency.
-_ON_TIME = ("feeder", "generator", "redis_writer")
 
 
 def start_worker(
@@ -22,6 +19,5 @@ def start_worker(
     path = directory / f"{name}.job.json"
     save_job(job, path)
     argv = module_command(f"harness.workers.{module}", str(path))
-    turns = {SHORT_TURNS: "1"} if module in _ON_TIME else {}
-    env = {**_MALLOC.get(module, {}), **turns, **(env or {})}
+    env = {**_MALLOC.get(module, {}), **(env or {})}
     return Child(name.replace("_", " "), argv, log_path=directory / f"{name}.log", env=env)

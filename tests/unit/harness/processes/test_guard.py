@@ -174,33 +174,3 @@ def test_streams_pass_through() -> None:
     command = [*guard, "sh", "-c", "cat; echo warning >&2"]
     done = subprocess.run(command, input="in", capture_output=True, text=True, cwd=root, timeout=DEADLINE_S)
     assert (done.returncode, done.stdout, done.stderr) == (0, "in", "warning\n")
-
-
-#: Tells how long its thread's turns on a core are, and a child's, by the kernel's account (0 where it keeps none).
-TURNS = """
-import ctypes, os
-def turn_ns():
-    attributes = (ctypes.c_uint64 * 6)()
-    call = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
-    return attributes[3] if ctypes.CDLL(None).syscall(call, 0, attributes, 48, 0) == 0 else 0
-reading, writing = os.pipe()
-if os.fork() == 0:
-    os.write(writing, str(turn_ns()).encode())
-    os._exit(0)
-print(turn_ns(), os.read(reading, 20).decode(), os.environ.get("RINGBENCH_GUARD_SHORT_TURNS"), flush=True)
-"""
-
-
-@pytest.mark.skipif(os.uname().machine not in {"x86_64", "aarch64"}, reason="the system call's number is not known")
-def test_a_program_that_is_to_take_short_turns_does_and_so_does_what_it_starts(tmp_path: Path) -> None:
-    told = {}
-    for env in ({}, {guard.SHORT_TURNS: "1"}):
-        argv = [sys.executable, "-c", TURNS]
-        with start_process("turns", argv, log_path=tmp_path / "log", env=env, stdout="pipe") as process:
-            assert process.stdout is not None
-            told[bool(env)] = process.stdout.readline().split()
-    usual, _, _ = told[False]
-    if int(usual) == 0:
-        pytest.skip("this kernel does not tell how long a thread's turns are")
-    assert int(usual) > 100_000
-    assert told[True] == ["100000", "100000", "None"]
