@@ -72,11 +72,18 @@ def opening_of(result: Result) -> Opening:
     )
     comparison = compared(result)
     if not comparison:
-        nobody = (NO_WINNER_SINGLE_TRIAL if most_trials(result) < 2 else NO_WINNER_ONE_ENGINE,)
+        nobody = (_why_nobody(result),)
         return Opening(title, (), nobody, nobody, *nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
     short = tuple(line for line in brief if line)
     return Opening(title, (), winner_sentences(comparison), short, winners_in_short(comparison))
+
+
+def _why_nobody(result: Result) -> str:
+    """Why no winner is named of a valid run whose engines were not compared."""
+    if result.resilience and is_chaos(result):
+        return no_winner(result.resilience)
+    return NO_WINNER_SINGLE_TRIAL if most_trials(result) < 2 else NO_WINNER_ONE_ENGINE
 
 
 def head_of(result: Result) -> Head:

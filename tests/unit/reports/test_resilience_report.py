@@ -10,7 +10,7 @@ from reports.pictures.quantiles import draw_quantiles
 from reports.pictures.resilience import draw_resilience
 from reports.sections.resilience import resilience_section, resilience_table
 from reports.wording.chaos import figures_of_faults, is_chaos
-from reports.wording.opening import head_of
+from reports.wording.opening import head_of, opening_of
 from tests.builders.faults import make_chaos, make_fault
 from tests.builders.pages import INVALID, Page
 from tests.builders.results import make_result
@@ -140,6 +140,12 @@ def test_a_run_with_faults_and_no_trial_without_them_is_about_latency_still() ->
     assert found.resilience and is_chaos(found)
     found.resilience.controls[0].trial = found.resilience.faults[0].trial
     assert not is_chaos(found) and head_of(found).verdict.startswith("Valid run: 2 of 2 engines")
+
+
+def test_a_terminal_names_no_winner_for_the_same_reason_as_the_report() -> None:
+    found = make_chaos()
+    assert opening_of(found).winners == head_of(found).in_short
+    assert opening_of(found).in_short.startswith("No winner is named: each fault came once")
 
 
 def test_an_invalid_run_with_faults_is_called_invalid_first() -> None:
