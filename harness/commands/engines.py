@@ -7,7 +7,7 @@ import typer
 from harness.commands.common import EnginePath, Json
 
 if TYPE_CHECKING:
-    from harness.engines.catalogue import Engine
+    from harness.engines.engine import Engine
     from harness.results.engines import ListedEngine
 
 EPILOG = "Examples: `ringbench engines` | `ringbench engines flink` | `ringbench engines flink --json`"

@@ -15,7 +15,8 @@ from harness.conformance.rig import QUICK, QUICK_ONCE, Bench, Patience, Rig, fil
 from harness.conformance.stream import Stream
 from harness.conformance.wording import named
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine, find_engines, load_engine
+from harness.engines.catalogue import find_engines, load_engine
+from harness.engines.engine import Engine
 from harness.engines.prepare import prepare
 from harness.processes.temporary import temporary_folder
 from harness.provision.java import ensure_java

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.engines.prepare import PreparedEngine
 from harness.provision.cache import Progress
 from harness.services.cluster import Cluster

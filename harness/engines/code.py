@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterable
 
-from harness.engines.catalogue import ENGINES, Engine
+from harness.engines.catalogue import ENGINES
+from harness.engines.engine import Engine
 
 _ROOT = ENGINES.parent
 #: Ringbench's own; engines come to it.

@@ -4,15 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.engines.catalogue import (
-    DESCRIPTOR,
-    Engine,
-    all_engines,
-    check_delivery,
-    check_query,
-    check_route,
-    find_engines,
-)
+from harness.engines.catalogue import DESCRIPTOR, all_engines, check_delivery, check_query, check_route, find_engines
+from harness.engines.engine import Engine
 from harness.errors import ConfigurationError
 from harness.scenarios.contestants import Contestant
 from harness.scenarios.scenario import Scenario

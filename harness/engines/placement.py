@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
+from harness.engines.engine import Engine
 from harness.errors import ServiceError, UsageError
 from harness.scenarios.scenario import Scenario
 from harness.scenarios.truth import MASTER_FORM, TruthSection, is_standalone_master

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engines.catalogue import CONTRACT_JAVA, ENGINES, Engine, Progress
+from harness.engines.catalogue import CONTRACT_JAVA, ENGINES
+from harness.engines.engine import Engine
 from harness.engines.version_locks import ensure_locks
 from harness.engines.versions import environment_name, is_tested, jars_lock, requirements_lock, versions_told
 from harness.errors import ProvisionError
+from harness.provision.cache import Progress
 from harness.provision.class_archive import ClassArchive, class_archive
 from harness.provision.class_files import check_java
 from harness.provision.classes import ensure_classes

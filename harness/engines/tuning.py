@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from harness.engines.catalogue import DESCRIPTOR, Engine
+from harness.engines.catalogue import DESCRIPTOR
 from harness.engines.contestants import find_contestants
+from harness.engines.engine import Engine
 from harness.errors import ConfigurationError
 from harness.scenarios.contestants import Contestant
 from harness.scenarios.scenario import Scenario

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.engines.catalogue import DESCRIPTOR, Engine
+from harness.engines.catalogue import DESCRIPTOR
 from harness.engines.contestants import check_settings, find_contestants, settings_of
+from harness.engines.engine import Engine
 from harness.engines.versions import default_version, offered_versions
 from harness.errors import UsageError
 from harness.faults.plan import Change, DueFault, Upgrade

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from jgo.maven import MavenContext, compare_versions
 
-from harness.engines.catalogue import Engine, Progress, find_engines
+from harness.engines.catalogue import find_engines
+from harness.engines.engine import Engine
 from harness.engines.versions import (
     JARS_LOCK,
     OVERRIDES,
@@ -28,7 +29,7 @@ from harness.engines.versions import (
     versions_told,
 )
 from harness.errors import ConfigurationError, ProvisionError, RingbenchError
-from harness.provision.cache import only_one
+from harness.provision.cache import Progress, only_one
 from harness.provision.environments import find_uv, run_uv
 from harness.provision.jars import Artifact, lock_text, maven, read_lock
 

@@ -4,19 +4,15 @@ The default is that of the engine's own locks. Each further one that was tested 
 beside the engine's own lock. Locks of any other are in the cache: `harness.engines.version_locks` makes them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from harness.engines.engine import Engine
 from harness.errors import ConfigurationError
 from harness.provision.cache import cache_dir
 from harness.provision.jars import read_lock
-
-if TYPE_CHECKING:
-    from harness.engines.catalogue import Engine
 
 VERSIONS = "versions"
 REQUIREMENTS = "requirements.in"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engines.contract.aggregate import Cell
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.evaluation.counts import MAX_EXAMPLES, wrongly_committed
 from harness.evaluation.operations import operation_doubts, operation_reasons, reread_records
 from harness.faults.catalogue import BY_NAME

@@ -9,8 +9,8 @@ from harness.clients.failures import for_users
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.interrupt import INTERRUPTED
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine
 from harness.engines.contestants import find_contestants
+from harness.engines.engine import Engine
 from harness.engines.upgrades import started_by
 from harness.errors import InvalidRun, UsageError
 from harness.evaluation.fault_outcomes import (

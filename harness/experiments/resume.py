@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from harness.clients.kafka_topics import Topics, delete_topics
 from harness.clients.left import Left, told
 from harness.clients.s3_archive import remove_archive
-from harness.engines.catalogue import Engine
 from harness.engines.code import code_digest
+from harness.engines.engine import Engine
 from harness.errors import ServiceError, UsageError
 from harness.experiments.blocks import REHEARSAL, PlannedTrial
 from harness.experiments.journal import Journal, JournalPlan

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.conclusions.disturbance import disturbance_text, disturbed_share
-from harness.engines.catalogue import Engine, all_engines
+from harness.engines.catalogue import all_engines
+from harness.engines.engine import Engine
 from harness.errors import RingbenchError
 from harness.measurement.host import HostWatch
 from harness.provision.environments import installed_uv

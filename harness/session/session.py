@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.console.interrupt import SIGNALS, CleanUp
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine, find_engines
+from harness.engines.catalogue import find_engines
 from harness.engines.code import code_digest
+from harness.engines.engine import Engine
 from harness.engines.prepare import PreparedEngine, prepare
 from harness.live_map.viewer_process import start_viewer, viewer_url
 from harness.processes.child import Child

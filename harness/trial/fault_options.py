@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.engines.catalogue import Engine
 from harness.engines.clusters import cluster_of
+from harness.engines.engine import Engine
 from harness.errors import UsageError
 from harness.faults.catalogue import BY_NAME, GENERATOR, KAFKA, KAFKA_PROXY, REDIS_PROXY, Fault, needs
 from harness.faults.plan import Change, DueFault

@@ -20,7 +20,8 @@ from harness.clients.kafka_topics import Topics
 from harness.clients.left import Left
 from harness.clients.s3_archive import fingerprint_archive
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine, find_engines
+from harness.engines.catalogue import find_engines
+from harness.engines.engine import Engine
 from harness.engines.prepare import PreparedEngine
 from harness.evaluation.ground_truth import LinesDigest, TrialTruth
 from harness.experiments.run import resume, run

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.engines.prepare import PreparedEngine
 from harness.faults.catalogue import GENERATOR
 from harness.faults.plan import DueFault

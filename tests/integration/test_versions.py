@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.catalogue import Engine, all_engines
+from harness.engines.catalogue import all_engines
+from harness.engines.engine import Engine
 from harness.engines.prepare import prepare
 from harness.engines.versions import default_version, offered_versions
 from tests.integration.ringbench import Ringbench, Services, outcome, write_scenario

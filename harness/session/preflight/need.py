@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.engines.versions import environment_name, requirements_lock
 from harness.provision.environments import find_environment
 from harness.scenarios.refusals import CHAOS, RUN

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.console.interrupt import NAMES
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.errors import INTERNAL, InvalidRun, RingbenchError
 from harness.experiments.chaos import USUAL
 from harness.faults.catalogue import FAULTS

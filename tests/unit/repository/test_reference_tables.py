@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from engines.contract.job import JobSpecification
 from engines.contract.queries import QUERIES
-from harness.engines.catalogue import Engine, all_engines
+from harness.engines.catalogue import all_engines
+from harness.engines.engine import Engine
 from harness.experiments.scale.run import ScaleOptions
 from harness.results.correctness import Answers
 from harness.results.shards import ShardResult

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.commands.engines import listed
-from harness.engines.catalogue import Engine, all_engines
+from harness.engines.catalogue import all_engines
+from harness.engines.engine import Engine
 from harness.engines.versions import is_jvm_artifact
 from release.components import licences
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.engines.catalogue import Engine, all_engines, find_engines
+from harness.engines.catalogue import all_engines, find_engines
 from harness.engines.clusters import cluster_of, has_cluster
+from harness.engines.engine import Engine
 from harness.engines.placement import Placement, check_clusters, check_truth, placed
 from harness.errors import ServiceError, UsageError
 from harness.faults.catalogue import BY_NAME

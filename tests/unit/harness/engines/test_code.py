@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from harness.engines.catalogue import Engine
 from harness.engines.code import code_digest
+from harness.engines.engine import Engine
 
 
 def test_the_digest_of_code_changes_with_a_line_a_new_file_and_a_name_and_with_nothing_else(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.engines import prepare, version_locks
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.engines.version_locks import ensure_locks
 from harness.engines.versions import jars_lock, requirements_lock
 from harness.errors import ConfigurationError, ProvisionError

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.engines.catalogue import Engine, all_engines, find_engines
+from harness.engines.catalogue import all_engines, find_engines
+from harness.engines.engine import Engine
 from harness.engines.versions import (
     default_version,
     environment_name,

@@ -18,7 +18,7 @@ from harness.conformance import run as conformance
 from harness.conformance.checks import CHECKS
 from harness.console.interrupt import INTERRUPTED, Stopped
 from harness.console.progress import ConsoleWatcher
-from harness.engines.catalogue import Engine
+from harness.engines.engine import Engine
 from harness.engines.prepare import PreparedEngine
 from harness.experiments import chaos, sweep
 from harness.experiments.benches import delivery, producer

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.engines.catalogue import Engine, find_engines, load_engine
+from harness.engines.catalogue import find_engines, load_engine
+from harness.engines.engine import Engine
 from harness.errors import ConfigurationError, UsageError
 from harness.experiments.chaos import FAULT_WORK, OPERATION_WORK, ChaosOptions, check_able, check_names, plan_of
 from harness.faults.catalogue import BY_NAME, FAULTS, OPERATIONS, STOP_S

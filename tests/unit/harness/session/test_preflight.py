@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.engines.catalogue import Engine, find_engines
+from harness.engines.catalogue import find_engines
+from harness.engines.engine import Engine
 from harness.errors import RingbenchError, ServiceError
 from harness.experiments import run as run_experiment
 from harness.provision import cache
