@@ -175,6 +175,8 @@ class BulkProducer:
     def flush(self, timeout_s: float) -> None:
         """Send everything that is queued, and wait for it up to `timeout_s`."""
         _library.rd_kafka_flush(self._handle, int(timeout_s * 1000))
+        # Whatever else is to be told of, such as a lost connection, counts among those that wait until it is heard.
+        self.poll()
 
     def close(self) -> None:
         """Free everything. What is still queued is lost."""
