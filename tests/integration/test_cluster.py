@@ -15,8 +15,7 @@ from harness.engines.prepare import prepare
 from harness.provision.java import ensure_java
 from tests.integration.ringbench import Outcome, Ringbench, outcome, write_scenario
 
-# One cluster for all of them, where tests are not handed out by file.
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.integration
 
 OWN = {"spark": "worker-kill", "flink": "taskmanager-kill"}
 #: Spark's first micro-batch compiles for seconds; what is normal must show before the first fault.
