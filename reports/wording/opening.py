@@ -71,7 +71,7 @@ def opening_of(result: Result) -> Opening:
         f"{cold_text(result)}"
     )
     comparison = compared(result)
-    if not comparison:
+    if not comparison or is_chaos(result):
         nobody = (_why_nobody(result),)
         return Opening(title, (), nobody, nobody, *nobody)
     brief = [*winner_sentences(comparison, short=True), short_note(comparison)]
@@ -80,7 +80,7 @@ def opening_of(result: Result) -> Opening:
 
 
 def _why_nobody(result: Result) -> str:
-    """Why no winner is named of a valid run whose engines were not compared."""
+    """Why no winner is named of a valid run whose engines were not compared, or which is about faults."""
     if result.resilience and is_chaos(result):
         return no_winner(result.resilience)
     return NO_WINNER_SINGLE_TRIAL if most_trials(result) < 2 else NO_WINNER_ONE_ENGINE
@@ -131,7 +131,7 @@ def _of_users(head: Head, found: Dashboard) -> Head:
 
 def _of_chaos(head: Head, found: Resilience) -> Head:
     """The same of a run that is about faults: these are its verdict and its figures."""
-    about = _about_else(head, figures_of_faults(found), verdict_of_faults(found), (no_winner(found),))
+    about = _about_else(head, figures_of_faults(found), verdict_of_faults(found), head.in_short)
     return replace(about, good=head.good and all_passed(found), reasons=(*head.reasons, *reasons_of_faults(found)))
 
 

@@ -12,7 +12,7 @@ from reports.sections.resilience import resilience_section, resilience_table
 from reports.wording.chaos import figures_of_faults, is_chaos
 from reports.wording.opening import head_of, opening_of
 from tests.builders.faults import make_chaos, make_fault
-from tests.builders.pages import INVALID, Page
+from tests.builders.pages import INVALID, Page, obvious
 from tests.builders.results import make_result
 
 
@@ -146,6 +146,9 @@ def test_a_terminal_names_no_winner_for_the_same_reason_as_the_report() -> None:
     found = make_chaos()
     assert opening_of(found).winners == head_of(found).in_short
     assert opening_of(found).in_short.startswith("No winner is named: each fault came once")
+    ahead = obvious()
+    compared = found.model_copy(update={"engines": ahead.engines, "comparison": ahead.comparison})
+    assert opening_of(compared).winners == opening_of(found).winners, "whatever their latencies"
 
 
 def test_an_invalid_run_with_faults_is_called_invalid_first() -> None:
