@@ -28,7 +28,7 @@ from harness.errors import UsageError
 EPILOG = (
     "Examples: `ringbench operate --engine flink` | `ringbench operate --all` | "
     "`ringbench operate --operation rescale --to-parallelism 4 --engine flink` | "
-    "`ringbench operate --operation upgrade --engine flink --to flink@2.3.0` | `ringbench operate --all --plan`"
+    "`ringbench operate --operation upgrade --engine flink@2.2.1` | `ringbench operate --all --plan`"
 )
 
 

@@ -21,7 +21,7 @@ from harness.scenarios.scenario import Scenario
 #: What an upgrade may change; all other keys of a contestant stay.
 _CHANGEABLE = ("version", "tuning", "settings")
 ONE_VERSION = "it offers one version, and no other one or settings to upgrade to are given"
-NEWEST = "it runs the newest version that it offers, and nothing else to upgrade to is given"
+NEWEST = "it runs the newest version that it offers, and nothing else to upgrade to is given; begin with {older}"
 
 
 def upgrades_of(scenario: Scenario, to: Sequence[Contestant], extra: list[Path], place: str) -> Change:
@@ -107,9 +107,9 @@ def _to_newest(contestant: Contestant, engine: Engine) -> Contestant | str:
     offered = offered_versions(engine)
     if len(offered) < 2:
         return ONE_VERSION
-    newest = max(offered, key=_numbers)
+    *_, older, newest = sorted(offered, key=_numbers)
     if _numbers(newest) <= _numbers(contestant.version or default_version(engine)):
-        return NEWEST
+        return NEWEST.format(older=f"{engine.name}@{older}")
     return Contestant(name=contestant.name, engine=contestant.engine, version=newest)
 
 

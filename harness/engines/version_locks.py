@@ -1,8 +1,9 @@
 """Makes the locks of an engine's version: ``python -m harness.engines.version_locks NAME@VERSION``, in its folder.
 
 The engine's package is resolved in that version, and everything else stays as it is in the engine's own lock, as far as
-that can be, so that versions differ in nothing else. JVM artifacts of the engine's own version, or for its series (as
-``5.0.0-2.2`` is for 2.2.1), are taken for the other version, if the repository has them; all others stay, too.
+that can be, so that versions differ in nothing else. JVM artifacts of a version that the engine offers, or for its
+series (as ``5.0.0-2.2`` is for 2.2.1), are taken for the other version, if the repository has them; all others stay,
+too. Of any version that is offered, since the default one may run with a connector of the one before.
 """
 
 import re
@@ -24,6 +25,7 @@ from harness.engines.versions import (
     is_jvm_artifact,
     is_tested,
     jars_lock,
+    offered_versions,
     requirements_lock,
     version_folder,
     versions_told,
@@ -108,21 +110,21 @@ def _packages(engine: Engine, scratch: Path, progress: Progress) -> Path:
 
 def _jars(engine: Engine, repository: Path) -> str:
     """The lock of the JVM artifacts; `repository` is a directory for downloads."""
-    context, default = maven(repository), default_version(engine)
+    context = maven(repository)
     own = engine.directory / str(engine.jars)
     text = own.read_text(encoding="utf-8")
     for artifact, sha256 in read_lock(own).items():
-        other = artifact._replace(version=_version_for(engine, artifact, default, context))
+        other = artifact._replace(version=_version_for(engine, artifact, context))
         if other != artifact:
             text = text.replace(f"{artifact} {sha256}\n", lock_text([other], repository))
     return text
 
 
-def _version_for(engine: Engine, artifact: Artifact, default: str, context: MavenContext) -> str:
+def _version_for(engine: Engine, artifact: Artifact, context: MavenContext) -> str:
     """The artifact's version for the engine's; that of the engine's own lock, if nothing better is to be had."""
-    is_engines_own = artifact.version == default
-    series = "-" + _series(default)
-    if not is_engines_own and not artifact.version.endswith(series):
+    offered = offered_versions(engine)
+    is_engines_own = artifact.version in offered
+    if not is_engines_own and not artifact.version.endswith(tuple(f"-{_series(each)}" for each in offered)):
         return artifact.version
     project = context.project(artifact.group, artifact.name)
     project.update()

@@ -22,7 +22,7 @@ from harness.errors import UsageError
 from harness.scenarios.sections import Section
 
 OPTION = "--contestant"
-_FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2' or {OPTION} new=flink@2.3.0"
+_FIX = f"give such as {OPTION} 'fast=flink:tuning=latency,flush_interval_ms=2' or {OPTION} old=flink@2.2.1"
 UPGRADE_OPTION = "--to"
 _UPGRADE_FIX = f"give such as {UPGRADE_OPTION} flink@2.3.0, or {UPGRADE_OPTION} 'flink:flush_interval_ms=200'"
 #: Names stand in those of topics and files.

@@ -35,7 +35,7 @@ def test_an_upgrade_is_compared_with_what_it_replaces_and_both_count_right(
     further: tuple[Engine, str], route: str, tmp_path: Path, services: Services
 ) -> None:
     engine, version = further
-    contestants = [f"old={engine.name}", f"new={engine.name}@{version}"]
+    contestants = [f"old={engine.name}@{version}", f"new={engine.name}"]
     options = [word for each in contestants for word in ("--contestant", each)]
     scenario = write_scenario(tmp_path, route=route)
     arguments = ["run", scenario, *options, "--trials", "2", "--json", *services.arguments()]
@@ -43,9 +43,9 @@ def test_an_upgrade_is_compared_with_what_it_replaces_and_both_count_right(
         found = outcome(run)
     assert found.code == 0, found.stderr
     told = [(each["name"], each["version"], each["version_tested"]) for each in found.result["engines"]]
-    assert told == [("old", default_version(engine), True), ("new", version, True)]
+    assert told == [("old", version, True), ("new", default_version(engine), True)]
     report = (found.directory / "report.md").read_text(encoding="utf-8")
-    assert f"differ in version: {default_version(engine)} in old, {version} in new" in report.replace("\\", "")
+    assert f"differ in version: {version} in old, {default_version(engine)} in new" in report.replace("\\", "")
 
 
 def test_a_further_version_survives_a_kill(further: tuple[Engine, str], tmp_path: Path) -> None:

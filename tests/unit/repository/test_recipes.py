@@ -15,8 +15,8 @@ from tests.builders.recipes import recipes
 
 #: What differs between the two contestants of each recipe, in the order of the page.
 DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({}, {"version": "2.3.0"}),
-    ({}, {"version": "4.3.0"}),
+    ({"version": "2.2.1"}, {}),
+    ({"version": "4.2.0"}, {}),
     ({}, {}),
     ({}, {"settings": {"buffer_timeout_ms": 200}}),
     ({"checkpoint_interval_ms": 1000}, {"delivery": "exactly-once", "checkpoint_interval_ms": 1000}),

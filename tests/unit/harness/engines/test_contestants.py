@@ -37,11 +37,11 @@ def test_contestants_of_one_engine_run_the_same_engine() -> None:
 
 
 def test_contestants_of_one_engine_run_it_in_versions_of_their_own() -> None:
-    found = find_contestants(scenario("flink", "flink@2.3.0", FAST | {"version": "2.2.1"}), [])
+    found = find_contestants(scenario("flink", "flink@2.2.1", FAST | {"version": "2.3.0"}), [])
     assert {name: engine.version for name, engine in found.items()} == {
         "flink": "",
-        "flink-2.3.0": "2.3.0",
-        "fast": "2.2.1",
+        "flink-2.2.1": "2.2.1",
+        "fast": "2.3.0",
     }
 
 

@@ -7,14 +7,15 @@ import pytest
 
 from harness.engines.catalogue import find_engines, load_engine
 from harness.engines.upgrades import NEWEST, ONE_VERSION, due_faults, started_by, upgrades_of
-from harness.engines.versions import default_version, offered_versions
+from harness.engines.versions import offered_versions
 from harness.errors import ConfigurationError, RingbenchError, UsageError
 from harness.faults.plan import Change, DueFault
 from harness.scenarios.contestants import UPGRADE_OPTION, parse_upgrade
 from harness.scenarios.loading import load_scenario
 
 FLINK = find_engines(["flink"])[0]
-NEWER = offered_versions(FLINK)[-1]
+NEWER, OLDER = offered_versions(FLINK)
+OLD = f"flink@{OLDER}"
 
 
 def _upgrades(*to: str, engines: list[Any], **keys: Any) -> Change:
@@ -23,15 +24,16 @@ def _upgrades(*to: str, engines: list[Any], **keys: Any) -> Change:
 
 
 def test_without_a_goal_an_engine_gets_the_newest_version_that_its_folder_offers() -> None:
-    found = _upgrades(engines=["flink", "baseline"])
+    found = _upgrades(engines=[OLD, "baseline"])
+    name = f"flink-{OLDER}"
     assert started_by([DueFault("upgrade", 5, 20, found)] * 2) == [f"flink@{NEWER}"]
-    assert found.told("flink") == f"flink@{NEWER}" and found.upgrades["flink"].version == NEWER
+    assert found.told(name) == f"flink@{NEWER}" and found.upgrades[name].version == NEWER
     assert found.unable == {"baseline": ONE_VERSION} and found.told("baseline") is None
 
 
 def test_an_engine_in_its_newest_version_has_nothing_to_be_upgraded_to() -> None:
-    name = f"flink-{NEWER}"
-    assert _upgrades(engines=[f"flink@{NEWER}"]).unable == {name: NEWEST}
+    told = NEWEST.format(older=OLD)
+    assert _upgrades(engines=["flink", f"flink@{NEWER}"]).unable == {"flink": told, f"flink-{NEWER}": told}
 
 
 def test_an_engine_that_cannot_be_upgraded_is_not_asked_for_its_versions() -> None:
@@ -49,7 +51,8 @@ def test_settings_are_those_from_before_then_those_of_the_new_tuning_then_the_gi
 
 
 def test_one_of_several_contestants_is_named_as_contestants_are() -> None:
-    both = [{"name": "a", "engine": "flink", "settings": {"flush_rows": 7}}, {"name": "b", "engine": "flink"}]
+    older = {"engine": "flink", "version": OLDER}
+    both = [older | {"name": "a", "settings": {"flush_rows": 7}}, older | {"name": "b"}]
     found = _upgrades(f"a=flink@{NEWER}:flush_interval_ms=2", engines=both)
     assert found.told("a") == f"flink@{NEWER}, flush_interval_ms=2"
     assert found.upgrades["a"].settings == {"flush_rows": 7, "flush_interval_ms": 2}
@@ -57,9 +60,8 @@ def test_one_of_several_contestants_is_named_as_contestants_are() -> None:
 
 
 def test_an_upgrade_to_an_older_version_has_to_be_asked_for() -> None:
-    old = default_version(FLINK)
-    found = _upgrades(f"new=flink@{old}", engines=[{"name": "new", "engine": "flink", "version": NEWER}])
-    assert found.upgrades["new"].version == old
+    found = _upgrades(f"new={OLD}", engines=[{"name": "new", "engine": "flink", "version": NEWER}])
+    assert found.upgrades["new"].version == OLDER
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_an_upgrade_to_an_older_version_has_to_be_asked_for() -> None:
         ("flink:flush_interval_ms=20", "that is what it is already"),
         ("kstreams:linger_ms=5", "--to kstreams: there is no contestant of that name"),
         ("flush_interval_ms=200", "--to flush_interval_ms: there is no contestant of that name"),
-        ("flink=spark@4.3.0", "--to flink: spark cannot go on from the state of flink"),
+        ("flink=spark@4.2.0", "--to flink: spark cannot go on from the state of flink"),
         ("flink:parallelism=4", "parallelism: an upgrade changes version, tuning and settings, and nothing else"),
         ("flink:delivery=exactly-once", "delivery: an upgrade changes version"),
         ("flink:checkpoint_dir=/x", "--to flink: no upgrade can change checkpoint_dir of flink: its state is there"),
@@ -92,7 +94,7 @@ def test_what_upgrades_of_a_scenario_start_stands_in_its_plan() -> None:
         {"kind": "restart", "at_s": 40},
         {"kind": "upgrade", "at_s": 70, "to": "baseline:linger_ms=5"},
     ]
-    scenario = load_scenario("main", {"engines": ["flink", "baseline"], "duration_s": 90, "operations": operations})
+    scenario = load_scenario("main", {"engines": [OLD, "baseline"], "duration_s": 90, "operations": operations})
     first, restart, last = due_faults(scenario, [])
     assert started_by([first, restart]) == [f"flink@{NEWER}"] and restart.change == Change()
     assert [each.change.told("baseline") for each in (first, restart, last)] == [None, None, "linger_ms=5"]
@@ -107,7 +109,7 @@ def test_a_goal_of_a_scenario_is_refused_by_its_place() -> None:
 
 def test_a_goal_is_given_once() -> None:
     with pytest.raises(UsageError, match="--to flink: it is given twice"):
-        _upgrades(f"flink@{NEWER}", "flink:flush_interval_ms=2", engines=["flink"])
+        _upgrades(OLD, "flink:flush_interval_ms=2", engines=["flink"])
 
 
 def test_a_descriptor_gives_a_reason_for_each_setting_that_no_upgrade_can_change(tmp_path: Path) -> None:

@@ -95,6 +95,21 @@ def test_only_the_engines_package_and_its_own_artifacts_are_of_another_version(
     assert len(outside.compiled) == len(told) == 1
 
 
+def test_artifacts_of_a_version_before_that_the_default_runs_with_are_of_the_other_version_too(
+    engine: Engine, outside: Outside
+) -> None:
+    before = engine.directory / "versions" / "1.0.2"
+    before.mkdir(parents=True)
+    (engine.directory / "requirements.lock").rename(before / "requirements.lock")
+    (engine.directory / "requirements.in").write_text("the-engine==2.0.1\n")
+    (engine.directory / "requirements.lock").write_text("the-engine==2.0.1\n")
+    outside.versions = {"own": ["1.0.2", "3.1.0"], "connector": ["7-1.0", "9-3.1"]}
+    ensure_locks(engine, lambda _message: None)
+    assert (jvm := jars_lock(engine)) and jvm.read_text() == (
+        f"# jars\na.b:own:3.1.0 {NEW}\na.b:connector:9-3.1 {NEW}\n# a client\na.b:client:4.5.6 {OLD}\n"
+    )
+
+
 def test_an_artifact_that_is_not_to_be_had_for_the_version_stays(engine: Engine, outside: Outside) -> None:
     outside.versions = {"own": ["1.0.2"], "connector": ["7-1.0"]}
     ensure_locks(engine, lambda _message: None)
