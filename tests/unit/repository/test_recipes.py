@@ -13,8 +13,8 @@ from harness.scenarios.scenario import Scenario
 from harness.session import checks
 from tests.builders.recipes import recipes
 
-#: What differs between the two contestants of each recipe, in the order of the page.
-DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+#: What differs between the contestants of each recipe, in the order of the page.
+DIFFERENCES: list[tuple[dict[str, Any], ...]] = [
     ({"version": "2.2.1"}, {}),
     ({"version": "4.2.0"}, {}),
     ({}, {}),
@@ -22,8 +22,11 @@ DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"checkpoint_interval_ms": 1000}, {"delivery": "exactly-once", "checkpoint_interval_ms": 1000}),
     ({"settings": {"state_backend": "hashmap"}}, {"settings": {"state_backend": "rocksdb"}}),
     ({"checkpoint_interval_ms": 1000}, {"checkpoint_interval_ms": 20_000}),
+    ({}, {}, {}),
     ({"engine_cpus": 1}, {"engine_cpus": 2}),
 ]
+#: What the recipe of three contestants compares; in all others, they are of one engine.
+MODES = ["spark", "spark-rtm", "flink"]
 
 
 class PlannedError(UsageError):
@@ -31,14 +34,15 @@ class PlannedError(UsageError):
 
 
 @pytest.mark.parametrize(("command", "expected"), list(zip(recipes(), DIFFERENCES, strict=True)))
-def test_a_recipe_is_a_run_of_two_contestants_of_one_engine(
-    monkeypatch: pytest.MonkeyPatch, command: list[str], expected: tuple[dict[str, Any], dict[str, Any]]
+def test_a_recipe_is_a_run_of_contestants_of_one_engine_or_of_three_modes(
+    monkeypatch: pytest.MonkeyPatch, command: list[str], expected: tuple[dict[str, Any], ...]
 ) -> None:
     def plan(scenario: Scenario, trials: int, options: Any, _watcher: object) -> None:
         checks.check_scenario(scenario, RUN, options, print)
         assert trials == 6
         assert tuple(each.own for each in scenario.engines) == expected
-        assert len({each.engine for each in scenario.engines}) == 1
+        engines = [each.engine for each in scenario.engines]
+        assert engines == MODES if len(engines) > 2 else len(set(engines)) == 1
         raise PlannedError("it is")
 
     monkeypatch.setattr(runs, "run", plan)
