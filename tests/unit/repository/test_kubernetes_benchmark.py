@@ -16,9 +16,12 @@ import pytest
 from typer.main import get_command
 
 from harness.cli import app
-from harness.engines.catalogue import check_route, find_engines
+from harness.engines.catalogue import check_route
 from harness.engines.clusters import cluster_of
+from harness.engines.contestants import find_contestants
+from harness.engines.engine import Engine
 from harness.engines.placement import Placement, placed
+from harness.engines.versions import default_version, is_tested
 from harness.scenarios.loading import load_scenario
 from harness.scenarios.scenario import Scenario
 from tests.unit.repository.manifests import (
@@ -83,11 +86,17 @@ def _scenario(directory: str) -> Scenario:
     return placed(load_scenario(str(file), chosen), placement)
 
 
-def _locked(engine: str, package: str) -> str:
-    """The version of a package in an engine's lock."""
-    lock = (ROOT / "engines" / engine / "requirements.lock").read_text(encoding="utf-8")
-    (version,) = re.findall(rf"^{re.escape(package)}==(\S+)", lock, re.MULTILINE)
-    return str(version)
+def _engine(directory: str) -> Engine:
+    """The one engine that is run."""
+    (found,) = find_contestants(_scenario(directory), []).values()
+    return found
+
+
+def _version(directory: str) -> str:
+    """Which version of its engine is run: one that comes with locks."""
+    engine = _engine(directory)
+    assert is_tested(engine)
+    return engine.version or default_version(engine)
 
 
 def _known_settings(engine: str) -> set[str]:
@@ -111,7 +120,7 @@ def test_the_command_line_is_one_that_ringbench_takes(directory: str) -> None:
         name: given[name.upper()] for name in ("kafka", "redis", "s3")
     }
     scenario = _scenario(directory)
-    check_route(find_engines(scenario.contestants), scenario.route)
+    check_route(list(find_contestants(scenario, []).values()), scenario.route)
     for engine, settings in scenario.engine_settings.items():
         assert set(settings) <= _known_settings(engine)
 
@@ -146,14 +155,13 @@ def test_the_image_is_of_this_version(directory: str) -> None:
 @pytest.mark.parametrize(("directory", "engine"), [("flink", "flink"), ("spark", "spark")])
 def test_the_engine_runs_on_a_cluster(directory: str, engine: str) -> None:
     scenario = _scenario(directory)
-    assert scenario.contestants == [engine]
-    (found,) = find_engines([engine])
+    assert (found := _engine(directory)).name == engine
     assert cluster_of(found, scenario.engine_settings[engine])
     assert scenario.engine_settings[engine]["checkpoint_dir"]
 
 
 def test_flinks_versions_are_the_engines() -> None:
-    version, session = _locked("flink", "apache-flink"), resource("flink", "FlinkDeployment")
+    version, session = _version("flink"), resource("flink", "FlinkDeployment")
     major, minor, _ = version.split(".")
     assert images("flink")["flink"].rpartition(":")[2].startswith(f"{version}-")
     assert session["spec"]["flinkVersion"] == f"v{major}_{minor}"
@@ -186,7 +194,7 @@ def test_sparks_versions_are_the_engines() -> None:
     jars = (ROOT / "engines" / "spark" / "jars.lock").read_text(encoding="utf-8")
     (scala,) = set(re.findall(r"^org\.apache\.spark:[a-z0-9-]+_([0-9.]+):", jars, re.MULTILINE))
     tag = _environment("spark")["SPARK_IMAGE"].rpartition(":")[2]
-    assert tag.startswith(f"{_locked('spark', 'pyspark')}-scala{scala}-java")
+    assert tag.startswith(f"{_version('spark')}-scala{scala}-java")
 
 
 def test_executors_are_asked_for_as_many_cores_as_there_are_tasks_and_waited_for() -> None:
