@@ -129,7 +129,7 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: HeadlineFigure, ratio: 
     if not ratio.excludes(1):
         return INTERVAL_HOLDS_ONE
     for engine in (a, b):
-        if still := _still_starting(engine):
+        if still := _still_starting(engine, of):
             return still
     if of.unit == "ms" and (stepped := _stepped(a, b)):
         return stepped
@@ -140,11 +140,11 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: HeadlineFigure, ratio: 
     return next((why for engine in (a, b) if (why := why_not_the_engines(engine, of.name))), "")
 
 
-def _still_starting(engine: EngineResult) -> str:
-    """Whether what was measured of an engine is, in part, its start."""
+def _still_starting(engine: EngineResult, of: HeadlineFigure) -> str:
+    """Whether what was measured of an engine by a figure is, in part, its start."""
     if cold := cold_trials(engine):
         return f"{engine.name} was not warm in {of_trials(len(cold), engine.trials)}"
-    unsettled = why_unsettled(engine.trials)
+    unsettled = why_unsettled(engine.trials, by_latency_alone=of.name != CPU)
     return f"{engine.name} {unsettled}" if unsettled else ""
 
 

@@ -114,17 +114,18 @@ def trial_had_settled(start: bool | None, changes: Sequence[Change | None]) -> b
     return False if False in found else None if None in found else True
 
 
-def why_unsettled(trials: list[TrialResult]) -> str:
+def why_unsettled(trials: list[TrialResult], *, by_latency_alone: bool = False) -> str:
     """Why an engine cannot be said to have settled, by all its trials together; empty if it had.
 
     The trial is the unit: the change of each is one figure, and the interval is that of their geometric mean, whatever
-    the noise within a trial is like. CPU time is left out where it was out of reach, as it names no winner then.
+    the noise within a trial is like. CPU time is left out where it was out of reach, as it names no winner then, and
+    for a figure of latency: one that stays as it is while CPU time falls is not the start's.
     """
     starts = [trial.steady.start_settled for trial in trials if trial.steady]
     if (bad := starts.count(False)) * 2 > len(trials):
         return f"reached no steady state in {of_trials(bad, trials)}"
     figures: list[tuple[str, Callable[[SteadyState], Change | None]]] = [("latency", lambda each: each.latency)]
-    if all(trial.cost for trial in trials):
+    if not by_latency_alone and all(trial.cost for trial in trials):
         figures.append(("CPU time per second", lambda each: each.cpu))
     reasons = [_why_not(name, _changes(trials, of)) for name, of in figures]
     return next((reason for reason in reasons if reason), "")
