@@ -9,6 +9,7 @@ from harness.engines.catalogue import all_engines
 from harness.engines.engine import Engine
 from harness.engines.prepare import prepare
 from harness.engines.versions import default_version, offered_versions
+from tests.integration.asked import asking, assert_answered_right
 from tests.integration.ringbench import Ringbench, Services, outcome, write_scenario
 
 pytestmark = [pytest.mark.integration, pytest.mark.proof]
@@ -46,6 +47,17 @@ def test_an_upgrade_is_compared_with_what_it_replaces_and_both_count_right(
     assert told == [("old", version, True), ("new", default_version(engine), True)]
     report = (found.directory / "report.md").read_text(encoding="utf-8")
     assert f"differ in version: {version} in old, {default_version(engine)} in new" in report.replace("\\", "")
+
+
+def test_a_further_version_answers_a_query_of_windows(
+    further: tuple[Engine, str], tmp_path: Path, services: Services
+) -> None:
+    engine, version = further
+    scenario = write_scenario(tmp_path, engines=[f"{engine.name}@{version}"], **asking("distinct-callers"))
+    with Ringbench(tmp_path, "run", scenario, "--json", *services.arguments(), env=services.environment()) as run:
+        found = outcome(run)
+    assert found.code == 0, found.stderr
+    assert_answered_right(found, f"{engine.name}-{version}", "distinct-callers")
 
 
 def test_a_further_version_survives_a_kill(further: tuple[Engine, str], tmp_path: Path) -> None:
