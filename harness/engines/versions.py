@@ -1,7 +1,8 @@
 """Versions of an engine: its default one, those that its folder offers besides, and any other one.
 
 The default is that of the engine's own locks. Each further one that was tested has a folder with locks in `VERSIONS`,
-beside the engine's own lock. Locks of any other are in the cache: `harness.engines.version_locks` makes them.
+in the engine's own folder: an engine that shares another's lock need not run in all of its versions. Locks of any other
+are in the cache: `harness.engines.version_locks` makes them.
 """
 
 import hashlib
@@ -72,7 +73,7 @@ def offered_versions(engine: Engine) -> list[str]:
     """The versions that come with locks: the default one first, then those of folders; none if none can be chosen."""
     if not engine.version_of:
         return []
-    folders = sorted(path.parent.name for path in (_own_lock(engine).parent / VERSIONS).glob(f"*/{REQUIREMENTS_LOCK}"))
+    folders = sorted(path.parent.name for path in (engine.directory / VERSIONS).glob(f"*/{REQUIREMENTS_LOCK}"))
     return list(dict.fromkeys([default_version(engine), *folders]))
 
 
@@ -133,7 +134,7 @@ def _is_default(engine: Engine) -> bool:
 
 def version_folder(engine: Engine) -> Path:
     """Where the engine offers the locks of the version that was asked for, if it offers it."""
-    return _own_lock(engine).parent / VERSIONS / engine.version
+    return engine.directory / VERSIONS / engine.version
 
 
 def _folder_of_version(engine: Engine) -> Path:

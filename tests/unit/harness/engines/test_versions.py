@@ -99,6 +99,13 @@ def test_what_is_no_version_is_refused(name: str, words: str) -> None:
     assert "flnik" in name or "2.3.0, 2.2.1" in caught.value.fix
 
 
+def test_an_engine_that_shares_a_lock_does_not_offer_the_versions_of_whose_it_is(mine: Engine, tmp_path: Path) -> None:
+    (other := tmp_path / "other").mkdir()
+    sharing = replace(mine, name="other", directory=other, requirements="../mine/requirements.lock")
+    assert offered_versions(sharing) == ["1.0"] and default_version(sharing) == "1.0"
+    assert not is_tested(replace(sharing, version="2.0"))
+
+
 def test_an_engine_without_a_version_to_choose_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "engine.toml").write_text(
