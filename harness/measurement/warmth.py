@@ -110,8 +110,8 @@ def warmth_of(
 
     They had if in its last `QUIET_S` they used no more than `limit_cores`. Some engines make new code as long as they
     run, and never rest: theirs had if they used no more than `TOLERATED` times what they use in the second half of the
-    measured time, and if that use does not still fall. A warm-up that is shorter than `SHORTEST_WARMUP_S` is too short,
-    whatever they did.
+    measured time, and if that use is known not to fall any more. A warm-up that is shorter than `SHORTEST_WARMUP_S` is
+    too short, whatever they did.
 
     Args:
         watch: what was read.
@@ -128,7 +128,7 @@ def warmth_of(
         return None
     before_cores, later_cores = before_s / min(QUIET_S, warmup_s), later_s / (duration_s / 2)
     fall = _fall(watch, duration_s if even_s is None else even_s, limit_cores)
-    is_steady = before_cores <= TOLERATED * later_cores and (fall is None or fall <= TOLERATED_FALL)
+    is_steady = before_cores <= TOLERATED * later_cores and fall is not None and fall <= TOLERATED_FALL
     return Warmth(
         warm=(before_cores <= limit_cores or is_steady) and warmup_s >= SHORTEST_WARMUP_S,
         warmup_s=warmup_s,

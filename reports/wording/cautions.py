@@ -89,8 +89,10 @@ def _cold(result: Result) -> list[Caution]:
 
 
 def _fall_text(warmth: Warmth) -> str:
-    """By how much the use of the compilers still fell while latency was measured; empty if that was not measured."""
-    if warmth.compiler_fall is None or warmth.compiler_fall <= 1:
+    """By how much the use of the compilers still fell while latency was measured, or that nobody can tell."""
+    if warmth.compiler_fall is None:
+        return " (whether that still fell, nobody can tell of so short a time at an even load)"
+    if warmth.compiler_fall <= 1:
         return ""
     return f" ({1 - 1 / warmth.compiler_fall:.0%} less in the second half of the measured time than in its first)"
 

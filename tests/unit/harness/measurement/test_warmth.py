@@ -120,7 +120,13 @@ def test_whether_a_use_falls_is_told_by_the_time_at_an_even_load_alone() -> None
     whole, even, none = (warmth_of(watch, 60, 60, LIMIT_CORES, even_s=even_s) for even_s in (None, 30, 0))
     assert whole and not whole.warm and whole.compiler_fall == pytest.approx(4 / 3)
     assert even and even.warm and even.compiler_fall == pytest.approx(1)
-    assert none and none.warm and none.compiler_fall is None
+    assert none and not none.warm and none.compiler_fall is None, "nobody can tell"
+
+
+def test_compilers_that_rest_are_warm_however_short_the_measured_time_is() -> None:
+    for cores, warm in ((0.05, True), (0.6, False)):
+        found = warmth_of(_watched({(-60, 15): cores}), 60, 15, LIMIT_CORES)
+        assert found and found.warm is warm and found.compiler_fall is None
 
 
 @pytest.mark.parametrize("cores", [{(5, 60): 0.1}, {(-60, 30): 0.1}])
