@@ -21,6 +21,7 @@ from harness.clients.credentials import without_login
 from harness.clients.s3_client import S3Credentials, s3_client
 from harness.processes.process import wait_until
 from tests.deadlines import DEADLINE_S, RUN_DEADLINE_S
+from tests.steady import CLOCK_STEP_LIMIT_MS
 
 EXECUTABLE = str(Path(sys.executable).with_name("ringbench"))
 FIXTURE_ENGINES = Path(__file__).parent.parent / "fixtures" / "engines"
@@ -52,7 +53,7 @@ SMALL: dict[str, Any] = {
     "engines": ["baseline"],
     "limits": {
         "schedule_error_ms_p99": 2000.0,
-        "clock_step_ms": 1000.0,
+        "clock_step_ms": CLOCK_STEP_LIMIT_MS,
         "path_delay_ms": 10_000.0,
         "settle_s": 0.5,
         # Tests run side by side.
