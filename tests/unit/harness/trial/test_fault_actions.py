@@ -1,12 +1,16 @@
 """What is done for each fault harms something, and its healing leaves nothing harmed. All that is harmed is a fake."""
 
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from harness.faults.catalogue import BY_NAME, FAULTS, KAFKA, KAFKA_PROXY, needs
+from harness.processes.process import start_process
 from harness.trial.fault_actions import ACTIONS
 from harness.workers.orders import ClockOrders
 from harness.workers.proxy import ProxyOrders
@@ -64,3 +68,16 @@ def test_a_fault_harms_something_until_it_is_healed(world: World, name: str) -> 
 def test_a_task_is_killed_by_the_signal_that_the_contract_has_for_that(world: World) -> None:
     world.run(faults=plan(("task-kill", 2, 2)))
     assert [number.name for number in world.children["engine"].process.signals] == ["SIGUSR1"]
+
+
+def test_a_broker_that_is_healed_as_soon_as_it_is_killed_is_started_again(tmp_path: Path) -> None:
+    """As when the wall clock leaps to the end of the load: a real process, since a fake one dies in no time."""
+    started: list[str] = []
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with start_process("broker", command, log_path=tmp_path / "broker.log") as process:
+        broker = SimpleNamespace(process=process, start_again=lambda: started.append("broker"))
+        backing = SimpleNamespace(brokers={"kafka 2": broker}, leader=lambda _topic: "kafka 2")
+        stage: Any = SimpleNamespace(backing=backing, input_topic="cdr")
+        ACTIONS["broker-leader-kill"].start(stage)
+        ACTIONS["broker-leader-kill"].heal(stage)
+    assert started == ["broker"]
