@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.numerics.intervals import Interval, paired_ratio
 from harness.results.performance import Waterfall, WaterfallBand
 from harness.results.result import EngineResult
 
@@ -15,7 +16,7 @@ BAND_OF = {
     "latency_ms_p999": "slowest 1 %",
     "latency_ms_mean": "all",
 }
-#: A band of which others have more says too little of the engine.
+#: A band of which others have more says too little of the engine by itself.
 OTHERS_SHARE = 0.25
 
 
@@ -52,7 +53,23 @@ def weighted_mean(weighted: Iterable[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
 
 
-def why_not_the_engines(engine: EngineResult, figure: str) -> str:
+def why_not_the_engines(winner: EngineResult, loser: EngineResult, figure: str, confidence: float) -> str:
+    """Why a difference of latency may not be the engines'; empty if it is theirs, or the figure is no latency.
+
+    It is theirs where others have little of either latency; and where it is there even if all that others have counts
+    against `winner`, and nothing of it against `loser`: then no way to an engine, or from it, accounts for it.
+    """
+    found = next((why for engine in (winner, loser) if (why := _too_little(engine, figure))), "")
+    worst = _least_favourable(winner, loser, figure, confidence) if found else None
+    if worst is None:
+        return found
+    if worst.high < 1:
+        return ""
+    ratio = f"{worst.estimate:.2f} ({worst.low:.2f} to {worst.high:.2f})"
+    return f"{found}; with that counted against {winner.name} alone, its ratio to {loser.name} is {ratio}"
+
+
+def _too_little(engine: EngineResult, figure: str) -> str:
     """Why a figure of latency says too little of the engine itself; empty if it does, or is no figure of latency.
 
     Names the hop with the greatest share of the band that the figure falls into.
@@ -70,6 +87,19 @@ def why_not_the_engines(engine: EngineResult, figure: str) -> str:
         f"{band.others_share:.0%} of the latency of {engine.name} (band: {band.name}) is not the engine's, limit "
         f"{OTHERS_SHARE:.0%}; the most is {greatest}, {share:.0%}"
     )
+
+
+def _least_favourable(winner: EngineResult, loser: EngineResult, figure: str, confidence: float) -> Interval | None:
+    """The ratio of all that `winner` took in the band to the engine's own hop of `loser`; None if it cannot be told."""
+    whole = [band.latency_ms for band in _by_block(winner, BAND_OF[figure])]
+    own = [band.hops_ms[ENGINE_HOP] for band in _by_block(loser, BAND_OF[figure])]
+    return paired_ratio(whole, own, confidence) if len(whole) == len(own) else None
+
+
+def _by_block(engine: EngineResult, name: str) -> list[WaterfallBand]:
+    """The band called `name` of each trial that has one, in the order of the blocks."""
+    trials = sorted(engine.trials, key=lambda trial: trial.block)
+    return [band for trial in trials if trial.waterfall for band in trial.waterfall.bands if band.name == name]
 
 
 def _pooled(name: str, bands: list[WaterfallBand]) -> Band:

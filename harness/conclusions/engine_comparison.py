@@ -100,21 +100,22 @@ def _ratio(
 ) -> Ratio:
     mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
-    why_not = _why_no_winner(a, b, of, ratio) or _disturbed(a, b, host_marked_share)
-    if not why_not and ratio and of.name == CPU:
-        why_not = _dearer_elsewhere(a, b, ratio, confidence)
-    if not why_not and ratio and not exact:
-        why_not = _by_estimate_only(*((a, b) if ratio.high < 1 else (b, a)), of, confidence)
+    winner, loser = (a, b) if ratio and (ratio.high < 1) is of.lower_is_better else (b, a)
+    why_not = (
+        _why_no_winner(a, b, of, ratio)
+        or _disturbed(a, b, host_marked_share)
+        or _why_not_the(winner, loser, of, confidence, exact=exact)
+    )
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
-    winner = None if why_not or ratio is None else a if (ratio.high < 1) is of.lower_is_better else b
+    won = None if why_not else winner
     return Ratio(
         a=a.name,
         b=b.name,
         figure=of.name,
         ratio=told_interval(ratio),
-        winner=winner.name if winner else None,
+        winner=won.name if won else None,
         why_not=why_not,
-        winners_worst_trial=worst_of(won, of) if winner and (won := figures(winner.trials, of)) else None,
+        winners_worst_trial=worst_of(found, of) if won and (found := figures(won.trials, of)) else None,
         first_percent=effect.percent if effect else None,
         first_p_value=effect.p_value if effect else None,
     )
@@ -137,7 +138,18 @@ def _why_no_winner(a: EngineResult, b: EngineResult, of: HeadlineFigure, ratio: 
     estimates = [mean.estimate for mean in means if mean]
     if abs(estimates[0] - estimates[1]) <= of.resolution:
         return f"the difference is within the resolution of {of.resolution:g} {of.unit}"
-    return next((why for engine in (a, b) if (why := why_not_the_engines(engine, of.name))), "")
+    return ""
+
+
+def _why_not_the(
+    winner: EngineResult, loser: EngineResult, of: HeadlineFigure, confidence: float, *, exact: bool
+) -> str:
+    """Why `winner`, who has the better figure, does not win all the same: what else could account for it."""
+    if of.name == CPU:
+        return _dearer_elsewhere(winner, loser, confidence)
+    if path := why_not_the_engines(winner, loser, of.name, confidence):
+        return path
+    return "" if exact else _by_estimate_only(winner, loser, of, confidence)
 
 
 def _still_starting(engine: EngineResult, of: HeadlineFigure) -> str:
@@ -148,17 +160,17 @@ def _still_starting(engine: EngineResult, of: HeadlineFigure) -> str:
     return f"{engine.name} {unsettled}" if unsettled else ""
 
 
-def _dearer_elsewhere(a: EngineResult, b: EngineResult, ratio: Interval, confidence: float) -> str:
-    """Whether the ratio of the engines' CPU time is another one with that of broker, Redis writer and Redis."""
-    totals = [[cpu_with_pipeline(trial) for trial in _by_block(engine)] for engine in (a, b)]
+def _dearer_elsewhere(winner: EngineResult, loser: EngineResult, confidence: float) -> str:
+    """Whether `winner` is not the cheaper one with what broker, Redis writer and Redis used; empty if it is."""
+    totals = [[cpu_with_pipeline(trial) for trial in _by_block(engine)] for engine in (winner, loser)]
     mine, others = ([value for value in found if value is not None] for found in totals)
-    if min(len(mine), len(others)) < len(a.trials):
+    if min(len(mine), len(others)) < len(winner.trials):
         return ""  # they were not all measured: the engines' own is what there is
     together = paired_ratio(mine, others, confidence)
-    if together and together.excludes(1) and (together.high < 1) is (ratio.high < 1):
+    if together and together.high < 1:
         return ""
     what = f"{together.estimate:.2f} ({together.low:.2f} to {together.high:.2f})" if together else "not known"
-    return f"with broker, Redis writer and Redis, the ratio is {what}"
+    return f"with broker, Redis writer and Redis, the ratio of {winner.name} to {loser.name} is {what}"
 
 
 def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: HeadlineFigure, confidence: float) -> str:

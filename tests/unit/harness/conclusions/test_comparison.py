@@ -257,7 +257,7 @@ def test_a_winner_by_cost_wins_with_what_broker_and_redis_used_for_it_too(pipeli
             ]
     ratios = [ratio for ratio in compare_engines(engines).ratios if ratio.figure.startswith("cpu")]
     assert _winners(ratios) == winners
-    assert winners or "with broker, Redis writer and Redis, the ratio is 1.1" in ratios[0].why_not
+    assert winners or "with broker, Redis writer and Redis, the ratio of a to b is 1.1" in ratios[0].why_not
 
 
 def test_a_rare_bad_trial_stands_beside_the_winner() -> None:
@@ -269,12 +269,14 @@ def test_a_rare_bad_trial_stands_beside_the_winner() -> None:
     assert "the worst trial of a: 26.6 ms" in _sentence(found, short=False)
 
 
-def _hops(**share_of_band: dict[str, float]) -> Waterfall:
-    """A waterfall of bands of 100 ms, with these hops in ms in some; in all others, and for the rest, the engine."""
-    others_ms = {name: share_of_band.get(name.split()[0], {}) for name in ("all", "median", "slowest 1 %")}
+def _hops(total_ms: float = 24.0, **others_ms: dict[str, float]) -> Waterfall:
+    """A waterfall of bands of `total_ms`, with these hops in ms in some; in all others, and for the rest, the engine."""
+    found = {name: others_ms.get(name.split()[0], {}) for name in ("all", "median", "slowest 1 %")}
     bands = [
-        WaterfallBand(name=name, records=10, latency_ms=100, hops_ms=found | {"engine": 100 - sum(found.values())})
-        for name, found in others_ms.items()
+        WaterfallBand(
+            name=name, records=10, latency_ms=total_ms, hops_ms=hops | {"engine": total_ms - sum(hops.values())}
+        )
+        for name, hops in found.items()
     ]
     return Waterfall(records=30, hops=[], bands=bands)
 
@@ -283,10 +285,10 @@ def _hops(**share_of_band: dict[str, float]) -> Waterfall:
 @pytest.mark.parametrize(
     ("hops", "withheld"),
     [
-        (_hops(slowest={"send": 5.0, "append": 8.0, "sink": 50.0}), "latency_ms_p99"),
-        (_hops(median={"send": 5.0, "append": 8.0, "sink": 50.0}), "latency_ms_p50"),
-        (_hops(slowest={"send": 5.0, "append": 9.0, "sink": 11.0}), ""),
-        (_hops(all={"sink": 60.0}), ""),
+        (_hops(slowest={"send": 1.2, "append": 1.92, "sink": 12.0}), "latency_ms_p99"),
+        (_hops(median={"send": 1.2, "append": 1.92, "sink": 12.0}), "latency_ms_p50"),
+        (_hops(slowest={"send": 1.2, "append": 2.0, "sink": 2.8}), ""),
+        (_hops(all={"sink": 12.0}), ""),
     ],
 )
 def test_a_band_of_which_others_have_more_than_a_quarter_names_no_winner(
@@ -299,9 +301,33 @@ def test_a_band_of_which_others_have_more_than_a_quarter_names_no_winner(
     assert [figure for figure, ratio in ratios.items() if ratio.winner != "a"] == [withheld] * bool(withheld)
     if withheld:
         name, band = "ab"[disturbed], {"latency_ms_p99": "slowest 1 %", "latency_ms_p50": "median"}[withheld]
-        assert ratios[withheld].why_not == (
-            f"63% of the latency of {name} (band: {band}) is not the engine's, limit 25%; the most is sink, 50%"
+        assert ratios[withheld].why_not.startswith(
+            f"63% of the latency of {name} (band: {band}) is not the engine's, limit 25%; the most is sink, 50%; "
+            "with that counted against a alone, its ratio to b is "
         )
+
+
+@pytest.mark.parametrize(
+    ("own_ms", "named"),
+    [
+        pytest.param(20.0, {"a"}, id="more than all of the other one's"),
+        pytest.param(9.9, set(), id="less than all of the other one's"),
+        pytest.param(0.0, set(), id="nothing"),
+    ],
+)
+def test_a_winner_is_named_if_the_other_engine_alone_took_more_than_all_hops_of_the_winner(
+    own_ms: float, named: set[str]
+) -> None:
+    """More than a quarter is not the engines', neither of A's 10 ms nor of B's."""
+    engines = _run(["a", "b"], 6, {"a": 0.5}, _noise(1))
+    for engine, waterfall in zip(
+        engines, (_hops(10.0, slowest={"sink": 4.0}), _hops(own_ms + 20, slowest={"sink": 20.0})), strict=True
+    ):
+        for trial in engine.trials:
+            trial.waterfall = waterfall
+    (found,) = (ratio for ratio in compare_engines(engines).ratios if ratio.figure == "latency_ms_p99")
+    assert _winners([found]) == named
+    assert named or found.why_not.startswith("40% of the latency of a")
 
 
 def test_latency_that_was_not_taken_apart_names_no_winner() -> None:
