@@ -13,6 +13,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from engines.contract.job import DELIVERIES, ROUTES
 from engines.contract.queries import QUERIES
 from harness.engines.engine import Engine
@@ -248,6 +250,13 @@ def _check_values(path: Path, found: dict[str, Any]) -> None:
         kind = next((words for kind, words in _KINDS if kind == each.type), "")
         if kind and each.name in found and not isinstance(found[each.name], each.type):  # type: ignore[arg-type]
             raise ConfigurationError(f"{path}: {each.name}: expected {kind}, found {str(found[each.name])[:60]!r}")
+    try:
+        SpecifierSet(found.get("versions", ""))
+    except InvalidSpecifier as error:
+        raise ConfigurationError(
+            f"{path}: versions: found {found['versions'][:60]!r}; expected a PEP 440 specifier",
+            fix='give such as ">=4.3"',
+        ) from error
     if "name" in found and not _NAME.fullmatch(found["name"]):
         raise ConfigurationError(
             f"{path}: name: found {found['name'][:60]!r}; expected up to 64 letters, digits, dots, dashes and "

@@ -19,6 +19,7 @@ class Engine:
         description: one sentence.
         version_of: the package in its requirements, or the ``GROUP:ARTIFACT`` in its jars, whose version is the
             engine's own; empty if it has no version to choose.
+        versions: those that it runs in, as a PEP 440 specifier; empty for any.
         entry: the script to run, in the folder.
         requirements: its hash-locked requirements, in the folder.
         python: the Python versions it runs on, as a PEP 440 specifier; empty for any.
@@ -51,6 +52,7 @@ class Engine:
     entry: str
     requirements: str
     version_of: str = ""
+    versions: str = ""
     python: str = ""
     java: bool = False
     jars: str | None = None

@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+
 from harness.engines.engine import Engine
 from harness.errors import ConfigurationError
 from harness.provision.cache import cache_dir
@@ -34,7 +36,7 @@ def check_version(engine: Engine, version: str | None) -> None:
     """Make sure that `version` can be one of the engine's; whether it exists is known when its locks are made.
 
     Raises:
-        ConfigurationError: it is none, or the engine has no version to choose.
+        ConfigurationError: it is none, the engine does not run in it, or has no version to choose.
     """
     if version is None:
         return
@@ -46,6 +48,11 @@ def check_version(engine: Engine, version: str | None) -> None:
     if not VERSION.fullmatch(version):
         what = f"{engine.name}@{version[:60]} {'is no' if version else 'names no'} version"
         raise ConfigurationError(what, fix=versions_told(engine))
+    if engine.versions and not SpecifierSet(engine.versions).contains(version, prereleases=True):
+        raise ConfigurationError(
+            f"{engine.name}@{version}: {engine.name} runs in {engine.version_of} {engine.versions} only",
+            fix=versions_told(engine),
+        )
 
 
 def default_version(engine: Engine) -> str:

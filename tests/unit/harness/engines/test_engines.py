@@ -66,6 +66,7 @@ def test_an_engine_named_twice_is_refused() -> None:
         (DESCRIPTOR.replace('"mine"', '".."'), r"name: found '\.\.'; expected up to 64 letters"),
         (DESCRIPTOR.replace('"mine"', f'"{"a" * 65}"'), "name: found 'a+'; expected up to 64 letters"),
         (DESCRIPTOR.replace('"mine"', "5"), "name: expected a text, found '5'"),
+        (DESCRIPTOR + 'versions = "4.3 or so"', "versions: found '4.3 or so'; expected a PEP 440 specifier"),
         (DESCRIPTOR + 'java = "no"', "java: expected true or false, found 'no'"),
         (DESCRIPTOR + "#" * 70_000, "more than 65,536 bytes"),
         (DESCRIPTOR + "[tunings.latency]\na = " + "[" * 10_000, "nested deeper than 8"),

@@ -1,5 +1,6 @@
 """Versions of an engine: which it offers, where their locks are, and which cannot be."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,17 @@ def test_engines_are_found_in_versions() -> None:
         ("flnik@2.3.0", "unknown engine 'flnik'"),
         ("flink@../x", r"flink@\.\./x is no version"),
         ("flink@", "flink@ names no version"),
+        ("spark-rtm@4.2.0", "spark-rtm@4.2.0: spark-rtm runs in pyspark >=4.3 only"),
     ],
 )
 def test_what_is_no_version_is_refused(name: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         find_engines([name])
-    assert "flnik" in name or "2.3.0, 2.2.1" in caught.value.fix
+    assert "flnik" in name or re.search(r"2\.3\.0, 2\.2\.1|4\.3\.0", caught.value.fix)
+
+
+def test_versions_that_an_engine_runs_in_are_a_specifier() -> None:
+    assert [engine.version for engine in find_engines(["spark-rtm@4.3.0", "spark-rtm@4.4.0rc1"])] == ["4.3.0", "4.4.0rc1"]
 
 
 def test_an_engine_that_shares_a_lock_does_not_offer_the_versions_of_whose_it_is(mine: Engine, tmp_path: Path) -> None:
