@@ -22,7 +22,7 @@ def main(arguments: Sequence[str], watch: ClockWatch) -> int:
     code = pytest.main([*arguments])
     watch.look()
     if code == pytest.ExitCode.TESTS_FAILED and watch.step_ms > CLOCK_STEP_LIMIT_MS:
-        print(f"The wall clock moved by {watch.step_ms:,.0f} ms meanwhile. What failed is tried again, once.", flush=True)
+        print(f"The wall clock moved by {watch.step_ms:,.0f} ms meanwhile. What failed is tried again.", flush=True)
         only = ("--last-failed", "--last-failed-no-failures=none")
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments, *only])
     return code

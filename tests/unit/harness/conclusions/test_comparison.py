@@ -270,7 +270,7 @@ def test_a_rare_bad_trial_stands_beside_the_winner() -> None:
 
 
 def _hops(total_ms: float = 24.0, **others_ms: dict[str, float]) -> Waterfall:
-    """A waterfall of bands of `total_ms`, with these hops in ms in some; in all others, and for the rest, the engine."""
+    """A waterfall of bands of `total_ms`, with these hops in ms in some; the engine for the rest, and in all others."""
     found = {name: others_ms.get(name.split()[0], {}) for name in ("all", "median", "slowest 1 %")}
     bands = [
         WaterfallBand(

@@ -102,7 +102,8 @@ def test_what_is_no_version_is_refused(name: str, words: str) -> None:
 
 
 def test_versions_that_an_engine_runs_in_are_a_specifier() -> None:
-    assert [engine.version for engine in find_engines(["spark-rtm@4.3.0", "spark-rtm@4.4.0rc1"])] == ["4.3.0", "4.4.0rc1"]
+    versions = ["4.3.0", "4.4.0rc1"]
+    assert [engine.version for engine in find_engines([f"spark-rtm@{each}" for each in versions])] == versions
 
 
 def test_an_engine_that_shares_a_lock_does_not_offer_the_versions_of_whose_it_is(mine: Engine, tmp_path: Path) -> None:
