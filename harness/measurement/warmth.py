@@ -15,7 +15,7 @@ import numpy as np
 from harness.processes.process import guarded_tree
 from harness.results.performance import Warmth
 
-#: So long before the measured time, compilers are to be quiet.
+#: So long before the measured time, or from its start on, compilers are to be quiet.
 QUIET_S = 10
 #: Within less, compilers have hardly begun, and have not yet shown what they do.
 SHORTEST_WARMUP_S = 20
@@ -108,10 +108,11 @@ def warmth_of(
 ) -> Warmth | None:
     """Whether the compilers had done their work by the end of the warm-up.
 
-    They had if in its last `QUIET_S` they used no more than `limit_cores`. Some engines make new code as long as they
-    run, and never rest: theirs had if they used no more than `TOLERATED` times what they use in the second half of the
-    measured time, and if that use is known not to fall any more. A warm-up that is shorter than `SHORTEST_WARMUP_S` is
-    too short, whatever they did.
+    They had if in its last `QUIET_S` they used no more than `limit_cores`; or if they worked until then, and used no
+    more in the first `QUIET_S` of the measured time, nor over all of it: what was measured is warm. Some engines make
+    new code as long as they run, and never rest: theirs had if they used no more than `TOLERATED` times what they use
+    in the second half of the measured time, and if that use is known not to fall any more. A warm-up that is shorter
+    than `SHORTEST_WARMUP_S` is too short, whatever they did.
 
     Args:
         watch: what was read.
@@ -127,16 +128,23 @@ def warmth_of(
     if before_s is None or during_s is None or later_s is None:
         return None
     before_cores, later_cores = before_s / min(QUIET_S, warmup_s), later_s / (duration_s / 2)
+    is_at_rest = before_cores <= limit_cores or _rested(watch, duration_s, limit_cores)
     fall = _fall(watch, duration_s if even_s is None else even_s, limit_cores)
     is_steady = before_cores <= TOLERATED * later_cores and fall is not None and fall <= TOLERATED_FALL
     return Warmth(
-        warm=(before_cores <= limit_cores or is_steady) and warmup_s >= SHORTEST_WARMUP_S,
+        warm=(is_at_rest or is_steady) and warmup_s >= SHORTEST_WARMUP_S,
         warmup_s=warmup_s,
         compiler_cores=before_cores,
         compiler_cores_later=later_cores,
         compiler_cpu_s=during_s,
         compiler_fall=fall,
     )
+
+
+def _rested(watch: CompilerWatch, duration_s: int, limit_cores: float) -> bool:
+    """Whether compilers were quiet from the start of the measured time on."""
+    spans_s = (min(QUIET_S, duration_s), duration_s)
+    return all((used_s := watch.between(0, each)) is not None and used_s <= limit_cores * each for each in spans_s)
 
 
 def _fall(watch: CompilerWatch, even_s: int, limit_cores: float) -> float | None:

@@ -71,6 +71,9 @@ def _watched(cores: dict[tuple[int, int], float]) -> CompilerWatch:
         (3, {(-3, 60): 0.9}, False),  # as much as later, but hardly begun
         (60, {(-60, 0): 0.63, (0, 30): 0.54, (30, 60): 0.47}, False),  # within 1.5 times, but it still falls
         (60, {(-60, 0): 0.09, (0, 30): 0.09, (30, 60): 0.01}, True),  # what it may use at rest falls to less
+        (60, {(-60, -10): 0.05, (-10, 0): 0.5, (0, 60): 0.05}, True),  # a burst that is over when measuring begins
+        (60, {(-60, -10): 0.05, (-10, 3): 0.5, (3, 60): 0.02}, False),  # one that is not
+        (60, {(-60, 0): 0.5, (0, 10): 0.05, (10, 60): 0.15}, False),  # not all that is measured is at rest
     ],
 )
 def test_compilers_have_done_their_work_or_not(
