@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.conclusions.headline_figures import by_block
 from harness.numerics.intervals import Interval, paired_ratio
 from harness.results.performance import Waterfall, WaterfallBand
 from harness.results.result import EngineResult
@@ -65,8 +66,7 @@ def why_not_the_engines(winner: EngineResult, loser: EngineResult, figure: str, 
         return found
     if worst.high < 1:
         return ""
-    ratio = f"{worst.estimate:.2f} ({worst.low:.2f} to {worst.high:.2f})"
-    return f"{found}; with that counted against {winner.name} alone, its ratio to {loser.name} is {ratio}"
+    return f"{found}; with that counted against {winner.name} alone, its ratio to {loser.name} is {worst}"
 
 
 def _too_little(engine: EngineResult, figure: str) -> str:
@@ -98,8 +98,8 @@ def _least_favourable(winner: EngineResult, loser: EngineResult, figure: str, co
 
 def _by_block(engine: EngineResult, name: str) -> list[WaterfallBand]:
     """The band called `name` of each trial that has one, in the order of the blocks."""
-    trials = sorted(engine.trials, key=lambda trial: trial.block)
-    return [band for trial in trials if trial.waterfall for band in trial.waterfall.bands if band.name == name]
+    found = [trial.waterfall for trial in by_block(engine) if trial.waterfall]
+    return [band for each in found for band in each.bands if band.name == name]
 
 
 def _pooled(name: str, bands: list[WaterfallBand]) -> Band:

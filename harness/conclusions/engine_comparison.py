@@ -14,6 +14,7 @@ from harness.conclusions.headline_figures import (
     CPU,
     MEAN,
     HeadlineFigure,
+    by_block,
     cold_trials,
     cpu_with_pipeline,
     figures,
@@ -27,7 +28,7 @@ from harness.numerics.intervals import MIN_TRIALS, Interval, adjusted, paired_ra
 from harness.numerics.trends import drift, order_effect
 from harness.results.correctness import Verdict
 from harness.results.performance import CLOCK_RESOLUTION_MS
-from harness.results.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio, TrialResult
+from harness.results.result import Comparison, Confidence, Drift, EngineResult, Figure, Ratio
 from harness.scenarios.scenario import Scenario
 
 CONFIDENCE = 0.95
@@ -72,7 +73,7 @@ def compare_engines(
             Figure(engine=engine.name, figure=of.name, trials=found, interval=told_interval(typical(found, confidence)))
             for engine in engines
             for of in headlines
-            if (found := figures(_by_block(engine), of))
+            if (found := figures(by_block(engine), of))
         ],
         ratios=[
             _ratio(a, b, of, each_confidence, host_marked_share, exact=exact_quantiles or of.name not in BOUNDED)
@@ -82,10 +83,6 @@ def compare_engines(
         drifts=[trend for of in ranked if (trend := _drift(engines, of))],
         to_baseline=ratios_to_baseline(engines),
     )
-
-
-def _by_block(engine: EngineResult) -> list[TrialResult]:
-    return sorted(engine.trials, key=lambda trial: trial.block)
 
 
 def told_interval(interval: Interval | None) -> Confidence | None:
@@ -98,24 +95,24 @@ def told_interval(interval: Interval | None) -> Confidence | None:
 def _ratio(
     a: EngineResult, b: EngineResult, of: HeadlineFigure, confidence: float, host_marked_share: float, *, exact: bool
 ) -> Ratio:
-    mine, others = figures(_by_block(a), of), figures(_by_block(b), of)
+    mine, others = figures(by_block(a), of), figures(by_block(b), of)
     ratio = paired_ratio(mine, others, confidence) if mine and others else None
-    winner, loser = (a, b) if ratio and (ratio.high < 1) is of.lower_is_better else (b, a)
+    better, worse = (a, b) if ratio and (ratio.high < 1) is of.lower_is_better else (b, a)
     why_not = (
         _why_no_winner(a, b, of, ratio)
         or _disturbed(a, b, host_marked_share)
-        or _why_not_the(winner, loser, of, confidence, exact=exact)
+        or _why_not_the(better, worse, of, confidence, exact=exact)
     )
     effect = order_effect(*_by_order(a, b, mine, others)) if mine and others else None
-    won = None if why_not else winner
+    winner = None if why_not else better
     return Ratio(
         a=a.name,
         b=b.name,
         figure=of.name,
         ratio=told_interval(ratio),
-        winner=won.name if won else None,
+        winner=winner.name if winner else None,
         why_not=why_not,
-        winners_worst_trial=worst_of(found, of) if won and (found := figures(won.trials, of)) else None,
+        winners_worst_trial=worst_of(won, of) if winner and (won := figures(winner.trials, of)) else None,
         first_percent=effect.percent if effect else None,
         first_p_value=effect.p_value if effect else None,
     )
@@ -162,15 +159,15 @@ def _still_starting(engine: EngineResult, of: HeadlineFigure) -> str:
 
 def _dearer_elsewhere(winner: EngineResult, loser: EngineResult, confidence: float) -> str:
     """Whether `winner` is not the cheaper one with what broker, Redis writer and Redis used; empty if it is."""
-    totals = [[cpu_with_pipeline(trial) for trial in _by_block(engine)] for engine in (winner, loser)]
+    totals = [[cpu_with_pipeline(trial) for trial in by_block(engine)] for engine in (winner, loser)]
     mine, others = ([value for value in found if value is not None] for found in totals)
     if min(len(mine), len(others)) < len(winner.trials):
         return ""  # they were not all measured: the engines' own is what there is
     together = paired_ratio(mine, others, confidence)
     if together and together.high < 1:
         return ""
-    what = f"{together.estimate:.2f} ({together.low:.2f} to {together.high:.2f})" if together else "not known"
-    return f"with broker, Redis writer and Redis, the ratio of {winner.name} to {loser.name} is {what}"
+    what = f"the ratio of {winner.name} to {loser.name} is {together or 'not known'}"
+    return f"with broker, Redis writer and Redis, {what}"
 
 
 def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: HeadlineFigure, confidence: float) -> str:
@@ -193,7 +190,7 @@ def _by_estimate_only(winner: EngineResult, loser: EngineResult, of: HeadlineFig
 
 def _bounds(engine: EngineResult, of: HeadlineFigure) -> list[tuple[float, float]] | None:
     """Of each trial in the order of blocks; None if those of one are not known."""
-    found = [trial.latency_ms.quantile_bounds_ms if trial.latency_ms else None for trial in _by_block(engine)]
+    found = [trial.latency_ms.quantile_bounds_ms if trial.latency_ms else None for trial in by_block(engine)]
     return None if None in found else [getattr(each, BOUNDED[of.name]) for each in found]
 
 
@@ -228,7 +225,7 @@ def _by_order(
     """The ratios of the blocks in which `a` went before `b`, and of the others."""
     first: list[float] = []
     second: list[float] = []
-    for one, other, figure, reference in zip(_by_block(a), _by_block(b), mine, others, strict=True):
+    for one, other, figure, reference in zip(by_block(a), by_block(b), mine, others, strict=True):
         (first if one.number < other.number else second).append(figure / reference if reference else 0.0)
     return first, second
 

@@ -124,6 +124,11 @@ def figures(trials: list[TrialResult], of: HeadlineFigure) -> list[float] | None
     return found if len(found) == len(trials) else None
 
 
+def by_block(engine: EngineResult) -> list[TrialResult]:
+    """The engine's trials in the order of their blocks, by which those of two engines are pairs."""
+    return sorted(engine.trials, key=lambda trial: trial.block)
+
+
 def worst_of(found: Sequence[float], of: HeadlineFigure) -> float:
     """Of the figures of trials, the worst one: of a rare bad trial, means say little."""
     return (max if of.lower_is_better else min)(found)

@@ -172,6 +172,7 @@ def load_engine(directory: Path) -> Engine:
     if not isinstance(settings, dict):
         found["settings"] = _without_defaults(path, settings)
     _check_values(path, found)
+    _check_versions(path, found.get("versions", ""))
     try:
         # Absolute: it may be started in another folder.
         return Engine(directory=directory.absolute(), **found)
@@ -216,6 +217,16 @@ def _check_reasons(path: Path, given: object) -> None:
         )
 
 
+def _check_versions(path: Path, given: str) -> None:
+    """Refuse what is no specifier of versions."""
+    try:
+        SpecifierSet(given)
+    except InvalidSpecifier as error:
+        raise ConfigurationError(
+            f"{path}: versions: found {given[:60]!r}; expected a PEP 440 specifier", fix='give such as ">=4.3"'
+        ) from error
+
+
 def _are_reasons(found: object) -> TypeGuard[dict[str, str]]:
     return isinstance(found, dict) and all(isinstance(each, str) and each.strip() for each in found.values())
 
@@ -250,13 +261,6 @@ def _check_values(path: Path, found: dict[str, Any]) -> None:
         kind = next((words for kind, words in _KINDS if kind == each.type), "")
         if kind and each.name in found and not isinstance(found[each.name], each.type):  # type: ignore[arg-type]
             raise ConfigurationError(f"{path}: {each.name}: expected {kind}, found {str(found[each.name])[:60]!r}")
-    try:
-        SpecifierSet(found.get("versions", ""))
-    except InvalidSpecifier as error:
-        raise ConfigurationError(
-            f"{path}: versions: found {found['versions'][:60]!r}; expected a PEP 440 specifier",
-            fix='give such as ">=4.3"',
-        ) from error
     if "name" in found and not _NAME.fullmatch(found["name"]):
         raise ConfigurationError(
             f"{path}: name: found {found['name'][:60]!r}; expected up to 64 letters, digits, dots, dashes and "

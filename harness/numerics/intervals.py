@@ -67,6 +67,9 @@ class Interval:
     high: float
     confidence: float
 
+    def __str__(self) -> str:
+        return f"{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})"
+
     def excludes(self, value: float) -> bool:
         """Whether `value` lies outside the interval."""
         return value < self.low or value > self.high

@@ -66,7 +66,8 @@ class Limits(Section):
     compiler_cores: float = Field(
         0.1,
         gt=0,
-        description="of an engine's JVMs at the end of the warm-up: not warm beyond it, unless they never rest",
+        description="of an engine's JVMs at the end of the warm-up: not warm beyond it, unless they rest from "
+        "then on, or never do",
     )
     change_share: float = Field(
         0.05, gt=0, description="of latency or CPU time over the measured time: beyond it, not settled, and no winner"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.ringbench import Ringbench
+from tests.steady import CLOCK_STEP_LIMIT_MS
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +18,8 @@ SHORT = ["--keys", "california,synthetic", "--warmup", "2", "--duration", "4", "
 def test_a_scaling_counts_what_is_right_and_says_what_it_cannot_fit(tmp_path: Path) -> None:
     scenario = tmp_path / "scale.yaml"
     # Generous to a busy machine: a trial of a few seconds must count however late records are sent.
-    limits = "{schedule_error_ms_p99: 2000.0, clock_step_ms: 1000.0, settle_s: 1.0, host_share: 2.0}"
+    bounds = {"schedule_error_ms_p99": 2000.0, "clock_step_ms": CLOCK_STEP_LIMIT_MS, "settle_s": 1.0, "host_share": 2.0}
+    limits = json.dumps(bounds)
     scenario.write_text(
         f"name: small\nmalformed_per_million: 5000\nrehearsal_s: 0\nlimits: {limits}\n", encoding="utf-8"
     )
